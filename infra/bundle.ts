@@ -1,0 +1,76 @@
+/**
+ * Builds what is deployed: one ES module for each function, holding only what it uses (`npm run build`).
+ * functions-framework stays outside the bundles: inlined, it would keep a second registry of functions.
+ */
+import { cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+const root = new URL('../', import.meta.url);
+
+/** Deployable → entry point registered with functions-framework; the worker is a plain process. */
+export const deployables = {
+  'import-registration': 'importRegistration',
+  'patients-api': 'patientsApi',
+  'check-health': 'checkHealth',
+  'kafka-worker': undefined,
+} as const;
+
+export type Deployable = keyof typeof deployables;
+
+export async function bundle(name: Deployable): Promise<{ bytes: number }> {
+  const target = new URL(`dist/${name}/`, root);
+  await rm(target, { recursive: true, force: true });
+  await mkdir(target, { recursive: true });
+  await build({
+    entryPoints: [new URL(`functions/${name}/index.ts`, root).pathname],
+    outfile: new URL('index.js', target).pathname,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    sourcemap: true,
+    sourcesContent: false,
+    external: ['@google-cloud/functions-framework'],
+    logLevel: 'warning',
+    // Google's clients are CommonJS inside; an ES module has no require of its own.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; import { fileURLToPath as __fileURLToPath } from 'node:url'; const require = __createRequire(import.meta.url); const __filename = __fileURLToPath(import.meta.url); const __dirname = __fileURLToPath(new URL('.', import.meta.url));",
+    },
+  });
+  await writeFile(new URL('package.json', target), `${JSON.stringify(await manifest(name), undefined, 2)}\n`);
+  await copyAssets(name, target);
+  return { bytes: (await stat(new URL('index.js', target))).size };
+}
+
+async function manifest(name: Deployable): Promise<object> {
+  const own = JSON.parse(await readFile(new URL('package.json', root), 'utf8')) as {
+    version: string;
+    engines: object;
+    dependencies: Record<string, string>;
+  };
+  const framework = '@google-cloud/functions-framework';
+  return {
+    name,
+    version: own.version,
+    private: true,
+    type: 'module',
+    main: 'index.js',
+    engines: own.engines,
+    dependencies: deployables[name] === undefined ? {} : { [framework]: own.dependencies[framework] },
+  };
+}
+
+/** Files that a deployable reads at run time stand in its folder's `assets/`. */
+async function copyAssets(name: Deployable, target: URL): Promise<void> {
+  const assets = new URL(`functions/${name}/assets/`, root);
+  await cp(assets, new URL('assets/', target), { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+}
+
+if (import.meta.main) {
+  for (const name of Object.keys(deployables) as Deployable[]) {
+    const { bytes } = await bundle(name);
+    console.log(`built dist/${name}  ${(bytes / 1024).toFixed(0)} KiB`);
+  }
+}

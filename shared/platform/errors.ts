@@ -1,0 +1,154 @@
+/**
+ * Every way this service can refuse or fail, as a closed set of codes with their fate.
+ * The table below is the only place that says which code is worth a retry and which HTTP status it has;
+ * whoever catches asks the table, never the message text.
+ */
+
+interface Fate {
+  /** Worth trying again unchanged: the fault lies in a dependency or in timing, not in the input. */
+  readonly retriable: boolean;
+  /** HTTP status of the problem document. */
+  readonly status: number;
+  /** Title of the problem document (RFC 9457, 3.1.3): the same for every occurrence. */
+  readonly title: string;
+}
+
+const table = {
+  // The request
+  'request.malformed_json': { retriable: false, status: 400, title: 'The body is not valid JSON' },
+  'request.invalid_parameter': { retriable: false, status: 422, title: 'A parameter is not valid' },
+  'request.not_found': { retriable: false, status: 404, title: 'There is nothing at this path' },
+  'request.method_not_allowed': { retriable: false, status: 405, title: 'The method is not allowed here' },
+  'request.unsupported_media_type': {
+    retriable: false,
+    status: 415,
+    title: 'The body must be application/json',
+  },
+  'request.too_large': { retriable: false, status: 413, title: 'The body is too large' },
+  'request.precondition_failed': {
+    retriable: false,
+    status: 412,
+    title: 'The patient has changed since it was read',
+  },
+  'request.idempotency_key_reused': {
+    retriable: false,
+    status: 422,
+    title: 'The Idempotency-Key was used with another body',
+  },
+  'request.idempotent_patient_erased': {
+    retriable: false,
+    status: 410,
+    title: 'The patient created with this Idempotency-Key was erased',
+  },
+  'auth.unauthenticated': { retriable: false, status: 401, title: 'A valid bearer token is required' },
+  'auth.forbidden': { retriable: false, status: 403, title: 'The role does not permit this' },
+
+  // The patient
+  'patient.invalid': { retriable: false, status: 422, title: 'The patient data is not valid' },
+  'patient.not_found': { retriable: false, status: 404, title: 'There is no such patient' },
+  'patient.reference_taken': { retriable: false, status: 409, title: 'The payment reference is taken' },
+
+  // A registration file: each of these ends it in failed/ with this code as its reason
+  'import.not_json_file': { retriable: false, status: 422, title: 'The file name does not end in .json' },
+  'import.too_large': { retriable: false, status: 422, title: 'The file is larger than 1 MiB' },
+  'import.malformed_json': { retriable: false, status: 422, title: 'The file is not valid UTF-8 JSON' },
+  'import.invalid': { retriable: false, status: 422, title: 'The registration breaks rules' },
+  'import.token_missing': { retriable: false, status: 422, title: 'The registration has no token' },
+  'import.reference_taken': {
+    retriable: false,
+    status: 409,
+    title: 'Another registration has the same payment reference',
+  },
+  'import.unsigned': { retriable: false, status: 422, title: 'The file must be signed' },
+  'import.signature_unexpected': {
+    retriable: false,
+    status: 422,
+    title: 'The file is signed, but no key is set',
+  },
+  'import.signature_invalid': { retriable: false, status: 422, title: 'The signature does not match' },
+  'import.signature_expired': {
+    retriable: false,
+    status: 422,
+    title: 'The signed timestamp is more than 24 h from the upload',
+  },
+  'import.environment_mismatch': {
+    retriable: false,
+    status: 422,
+    title: 'The file was signed for another environment',
+  },
+
+  // A consumed event: each of these ends it in the dead-letter topic
+  'event.not_json': { retriable: false, status: 422, title: 'The message is not valid UTF-8 JSON' },
+  'event.invalid_envelope': { retriable: false, status: 422, title: 'The message has no valid envelope' },
+  'event.unsupported_version': { retriable: false, status: 422, title: 'The envelope version is not 1.x' },
+  'event.invalid_payload': { retriable: false, status: 422, title: 'The payload breaks its schema' },
+  'event.too_large': { retriable: false, status: 422, title: 'The message is too large' },
+  'event.handler_failed': {
+    retriable: false,
+    status: 500,
+    title: 'The handler failed for a reason of its own',
+  },
+  'event.process_killer': { retriable: false, status: 500, title: 'The message ended the process each time' },
+
+  // Dependencies
+  'store.contention': { retriable: true, status: 503, title: 'Too many writers at once, try again' },
+  'store.unavailable': { retriable: true, status: 503, title: 'The database is not reachable, try again' },
+  'storage.unavailable': {
+    retriable: true,
+    status: 503,
+    title: 'The file storage is not reachable, try again',
+  },
+  'kafka.unavailable': { retriable: true, status: 503, title: 'Kafka is not reachable, try again' },
+  'communication.unavailable': {
+    retriable: true,
+    status: 503,
+    title: 'The communication service did not accept the mail',
+  },
+  'config.invalid': { retriable: false, status: 500, title: 'The configuration is not valid' },
+  internal: { retriable: false, status: 500, title: 'Something went wrong on our side' },
+} as const satisfies Record<string, Fate>;
+
+export type ErrorCode = keyof typeof table;
+
+export const errorCodes = Object.keys(table) as ErrorCode[];
+
+export function fateOf(code: ErrorCode): Fate {
+  return table[code];
+}
+
+/** One broken rule of an input. */
+export interface Violation {
+  /** JSON pointer (RFC 6901) to the offending value. */
+  readonly pointer: string;
+  /** The rule in words, never the value. */
+  readonly detail: string;
+}
+
+/** An error with a code from the table. Its message is safe to log and to show: ids and rules, no values. */
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError';
+  readonly code: ErrorCode;
+  readonly violations: readonly Violation[];
+
+  constructor(
+    code: ErrorCode,
+    options: { violations?: readonly Violation[]; cause?: unknown; detail?: string } = {},
+  ) {
+    super(options.detail ?? table[code].title, { cause: options.cause });
+    this.code = code;
+    this.violations = options.violations ?? [];
+  }
+
+  get retriable(): boolean {
+    return table[this.code].retriable;
+  }
+}
+
+export function isServiceError<C extends ErrorCode>(
+  error: unknown,
+  ...codes: readonly C[]
+): error is ServiceError & { code: C } {
+  return (
+    error instanceof ServiceError && (codes.length === 0 || (codes as readonly string[]).includes(error.code))
+  );
+}

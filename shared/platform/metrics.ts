@@ -1,0 +1,29 @@
+/**
+ * Counters and latencies as structured log lines (DOMAIN 6). Cloud Logging turns them into metrics by the
+ * definitions in infra/metrics.tf, so there is no agent and no exporter to keep alive.
+ */
+import type { Log, LogFields } from './log.ts';
+
+/** Every metric with the labels it carries. infra/metrics.tf must define each one; a test compares the two. */
+export const metrics = {
+  events_published: { kind: 'counter', labels: ['event_type'] },
+  publish_latency_ms: { kind: 'distribution', labels: ['event_type'] },
+  events_consumed: { kind: 'counter', labels: ['event_type', 'outcome'] },
+  consume_latency_ms: { kind: 'distribution', labels: ['event_type'] },
+  dead_letters: { kind: 'counter', labels: ['topic', 'error_code'] },
+  imports: { kind: 'counter', labels: ['outcome'] },
+  import_latency_ms: { kind: 'distribution', labels: ['outcome'] },
+  mails_sent: { kind: 'counter', labels: ['kind'] },
+  errors: { kind: 'counter', labels: ['error_code'] },
+  requests: { kind: 'counter', labels: ['route', 'status_class'] },
+  request_latency_ms: { kind: 'distribution', labels: ['route'] },
+} as const satisfies Record<string, { kind: 'counter' | 'distribution'; labels: readonly string[] }>;
+
+type MetricName = keyof typeof metrics;
+type Labels<M extends MetricName> = Record<(typeof metrics)[M]['labels'][number], string>;
+
+/** Adds `value` to a counter, or one sample to a distribution. */
+export function measure<M extends MetricName>(log: Log, metric: M, labels: Labels<M>, value = 1): void {
+  const fields: LogFields = { metric, value, labels };
+  log.info('metric', fields);
+}
