@@ -17,6 +17,16 @@ export const metrics = {
   errors: { kind: 'counter', labels: ['error_code'] },
   requests: { kind: 'counter', labels: ['route', 'status_class'] },
   request_latency_ms: { kind: 'distribution', labels: ['route'] },
+
+  // What check-health saw in its scheduled run: one sample a run, which the alerts compare with a limit.
+  import_oldest_incoming_seconds: { kind: 'distribution', labels: [] },
+  import_failure_percent: { kind: 'distribution', labels: [] },
+  outbox_oldest_seconds: { kind: 'distribution', labels: [] },
+  outbox_entries: { kind: 'distribution', labels: [] },
+  consumer_lag: { kind: 'distribution', labels: [] },
+  dead_letters_waiting: { kind: 'distribution', labels: [] },
+  worker_status_age_seconds: { kind: 'distribution', labels: [] },
+  storage_used_percent: { kind: 'distribution', labels: [] },
 } as const satisfies Record<string, { kind: 'counter' | 'distribution'; labels: readonly string[] }>;
 
 type MetricName = keyof typeof metrics;
