@@ -1,0 +1,78 @@
+/**
+ * The envelope around every event (DOMAIN 3): written for ours, read leniently from others.
+ */
+import { z } from 'zod';
+import { parseTimestamp, utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock.ts';
+import { ServiceError } from '../platform/errors.ts';
+
+export const PRODUCER = 'patient-service';
+export const ENVELOPE_VERSION = '1.0';
+
+export interface Envelope<Payload = unknown> {
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly version: string;
+  readonly timestamp: UtcTimestamp;
+  readonly producer: string;
+  readonly payload: Payload;
+}
+
+/** An envelope of ours: it carries the patient's own event number, from 1 without gaps. */
+export interface NumberedEnvelope<Payload = unknown> extends Envelope<Payload> {
+  readonly sequence: number;
+}
+
+/** An envelope of another service, as read. */
+export interface ForeignEnvelope {
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly occurredAt: Instant;
+  readonly payload: unknown;
+}
+
+const foreign = z.looseObject({
+  eventId: z.uuid(),
+  eventType: z.string().min(1).max(200),
+  version: z.string(),
+  timestamp: z.string().refine((value) => parseTimestamp(value) !== undefined),
+  producer: z.string(),
+  payload: z.looseObject({}),
+});
+
+/**
+ * Reads a message of another service: unknown keys are accepted, a timestamp without a zone is UTC.
+ * @throws ServiceError `event.not_json`, `event.invalid_envelope` or `event.unsupported_version`; none is worth a retry
+ */
+export function readEnvelope(value: Buffer | null): ForeignEnvelope {
+  const parsed = foreign.safeParse(readJson(value));
+  if (!parsed.success) throw new ServiceError('event.invalid_envelope');
+  const { eventId, eventType, version, timestamp, payload } = parsed.data;
+  if (!/^1(\.\d+)?$/.test(version)) throw new ServiceError('event.unsupported_version');
+  const occurredAt = parseTimestamp(timestamp);
+  if (occurredAt === undefined) throw new ServiceError('event.invalid_envelope');
+  return { eventId: eventId.toLowerCase(), eventType, occurredAt, payload };
+}
+
+function readJson(value: Buffer | null): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(value ?? Buffer.alloc(0)));
+  } catch {
+    // Without the cause: a parser's message quotes the text, which may be a patient's.
+    throw new ServiceError('event.not_json');
+  }
+}
+
+export function writeEnvelope<Payload>(
+  event: { readonly type: string; readonly payload: Payload },
+  stamp: { readonly eventId: string; readonly sequence: number; readonly at: Instant },
+): NumberedEnvelope<Payload> {
+  return {
+    eventId: stamp.eventId,
+    eventType: event.type,
+    version: ENVELOPE_VERSION,
+    timestamp: utcTimestamp(stamp.at),
+    producer: PRODUCER,
+    sequence: stamp.sequence,
+    payload: event.payload,
+  };
+}

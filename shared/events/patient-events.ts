@@ -1,0 +1,46 @@
+/** The events this service publishes on `patient-events`, as schemas: the source of the AsyncAPI document. */
+import { z } from 'zod';
+import { int32Id, text, timestamp } from '../patient/text.ts';
+import { patientId, patientSchema, therapistId } from '../patient/schema.ts';
+import { PATIENTENSTATUS } from '../patient/vocabulary.ts';
+import { ENVELOPE_VERSION, PRODUCER } from './envelope.ts';
+
+const patientData = z.object({ patient_id: patientId, patient_data: patientSchema });
+const status = z.enum(PATIENTENSTATUS);
+
+/** Payload by event type (DOMAIN 3). */
+export const patientEventPayloads = {
+  'patient.created': patientData,
+  'patient.updated': patientData,
+  'patient.status_changed': z.object({
+    patient_id: patientId,
+    old_status: status,
+    new_status: status,
+    patient_data: patientSchema,
+  }),
+  'patient.therapist_excluded': z.object({
+    patient_id: patientId,
+    therapist_id: therapistId,
+    reason: text(500).optional(),
+  }),
+  'patient.deleted': z.object({
+    patient_id: patientId,
+    id: patientId,
+    additional_data: z.object({ id: patientId }),
+  }),
+} as const;
+
+export type PatientEventType = keyof typeof patientEventPayloads;
+
+/** The whole message for one event type. */
+export function patientEventSchema(type: PatientEventType) {
+  return z.object({
+    eventId: z.uuid(),
+    eventType: z.literal(type),
+    version: z.literal(ENVELOPE_VERSION),
+    timestamp,
+    producer: z.literal(PRODUCER),
+    sequence: int32Id.describe("The patient's own event number; a reader ignores one it has seen"),
+    payload: patientEventPayloads[type],
+  });
+}

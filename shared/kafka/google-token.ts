@@ -1,0 +1,49 @@
+/**
+ * Tokens for SASL/OAUTHBEARER at Managed Service for Apache Kafka: the Google access token of the service
+ * account, wrapped like a JWT that the broker takes apart
+ * (https://cloud.google.com/managed-service-for-apache-kafka/docs/authentication-kafka).
+ */
+
+/** A Google access token with the account that it speaks for. */
+export interface AccessToken {
+  readonly token: string;
+  readonly account: string;
+  /** When it expires, in milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** The token as the broker expects it: header, claims and the access token, each in base64url. */
+export function brokerToken({ token, account, expiresAt }: AccessToken, now: number): string {
+  const header = { typ: 'JWT', alg: 'GOOG_OAUTH2_TOKEN' };
+  const claims = {
+    exp: Math.floor(expiresAt / 1000),
+    iat: Math.floor(now / 1000),
+    iss: 'Google',
+    sub: account,
+  };
+  return [JSON.stringify(header), JSON.stringify(claims), token]
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.');
+}
+
+/**
+ * Fetches tokens of the process's Google identity. The client library caches the access token and renews
+ * it before it expires.
+ */
+export function googleTokens(): () => Promise<string> {
+  // Imported on the first use: plaintext and password users need not pay for the library's start.
+  const identity = import('google-auth-library').then(({ GoogleAuth }) => {
+    const auth = new GoogleAuth({ scopes: 'https://www.googleapis.com/auth/cloud-platform' });
+    return auth.getClient().then(async (client) => ({ client, credentials: await auth.getCredentials() }));
+  });
+  identity.catch(() => undefined);
+  return async () => {
+    const { client, credentials } = await identity;
+    const { token } = await client.getAccessToken();
+    const expiresAt = client.credentials.expiry_date ?? Date.now() + 3_600_000;
+    return brokerToken(
+      { token: token ?? '', account: credentials.client_email ?? '', expiresAt },
+      Date.now(),
+    );
+  };
+}

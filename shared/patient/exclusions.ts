@@ -1,0 +1,31 @@
+/** The therapists who are out of the question for a patient: how a written list meets the stored one. */
+import { utcTimestamp, type Instant } from '../platform/clock.ts';
+import type { Exclusion, ExclusionInput } from './schema.ts';
+
+/** Reason of an exclusion that the service made itself; unblocking the therapist removes exactly these. */
+export const THERAPIST_BLOCKED = 'therapist_blocked';
+
+/**
+ * The written list, each entry completed from the stored one of the same therapist: an id alone keeps what is
+ * known, a missing date or reason stays, `reason: null` clears. A therapist named twice counts once, the last
+ * entry wins.
+ */
+export function mergeExclusions(
+  stored: readonly Exclusion[],
+  written: readonly ExclusionInput[],
+  now: Instant,
+): Exclusion[] {
+  const known = new Map(stored.map((exclusion) => [exclusion.id, exclusion]));
+  const merged = new Map<number, Exclusion>();
+  for (const entry of written) {
+    const { id, excluded_at, reason } = typeof entry === 'number' ? { id: entry } : entry;
+    const before = known.get(id);
+    const kept = reason === null ? undefined : (reason ?? before?.reason);
+    merged.set(id, {
+      id,
+      excluded_at: excluded_at ?? before?.excluded_at ?? utcTimestamp(now),
+      ...(kept === undefined ? {} : { reason: kept }),
+    });
+  }
+  return [...merged.values()];
+}

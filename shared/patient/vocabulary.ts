@@ -1,0 +1,67 @@
+/** The closed vocabularies of the contract (DOMAIN 1): exact and case-sensitive. A new symptom goes here. */
+
+export const PATIENTENSTATUS = [
+  'offen',
+  'auf_der_Suche',
+  'in_Therapie',
+  'Therapie_abgeschlossen',
+  'Suche_abgebrochen',
+  'Therapie_abgebrochen',
+] as const;
+
+export const ANREDE = ['Herr', 'Frau'] as const;
+
+export const GESCHLECHT = ['männlich', 'weiblich', 'divers', 'keine_Angabe'] as const;
+
+export const THERAPEUTGESCHLECHTSPRAEFERENZ = ['Männlich', 'Weiblich', 'Egal'] as const;
+
+export const THERAPIEVERFAHREN = [
+  'egal',
+  'Verhaltenstherapie',
+  'tiefenpsychologisch_fundierte_Psychotherapie',
+] as const;
+
+export const VERKEHRSMITTEL = ['Auto', 'ÖPNV'] as const;
+
+export const WOCHENTAGE = [
+  'montag',
+  'dienstag',
+  'mittwoch',
+  'donnerstag',
+  'freitag',
+  'samstag',
+  'sonntag',
+] as const;
+
+export const SYMPTOME = [
+  'Depression / Niedergeschlagenheit',
+  'Ängste / Panikattacken',
+  'Burnout / Erschöpfung',
+  'Schlafstörungen',
+  'Stress / Überforderung',
+  'Trauer / Verlust',
+  'Reizbarkeit / Wutausbrüche',
+  'Stimmungsschwankungen',
+  'Innere Leere',
+  'Einsamkeit',
+  'Sorgen / Grübeln',
+  'Selbstzweifel',
+  'Konzentrationsprobleme',
+  'Negative Gedanken',
+  'Entscheidungsschwierigkeiten',
+  'Psychosomatische Beschwerden',
+  'Chronische Schmerzen',
+  'Essstörungen',
+  'Suchtprobleme (Alkohol/Drogen)',
+  'Sexuelle Probleme',
+  'Beziehungsprobleme',
+  'Familienkonflikte',
+  'Sozialer Rückzug',
+  'Mobbing',
+  'Trennungsschmerz',
+  'Traumatische Erlebnisse',
+  'Zwänge',
+  'Selbstverletzung',
+  'Suizidgedanken',
+  'Identitätskrise',
+] as const;
