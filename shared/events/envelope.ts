@@ -8,17 +8,17 @@ import { ServiceError } from '../platform/errors.ts';
 export const PRODUCER = 'patient-service';
 export const ENVELOPE_VERSION = '1.0';
 
-export interface Envelope<Payload = unknown> {
+export interface Envelope {
   readonly eventId: string;
   readonly eventType: string;
   readonly version: string;
   readonly timestamp: UtcTimestamp;
   readonly producer: string;
-  readonly payload: Payload;
+  readonly payload: unknown;
 }
 
 /** An envelope of ours: it carries the patient's own event number, from 1 without gaps. */
-export interface NumberedEnvelope<Payload = unknown> extends Envelope<Payload> {
+export interface NumberedEnvelope extends Envelope {
   readonly sequence: number;
 }
 
@@ -62,10 +62,10 @@ function readJson(value: Buffer | null): unknown {
   }
 }
 
-export function writeEnvelope<Payload>(
-  event: { readonly type: string; readonly payload: Payload },
+export function writeEnvelope(
+  event: { readonly type: string; readonly payload: unknown },
   stamp: { readonly eventId: string; readonly sequence: number; readonly at: Instant },
-): NumberedEnvelope<Payload> {
+): NumberedEnvelope {
   return {
     eventId: stamp.eventId,
     eventType: event.type,

@@ -31,19 +31,26 @@ export function brokerToken({ token, account, expiresAt }: AccessToken, now: num
  * it before it expires.
  */
 export function googleTokens(): () => Promise<string> {
-  // Imported on the first use: plaintext and password users need not pay for the library's start.
-  const identity = import('google-auth-library').then(({ GoogleAuth }) => {
-    const auth = new GoogleAuth({ scopes: 'https://www.googleapis.com/auth/cloud-platform' });
-    return auth.getClient().then(async (client) => ({ client, credentials: await auth.getCredentials() }));
-  });
-  identity.catch(() => undefined);
+  let identity: ReturnType<typeof findIdentity> | undefined;
   return async () => {
-    const { client, credentials } = await identity;
-    const { token } = await client.getAccessToken();
-    const expiresAt = client.credentials.expiry_date ?? Date.now() + 3_600_000;
-    return brokerToken(
-      { token: token ?? '', account: credentials.client_email ?? '', expiresAt },
-      Date.now(),
-    );
+    identity ??= findIdentity();
+    try {
+      const { client, account } = await identity;
+      const { token } = await client.getAccessToken();
+      const expiresAt = client.credentials.expiry_date ?? Date.now() + 3_600_000;
+      return brokerToken({ token: token ?? '', account, expiresAt }, Date.now());
+    } catch (error) {
+      // The metadata server may only be late: the next connection looks for the identity again.
+      identity = undefined;
+      throw error;
+    }
   };
+}
+
+async function findIdentity() {
+  // Imported on the first use: plaintext and password users need not pay for the library's start.
+  const { GoogleAuth } = await import('google-auth-library');
+  const auth = new GoogleAuth({ scopes: 'https://www.googleapis.com/auth/cloud-platform' });
+  const [client, credentials] = await Promise.all([auth.getClient(), auth.getCredentials()]);
+  return { client, account: credentials.client_email ?? '' };
 }

@@ -1,0 +1,304 @@
+/**
+ * The only module that knows kafkajs (frozen since 2023, see patches/). It opens connections from our
+ * configuration and hands out small interfaces of our own; what to do with them stands in its neighbours.
+ */
+import { Kafka, logLevel, Partitioners, type Consumer, type KafkaConfig as ClientConfig } from 'kafkajs';
+import type { Log } from '../platform/log.ts';
+import { googleTokens } from './google-token.ts';
+import { securityOf, type Credentials, type KafkaConfig, type Security } from './settings.ts';
+
+export type Headers = Readonly<Record<string, string | Buffer>>;
+
+/** A message to send. Without `partition` the key's murmur2 hash decides, as in Kafka's Java client. */
+export interface OutgoingMessage {
+  readonly topic: string;
+  readonly key: string | Buffer | null;
+  readonly value: string | Buffer | null;
+  readonly headers?: Headers;
+  readonly partition?: number;
+}
+
+/** A message as read. */
+export interface IncomingMessage {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  /** When it was appended or created, in milliseconds since the epoch. */
+  readonly timestamp: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Headers;
+}
+
+/** One connection of an idempotent producer. After a failed send it must not be used again. */
+export interface Producer {
+  /** Resolves when all in-sync replicas have the messages; order is kept within a partition. */
+  send(messages: readonly OutgoingMessage[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The first readable offset of a partition and the one after the last. */
+export interface OffsetRange {
+  readonly low: bigint;
+  readonly high: bigint;
+}
+
+export interface Admin {
+  /** Range by partition. Fails when the topic does not exist. */
+  ranges(topic: string): Promise<Map<number, OffsetRange>>;
+  /** The next offset of the group by partition; partitions without a commit are absent. */
+  committed(group: string, topic: string): Promise<Map<number, bigint>>;
+  /** Removes everything before `offset`. */
+  deleteBefore(topic: string, partition: number, offset: bigint): Promise<void>;
+  deleteGroup(group: string): Promise<void>;
+  createTopics(topics: readonly { name: string; partitions: number }[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a member of a consumer group is told. Callbacks are synchronous: kafkajs does not wait for them. */
+export interface MemberEvents {
+  /** The partitions are ours until the next call or `lost`. All are paused; `seek` and `resume` start them. */
+  assigned(partitions: readonly number[]): void;
+  /** The group is about to share out its partitions anew. */
+  lost(): void;
+  /** Messages have come; false refuses them, and they will be fetched again. */
+  messages(partition: number, messages: readonly IncomingMessage[]): boolean;
+  /** A fetch came back, with or without messages. */
+  polled(): void;
+  /** The member has ended by itself. */
+  ended(error: unknown): void;
+}
+
+export interface Member {
+  /** The next message to be fetched. Fetches under way for the partition are thrown away. */
+  seek(partition: number, offset: bigint): void;
+  pause(partition: number): void;
+  resume(partition: number): void;
+  /** Stores the next offset of each partition for the group. */
+  commit(offsets: ReadonlyMap<number, bigint>): Promise<void>;
+  leave(): Promise<void>;
+}
+
+export interface KafkaClient {
+  producer(): Promise<Producer>;
+  admin(): Promise<Admin>;
+  join(topic: string, group: string, events: MemberEvents): Promise<Member>;
+}
+
+/** An idle member asks this often, and notices a resumed partition this late. */
+const MAX_WAIT_MS = 500;
+const SESSION_TIMEOUT_MS = 30_000;
+
+/**
+ * A client of the configured brokers. Nothing connects before it is used.
+ * @throws ServiceError `config.invalid`
+ */
+export function kafkaClient(config: KafkaConfig, log: Log, clientId = 'patient-service'): KafkaClient {
+  const kafka = new Kafka({
+    clientId,
+    brokers: [...config.KAFKA_BOOTSTRAP_SERVERS],
+    ...connectionOptions(securityOf(config)),
+    connectionTimeout: 3_000,
+    requestTimeout: 15_000,
+    // Short: whoever uses a connection has a loop of his own around it, which also knows when to stop.
+    retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 },
+    logLevel: logLevel[config.KAFKA_LOG_LEVEL.toUpperCase() as keyof typeof logLevel],
+    logCreator: () => (entry) => forward(log, entry),
+  });
+  return {
+    producer: () => openProducer(kafka),
+    admin: () => openAdmin(kafka),
+    join: (topic, group, events) => openMember(kafka, topic, group, events),
+  };
+}
+
+function connectionOptions(security: Security): Pick<ClientConfig, 'ssl' | 'sasl'> {
+  if (security.protocol === 'PLAINTEXT') return {};
+  return {
+    ssl: security.ca === undefined ? true : { ca: security.ca },
+    sasl: saslOptions(security.credentials),
+  };
+}
+
+function saslOptions(credentials: Credentials): NonNullable<ClientConfig['sasl']> {
+  if (credentials.mechanism === 'OAUTHBEARER') {
+    const token = googleTokens();
+    return { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await token() }) };
+  }
+  const { username, password } = credentials;
+  return credentials.mechanism === 'PLAIN'
+    ? { mechanism: 'plain', username, password }
+    : { mechanism: 'scram-sha-512', username, password };
+}
+
+async function openProducer(kafka: Kafka): Promise<Producer> {
+  const producer = kafka.producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    // Not left to kafkajs: it would fall back to 5, not to the endless retries that it documents.
+    retry: { retries: 4, initialRetryTime: 100, maxRetryTime: 1_000 },
+  });
+  await orClose(producer, () => producer.connect());
+  return {
+    async send(messages) {
+      const byTopic = Map.groupBy(messages, (message) => message.topic);
+      await producer.sendBatch({
+        acks: -1,
+        topicMessages: [...byTopic].map(([topic, messages]) => ({
+          topic,
+          messages: messages.map(({ key, value, headers, partition }) => ({
+            key,
+            value,
+            ...(headers === undefined ? {} : { headers }),
+            ...(partition === undefined ? {} : { partition }),
+          })),
+        })),
+      });
+    },
+    close: () => producer.disconnect(),
+  };
+}
+
+async function openAdmin(kafka: Kafka): Promise<Admin> {
+  const admin = kafka.admin();
+  await orClose(admin, () => admin.connect());
+  return {
+    async ranges(topic) {
+      const offsets = await admin.fetchTopicOffsets(topic);
+      return new Map(
+        offsets.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]),
+      );
+    },
+    async committed(group, topic) {
+      const [answer] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
+      const offsets = (answer?.partitions ?? []).map(
+        ({ partition, offset }) => [partition, BigInt(offset)] as const,
+      );
+      return new Map(offsets.filter(([, offset]) => offset >= 0n));
+    },
+    deleteBefore: (topic, partition, offset) =>
+      admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: offset.toString() }] }),
+    async deleteGroup(group) {
+      await admin.deleteGroups([group]);
+    },
+    async createTopics(topics) {
+      await admin.createTopics({
+        topics: topics.map(({ name, partitions }) => ({ topic: name, numPartitions: partitions })),
+      });
+    },
+    close: () => admin.disconnect(),
+  };
+}
+
+async function openMember(kafka: Kafka, topic: string, group: string, events: MemberEvents): Promise<Member> {
+  const consumer = kafka.consumer({
+    groupId: group,
+    allowAutoTopicCreation: false,
+    maxWaitTimeInMs: MAX_WAIT_MS,
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    heartbeatInterval: 3_000,
+    // kafkajs restarts itself for some errors only: one rule for all is that whoever joined joins again.
+    retry: { retries: 5, maxRetryTime: 5_000, restartOnFailure: async () => false },
+  });
+  const at = (partition: number) => [{ topic, partitions: [partition] }];
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    const partitions = payload.memberAssignment[topic] ?? [];
+    consumer.pause([{ topic, partitions }]);
+    events.assigned(partitions);
+  });
+  consumer.on(consumer.events.REBALANCING, () => events.lost());
+  consumer.on(consumer.events.FETCH, () => events.polled());
+  consumer.on(consumer.events.CRASH, ({ payload }) => events.ended(payload.error));
+  await orClose(consumer, async () => {
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      // Only takes the messages over: kafkajs fetches nothing from a broker while any of its batches is
+      // being worked on, so the work itself must not be awaited here.
+      eachBatch: async (payload) => {
+        const { batch } = payload;
+        const messages = batch.messages.map((message) => incoming(topic, batch.partition, message));
+        if (!payload.isStale() && events.messages(batch.partition, messages)) {
+          payload.resolveOffset(batch.lastOffset());
+        }
+      },
+    });
+  });
+  return {
+    seek: (partition, offset) => consumer.seek({ topic, partition, offset: offset.toString() }),
+    pause: (partition) => consumer.pause(at(partition)),
+    resume: (partition) => consumer.resume(at(partition)),
+    commit: (offsets) =>
+      consumer.commitOffsets(
+        [...offsets].map(([partition, offset]) => ({ topic, partition, offset: offset.toString() })),
+      ),
+    leave: () => consumer.disconnect(),
+  };
+}
+
+type EachBatch = NonNullable<NonNullable<Parameters<Consumer['run']>[0]>['eachBatch']>;
+type ClientMessage = Parameters<EachBatch>[0]['batch']['messages'][number];
+
+function incoming(topic: string, partition: number, message: ClientMessage): IncomingMessage {
+  return {
+    topic,
+    partition,
+    offset: BigInt(message.offset),
+    timestamp: Number(message.timestamp),
+    key: message.key,
+    value: message.value,
+    headers: Object.fromEntries(
+      // A repeated header keeps its last value.
+      Object.entries(message.headers ?? {}).flatMap(([name, value]) => {
+        const last = Array.isArray(value) ? value.at(-1) : value;
+        return last === undefined ? [] : [[name, last]];
+      }),
+    ),
+  };
+}
+
+/** kafkajs leaves sockets and timers behind when connecting fails. */
+async function orClose(
+  connection: { disconnect(): Promise<void> },
+  open: () => Promise<void>,
+): Promise<void> {
+  try {
+    await open();
+  } catch (error) {
+    await connection.disconnect().catch(() => undefined);
+    throw error;
+  }
+}
+
+interface ClientLogEntry {
+  readonly namespace: string;
+  readonly level: logLevel;
+  readonly log: { readonly message: string; readonly [extra: string]: unknown };
+}
+
+/** Retries are bounded by design, see {@link openProducer}; the warning would come with each connection. */
+const expected = /^Limiting retries for the idempotent producer/;
+
+/**
+ * One line of kafkajs in our format: what it says and where, without the extras, which may be anything.
+ * Its errors are warnings to us: whoever uses the connection tries again, and reports what it cannot cure.
+ */
+function forward(
+  log: Log,
+  { namespace, level, log: { message, groupId, topic, partition } }: ClientLogEntry,
+): void {
+  if (expected.test(message)) return;
+  const fields = {
+    component: `kafkajs.${namespace}`,
+    ...(typeof groupId === 'string' ? { group: groupId } : {}),
+    ...(typeof topic === 'string' ? { topic } : {}),
+    ...(typeof partition === 'number' ? { partition } : {}),
+  };
+  if (level === logLevel.DEBUG) log.debug(message, fields);
+  else if (level === logLevel.INFO) log.info(message, fields);
+  else log.warn(message, fields);
+}

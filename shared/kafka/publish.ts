@@ -1,0 +1,100 @@
+/**
+ * The publish helper: messages in, acknowledgement by all in-sync replicas out, order kept. It connects
+ * when it is first used and again after a failure; how long to wait for Kafka is the caller's decision.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ServiceError } from '../platform/errors.ts';
+import { isTooLarge, unavailable } from './failure.ts';
+import type { KafkaClient, OutgoingMessage, Producer } from './kafkajs.ts';
+
+export interface Publisher {
+  /**
+   * Resolves when every message is acknowledged. After a failure some may have been appended, and sending
+   * all of them again is right: first appearances stay in order, readers drop the repeats.
+   * @throws ServiceError `kafka.unavailable` (retriable), or `event.too_large` when the broker refuses a message
+   * for its size; those before it are acknowledged then
+   */
+  publish(messages: readonly OutgoingMessage[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A batch must stay below the broker's `message.max.bytes` of 1 MiB even if one partition gets all of it. */
+const CHUNK_BYTES = 900 * 1024;
+/** Record framing and the usual headers, generously. */
+const OVERHEAD_BYTES = 100;
+
+export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 200 } = {}): Publisher {
+  let current: Promise<Producer> | undefined;
+
+  /** A producer that has failed is not used again: its sequence numbers may no longer be the broker's. */
+  async function withProducer(work: (producer: Producer) => Promise<void>): Promise<void> {
+    current ??= client.producer();
+    const used = current;
+    try {
+      await work(await used);
+    } catch (error) {
+      if (current === used) current = undefined;
+      void used.then((producer) => producer.close()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async function send(chunk: readonly OutgoingMessage[]): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await withProducer((producer) => producer.send(chunk));
+        return;
+      } catch (error) {
+        if (isTooLarge(error)) return sendHalves(chunk, error);
+        if (attempt === attempts) throw unavailable(error);
+        await sleep(delayMs * 2 ** (attempt - 1));
+      }
+    }
+  }
+
+  /** A topic may be stricter than the broker: only a single message is too large for good. */
+  async function sendHalves(chunk: readonly OutgoingMessage[], cause: unknown): Promise<void> {
+    if (chunk.length <= 1) throw new ServiceError('event.too_large', { cause });
+    const middle = Math.ceil(chunk.length / 2);
+    await send(chunk.slice(0, middle));
+    await send(chunk.slice(middle));
+  }
+
+  return {
+    async publish(messages) {
+      for (const chunk of chunksOf(messages)) await send(chunk);
+    },
+    async close() {
+      const producer = current;
+      current = undefined;
+      await (await producer?.catch(() => undefined))?.close();
+    },
+  };
+}
+
+/** The messages in runs that fit a batch; a message larger than that stands alone. */
+export function chunksOf(messages: readonly OutgoingMessage[], limit = CHUNK_BYTES): OutgoingMessage[][] {
+  const chunks: OutgoingMessage[][] = [];
+  let room = 0;
+  for (const message of messages) {
+    const size = sizeOf(message);
+    const last = chunks.at(-1);
+    if (last === undefined || size > room) {
+      chunks.push([message]);
+      room = limit - size;
+    } else {
+      last.push(message);
+      room -= size;
+    }
+  }
+  return chunks;
+}
+
+function sizeOf({ key, value, headers = {} }: OutgoingMessage): number {
+  const parts = [key, value, ...Object.entries(headers).flat()];
+  return OVERHEAD_BYTES + parts.reduce((sum: number, part) => sum + bytesOf(part), 0);
+}
+
+function bytesOf(part: string | Buffer | null): number {
+  return part === null ? 0 : Buffer.byteLength(part);
+}

@@ -1,0 +1,105 @@
+/**
+ * Reads a topic from a beginning to what is its end when the reading starts, then stops: for operators
+ * and for counting, not for processing.
+ */
+import { randomUUID } from 'node:crypto';
+import { ServiceError } from '../platform/errors.ts';
+import { unavailable } from './failure.ts';
+import type { Admin, IncomingMessage, KafkaClient, Member } from './kafkajs.ts';
+
+export interface ReadOptions {
+  /** Name of the reading group; a random part is added, and the group removed afterwards. */
+  readonly group: string;
+  /** First offset by partition; the beginning where absent. */
+  readonly from?: ReadonlyMap<number, bigint>;
+  /** Called for each message, in order within a partition. */
+  onMessage(message: IncomingMessage): void;
+  /** The reading fails when nothing has come for so long. */
+  readonly stalledAfterMs?: number;
+}
+
+/**
+ * @returns the end by partition: the next offsets to read from
+ * @throws ServiceError `kafka.unavailable`
+ */
+export async function readTopic(
+  client: KafkaClient,
+  topic: string,
+  options: ReadOptions,
+): Promise<Map<number, bigint>> {
+  let admin: Admin | undefined;
+  try {
+    admin = await client.admin();
+    const ranges = await admin.ranges(topic);
+    const next = new Map(
+      [...ranges].map(([partition, { low }]) => {
+        const from = options.from?.get(partition) ?? low;
+        return [partition, from > low ? from : low];
+      }),
+    );
+    const ends = new Map([...ranges].map(([partition, { high }]) => [partition, high]));
+    const behind = () => [...ends].some(([partition, end]) => (next.get(partition) ?? end) < end);
+    if (behind()) await readUntil(client, topic, { ...options, next, ends, behind }, admin);
+    return ends;
+  } catch (error) {
+    throw unavailable(error);
+  } finally {
+    await admin?.close().catch(() => undefined);
+  }
+}
+
+interface Progress extends ReadOptions {
+  readonly next: Map<number, bigint>;
+  readonly ends: ReadonlyMap<number, bigint>;
+  behind(): boolean;
+}
+
+async function readUntil(
+  client: KafkaClient,
+  topic: string,
+  progress: Progress,
+  admin: Admin,
+): Promise<void> {
+  const { next, ends, onMessage, behind, stalledAfterMs = 30_000 } = progress;
+  const group = `${progress.group}-${randomUUID()}`;
+  const { promise: finished, resolve: finish, reject: fail } = Promise.withResolvers<void>();
+  const watch = setTimeout(
+    () => fail(new ServiceError('kafka.unavailable', { detail: 'Kafka sent nothing for too long' })),
+    stalledAfterMs,
+  );
+  let member: Member | undefined;
+  let assigned: readonly number[] = [];
+  const start = () => {
+    for (const partition of assigned) {
+      member?.seek(partition, next.get(partition) ?? 0n);
+      member?.resume(partition);
+    }
+  };
+  try {
+    member = await client.join(topic, group, {
+      assigned: (partitions) => {
+        assigned = partitions;
+        start();
+      },
+      lost: () => undefined,
+      polled: () => undefined,
+      messages(partition, messages) {
+        watch.refresh();
+        const end = ends.get(partition) ?? 0n;
+        for (const message of messages) {
+          if (message.offset < end && message.offset >= (next.get(partition) ?? 0n)) onMessage(message);
+        }
+        next.set(partition, (messages.at(-1)?.offset ?? end - 1n) + 1n);
+        if (!behind()) finish();
+        return true;
+      },
+      ended: fail,
+    });
+    start();
+    await finished;
+  } finally {
+    clearTimeout(watch);
+    await member?.leave().catch(() => undefined);
+    await admin.deleteGroup(group).catch(() => undefined);
+  }
+}

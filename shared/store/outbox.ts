@@ -1,0 +1,196 @@
+/**
+ * The outbox: what must leave the service, written in the transaction that caused it (DESIGN 2). An entry's
+ * id is its event's id. Who sends the entries is the relay's business; here is how they are written and found.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  FieldValue,
+  Timestamp,
+  type DocumentReference,
+  type Firestore,
+  type Query,
+} from '@google-cloud/firestore';
+import { writeEnvelope } from '../events/envelope.ts';
+import type { PatientEvent } from '../patient/change.ts';
+import type { PatientId } from '../patient/schema.ts';
+import type { Instant } from '../platform/clock.ts';
+import { currentTrace, traceparentOf } from '../platform/trace.ts';
+import { isPreconditionLost, translated, type Writer } from './firestore.ts';
+
+export const SHARDS = 16;
+const COLLECTION = 'outbox';
+
+/** An event that waits for Kafka. */
+export interface OutboxEvent {
+  readonly ref: DocumentReference;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly patientId: number;
+  readonly sequence: number;
+  /** The message's value, in the contract's order of keys, which a Firestore map would forget. */
+  readonly envelope: string;
+  readonly timestamp: string;
+  readonly traceparent: string | undefined;
+  /** Commit time, milliseconds since the epoch. */
+  readonly committedAt: number;
+}
+
+/** A request that waits for the communication service. */
+export interface Mail {
+  readonly path: '/api/emails' | '/api/system-messages';
+  readonly body: Readonly<Record<string, string | number | boolean>>;
+  /** The cause's id: the receiver answers the same key with the same mail. */
+  readonly idempotencyKey: string;
+}
+
+export interface OutboxMail extends Mail {
+  readonly ref: DocumentReference;
+  readonly attempts: number;
+  /** Changes with each claim, so that a claim is won once. */
+  readonly updateTime: Timestamp;
+  readonly traceparent: string | undefined;
+}
+
+/** Stable, and spread: ids from one block must not share a shard. */
+export function shardOf(key: PatientId | string): number {
+  return createHash('sha256').update(String(key)).digest().readUInt16BE() % SHARDS;
+}
+
+/**
+ * Writes the events of one change.
+ * @param lastSequence the patient's number before the change
+ * @returns the patient's number after it, to be stored in the same transaction
+ */
+export function addEvents(
+  db: Firestore,
+  writer: Writer,
+  patientId: PatientId,
+  events: readonly PatientEvent[],
+  lastSequence: number,
+  now: Instant,
+): number {
+  let sequence = lastSequence;
+  for (const event of events) {
+    sequence += 1;
+    const envelope = writeEnvelope(event, { eventId: randomUUID(), sequence, at: now });
+    writer.create(db.collection(COLLECTION).doc(envelope.eventId), {
+      kind: 'kafka',
+      shard: shardOf(patientId),
+      patient_id: patientId,
+      sequence,
+      event_type: event.type,
+      timestamp: envelope.timestamp,
+      envelope: JSON.stringify(envelope),
+      traceparent: traceparent(),
+      created_at: FieldValue.serverTimestamp(),
+    });
+  }
+  return sequence;
+}
+
+/** Writes a mail; a second one for the same cause fails the whole write with ALREADY_EXISTS. */
+export function addMail(db: Firestore, writer: Writer, mail: Mail, patientId: PatientId | null): void {
+  writer.create(db.collection(COLLECTION).doc(mail.idempotencyKey), {
+    kind: 'mail',
+    shard: shardOf(mail.idempotencyKey),
+    patient_id: patientId,
+    path: mail.path,
+    body: JSON.stringify(mail.body),
+    attempts: 0,
+    traceparent: traceparent(),
+    created_at: FieldValue.serverTimestamp(),
+    due_at: FieldValue.serverTimestamp(),
+  });
+}
+
+function traceparent(): string | undefined {
+  const trace = currentTrace();
+  return trace === undefined ? undefined : traceparentOf(trace);
+}
+
+/**
+ * The oldest events of a shard. Entries of one commit share a server time and appear together, so a page never
+ * holds an entry whose unpublished predecessor of the same patient it lacks.
+ */
+export function eventsQuery(db: Firestore, shard: number, limit: number): Query {
+  return db
+    .collection(COLLECTION)
+    .where('shard', '==', shard)
+    .where('kind', '==', 'kafka')
+    .orderBy('created_at')
+    .orderBy('sequence')
+    .limit(limit);
+}
+
+/** The mails that are, or will be, due first. */
+export function mailsQuery(db: Firestore, limit: number): Query {
+  const everyShard = Array.from({ length: SHARDS }, (_, shard) => shard);
+  return db
+    .collection(COLLECTION)
+    .where('shard', 'in', everyShard)
+    .where('kind', '==', 'mail')
+    .orderBy('due_at')
+    .limit(limit);
+}
+
+export function patientEntriesQuery(db: Firestore, patientId: PatientId): Query {
+  return db.collection(COLLECTION).where('patient_id', '==', patientId);
+}
+
+export async function readEvents(db: Firestore, shard: number, limit: number): Promise<OutboxEvent[]> {
+  const page = await translated(() => eventsQuery(db, shard, limit).get());
+  return page.docs.map((doc) => ({
+    ref: doc.ref,
+    eventId: doc.id,
+    eventType: doc.get('event_type') as string,
+    patientId: doc.get('patient_id') as number,
+    sequence: doc.get('sequence') as number,
+    envelope: doc.get('envelope') as string,
+    timestamp: doc.get('timestamp') as string,
+    traceparent: (doc.get('traceparent') as string | undefined) ?? undefined,
+    committedAt: (doc.get('created_at') as Timestamp).toMillis(),
+  }));
+}
+
+/** Deletes what was acknowledged; an entry that an erasure took meanwhile is no fault. */
+export async function deleteEntries(db: Firestore, refs: readonly DocumentReference[]): Promise<void> {
+  const batch = db.batch();
+  for (const ref of refs) batch.delete(ref);
+  await translated(() => batch.commit());
+}
+
+export async function readDueMails(db: Firestore, now: Instant, limit: number): Promise<OutboxMail[]> {
+  const page = await translated(() => mailsQuery(db, limit).get());
+  return page.docs
+    .filter((doc) => (doc.get('due_at') as Timestamp).toMillis() <= now.epochMilliseconds)
+    .map((doc) => ({
+      ref: doc.ref,
+      idempotencyKey: doc.id,
+      path: doc.get('path') as Mail['path'],
+      body: JSON.parse(doc.get('body') as string) as Mail['body'],
+      attempts: doc.get('attempts') as number,
+      updateTime: doc.updateTime,
+      traceparent: (doc.get('traceparent') as string | undefined) ?? undefined,
+    }));
+}
+
+/**
+ * Puts a mail off until `dueAt`: before sending that is the claim (who dies while sending lets it expire),
+ * after a failure the pause before the next attempt.
+ * @returns the mail to go on with, or undefined when another worker or an erasure was faster
+ */
+export async function postponeMail(mail: OutboxMail, dueAt: Instant): Promise<OutboxMail | undefined> {
+  const attempts = mail.attempts + 1;
+  try {
+    const { writeTime } = await translated(() =>
+      mail.ref.update(
+        { due_at: Timestamp.fromMillis(dueAt.epochMilliseconds), attempts },
+        { lastUpdateTime: mail.updateTime },
+      ),
+    );
+    return { ...mail, attempts, updateTime: writeTime };
+  } catch (error) {
+    if (isPreconditionLost(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The patients: one document each, `patients/{id}`, with the contract's 37 fields and `_meta`, which holds what
+ * only this service needs. Every change is one transaction with its events, so none is committed without them.
+ */
+import type { DocumentSnapshot, Firestore, Transaction } from '@google-cloud/firestore';
+import type { ChangeResult } from '../patient/change.ts';
+import { THERAPIST_BLOCKED } from '../patient/exclusions.ts';
+import { inContractOrder, type Patient, type PatientId, type TherapistId } from '../patient/schema.ts';
+import { gramsOf } from '../patient/search.ts';
+import type { Instant } from '../platform/clock.ts';
+import { ServiceError } from '../platform/errors.ts';
+import { inTransaction, translated, type Writer } from './firestore.ts';
+import { addEvents } from './outbox.ts';
+import { exchangeReference, takeReference } from './payment-references.ts';
+
+export interface StoredPatient {
+  readonly patient: Patient;
+  /** Number of the patient's last event. Every change has an event, so it is the document's version too. */
+  readonly sequence: number;
+}
+
+interface Meta {
+  readonly sequence: number;
+  /** Search index, see patient/search.ts. */
+  readonly grams: readonly string[];
+  /** Therapists excluded with the reason `therapist_blocked`, to find whom an unblocking concerns. */
+  readonly blocked_therapists: readonly number[];
+}
+
+export function patientDoc(db: Firestore, id: PatientId) {
+  return db.collection('patients').doc(String(id));
+}
+
+/**
+ * Writes a new patient with its reference and its events; fails the whole write with ALREADY_EXISTS when the
+ * id or the reference is taken.
+ */
+export function addPatient(
+  db: Firestore,
+  writer: Writer,
+  created: ChangeResult,
+  now: Instant,
+): StoredPatient {
+  const { patient, events } = created;
+  const sequence = addEvents(db, writer, patient.id, events, 0, now);
+  writer.create(patientDoc(db, patient.id), toDocument(patient, sequence));
+  if (patient.zahlungsreferenz !== null) takeReference(db, writer, patient.zahlungsreferenz, patient.id);
+  return { patient, sequence };
+}
+
+/** @throws ServiceError `patient.not_found` */
+export async function readPatient(db: Firestore, id: PatientId): Promise<StoredPatient> {
+  return fromSnapshot(await translated(() => patientDoc(db, id).get()));
+}
+
+/**
+ * Reads a patient, applies `change` and stores the result with its events, all in one transaction; a change
+ * without events writes nothing.
+ * @param change pure: it may run again when another writer was faster
+ * @throws ServiceError `patient.not_found`, `patient.reference_taken`, whatever `change` throws, `store.*`
+ */
+export function updatePatient(
+  db: Firestore,
+  id: PatientId,
+  now: Instant,
+  change: (stored: StoredPatient) => ChangeResult,
+): Promise<StoredPatient> {
+  return inTransaction(db, (transaction) => updatePatientWithin(db, transaction, id, now, change));
+}
+
+/** {@link updatePatient} as a part of a larger transaction, whose reads must come before. */
+export async function updatePatientWithin(
+  db: Firestore,
+  transaction: Transaction,
+  id: PatientId,
+  now: Instant,
+  change: (stored: StoredPatient) => ChangeResult,
+): Promise<StoredPatient> {
+  const stored = fromSnapshot(await transaction.get(patientDoc(db, id)));
+  const { patient, events } = change(stored);
+  if (events.length === 0) return stored;
+  await exchangeReference(db, transaction, id, stored.patient.zahlungsreferenz, patient.zahlungsreferenz);
+  const sequence = addEvents(db, transaction, id, events, stored.sequence, now);
+  transaction.set(patientDoc(db, id), toDocument(patient, sequence));
+  return { patient, sequence };
+}
+
+/** Ids of the patients whom blocking a therapist concerns, in bounded pages: each change takes one off. */
+export function assignedPatientsQuery(db: Firestore, therapist: TherapistId, limit: number) {
+  return db.collection('patients').where('zugewiesener_therapeut', '==', therapist).limit(limit);
+}
+
+/** Ids of the patients whom unblocking a therapist concerns, in bounded pages: each change takes one off. */
+export function blockedPatientsQuery(db: Firestore, therapist: TherapistId, limit: number) {
+  return db
+    .collection('patients')
+    .where('_meta.blocked_therapists', 'array-contains', therapist)
+    .limit(limit);
+}
+
+/** @throws ServiceError `patient.not_found` when the document does not exist */
+export function fromSnapshot(snapshot: DocumentSnapshot): StoredPatient {
+  const data = snapshot.data();
+  if (data === undefined) throw new ServiceError('patient.not_found');
+  return { patient: inContractOrder(data as Patient), sequence: (data['_meta'] as Meta).sequence };
+}
+
+function toDocument(patient: Patient, sequence: number): Patient & { _meta: Meta } {
+  return {
+    ...patient,
+    _meta: {
+      sequence,
+      grams: gramsOf(patient),
+      blocked_therapists: patient.ausgeschlossene_therapeuten
+        .filter((exclusion) => exclusion.reason === THERAPIST_BLOCKED)
+        .map((exclusion) => exclusion.id),
+    },
+  };
+}
