@@ -1,0 +1,22 @@
+/** The consent given with a registration (DOMAIN 4): the GDPR proof, kept with the patient and in no event. */
+import type { DocumentReference, Firestore } from '@google-cloud/firestore';
+import type { PatientId } from '../patient/schema.ts';
+import type { UtcTimestamp } from '../platform/clock.ts';
+import type { Writer } from './firestore.ts';
+
+export interface Consent {
+  /** The website's block, unchanged. */
+  readonly consent_metadata: Readonly<Record<string, unknown>>;
+  readonly registration_timestamp: string | null;
+  readonly stored_at: UtcTimestamp;
+}
+
+export function consentDoc(db: Firestore, patientId: PatientId): DocumentReference {
+  return db.collection('consents').doc(String(patientId));
+}
+
+export function addConsent(db: Firestore, writer: Writer, patientId: PatientId, consent: Consent): void {
+  // As text: an open object may hold what a Firestore map cannot, such as an array within an array.
+  const { consent_metadata, ...rest } = consent;
+  writer.create(consentDoc(db, patientId), { ...rest, consent_metadata: JSON.stringify(consent_metadata) });
+}

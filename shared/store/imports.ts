@@ -1,0 +1,65 @@
+/**
+ * The import records: what became of each object generation, without personal data. The record is written in
+ * the same write as its effect, so a second delivery finds it and only finishes the move.
+ */
+import { createHash } from 'node:crypto';
+import { Timestamp, type DocumentReference, type Firestore } from '@google-cloud/firestore';
+import type { PatientId } from '../patient/schema.ts';
+import type { Instant, UtcTimestamp } from '../platform/clock.ts';
+import { utcTimestamp } from '../platform/clock.ts';
+import type { ErrorCode, Violation } from '../platform/errors.ts';
+import { isPreconditionLost, translated } from './firestore.ts';
+import type { TokenHash } from './registration-tokens.ts';
+
+export type RecordId = string & { readonly recordId: true };
+
+export interface ImportRecord {
+  readonly outcome: 'imported' | 'duplicate' | 'failed' | 'erased';
+  /** Null where no patient came of the file. */
+  readonly patient_id: PatientId | null;
+  /** Finds at an erasure every file that the person ever sent; null where no token could be read. */
+  readonly token_sha256: TokenHash | null;
+  readonly reason: ErrorCode | null;
+  readonly violations: readonly Violation[];
+  /** Where the file goes, below processed/ or failed/; null when it is deleted. */
+  readonly archive_path: string | null;
+  readonly archived_at: UtcTimestamp | null;
+  readonly received_at: UtcTimestamp;
+}
+
+/** Stable for one generation of one object (DOMAIN 4): the name itself may be a person's and is not kept. */
+export function recordIdOf(bucket: string, name: string, generation: string): RecordId {
+  return createHash('sha256').update(`${bucket}/${name}/${generation}`).digest('hex') as RecordId;
+}
+
+export function importDoc(db: Firestore, id: RecordId): DocumentReference {
+  return db.collection('imports').doc(id);
+}
+
+/** How long the record of a file without a patient is kept: as long as a failed file is. */
+const KEPT_WITHOUT_PATIENT_MS = 90 * 24 * 3600 * 1000;
+
+export function toImportDocument(record: ImportRecord, now: Instant): object {
+  const expires =
+    record.patient_id === null ? Timestamp.fromMillis(now.epochMilliseconds + KEPT_WITHOUT_PATIENT_MS) : null;
+  return { ...record, expires_at: expires };
+}
+
+export async function readImport(db: Firestore, id: RecordId): Promise<ImportRecord | undefined> {
+  const snapshot = await translated(() => importDoc(db, id).get());
+  return snapshot.data() as ImportRecord | undefined;
+}
+
+/**
+ * Notes that the file has reached its archive path.
+ * @returns false when the record is gone: the person was erased meanwhile, and the copy must go too
+ */
+export async function noteArchived(db: Firestore, id: RecordId, now: Instant): Promise<boolean> {
+  try {
+    await translated(() => importDoc(db, id).update({ archived_at: utcTimestamp(now) }));
+    return true;
+  } catch (error) {
+    if (isPreconditionLost(error)) return false;
+    throw error;
+  }
+}

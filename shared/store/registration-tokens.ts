@@ -1,0 +1,46 @@
+/**
+ * The registration tokens that became patients, by hash. One document is one person's registration: it makes a
+ * second file of theirs a duplicate, and after the erasure it stays as a tombstone, so that a late delivery does
+ * not bring them back (DOMAIN 4).
+ */
+import { createHash } from 'node:crypto';
+import type { DocumentReference, Firestore, Transaction } from '@google-cloud/firestore';
+import type { PatientId } from '../patient/schema.ts';
+import type { Instant, UtcTimestamp } from '../platform/clock.ts';
+import { utcTimestamp } from '../platform/clock.ts';
+import type { Writer } from './firestore.ts';
+
+declare const tokenHash: unique symbol;
+
+/** SHA-256 of a token in hexadecimal. */
+export type TokenHash = string & { readonly [tokenHash]: true };
+
+export interface TokenRecord {
+  /** Null once the patient is erased. */
+  readonly patient_id: PatientId | null;
+  readonly erased_at: UtcTimestamp | null;
+}
+
+export function hashToken(token: string): TokenHash {
+  return createHash('sha256').update(token).digest('hex') as TokenHash;
+}
+
+export function tokenDoc(db: Firestore, hash: TokenHash): DocumentReference {
+  return db.collection('registration_tokens').doc(hash);
+}
+
+/** Ties a token to its patient; the whole write fails with ALREADY_EXISTS when the token is known. */
+export function addToken(db: Firestore, writer: Writer, hash: TokenHash, patientId: PatientId): void {
+  const record: TokenRecord = { patient_id: patientId, erased_at: null };
+  writer.create(tokenDoc(db, hash), record);
+}
+
+/** Leaves of a token only that it was, and when its person was erased. */
+export function buryToken(db: Firestore, transaction: Transaction, hash: TokenHash, now: Instant): void {
+  const record: TokenRecord = { patient_id: null, erased_at: utcTimestamp(now) };
+  transaction.set(tokenDoc(db, hash), record);
+}
+
+export function patientTokensQuery(db: Firestore, patientId: PatientId) {
+  return db.collection('registration_tokens').where('patient_id', '==', patientId);
+}
