@@ -1,0 +1,193 @@
+# Each alert is named like its runbook, docs/runbooks/<name>.md, which the notification carries in full.
+#
+# `measure` says how a time series becomes the number that is compared with `threshold`:
+#   mean    mean of the samples in the period (check-health reports one sample a run)
+#   count   how much was counted in the period
+#   level   highest level in the period
+#   ratio   counted with `filter`, divided by counted with `of`
+#   absent  nothing at all arrived during `for`
+locals {
+  service_metric = "metric.type=\"logging.googleapis.com/user/patient_service"
+  api_requests   = "metric.type=\"run.googleapis.com/request_count\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"patients-api\""
+
+  alerts = {
+    "oldest-incoming-file" = {
+      title     = "A registration waits in incoming/"
+      severity  = "CRITICAL"
+      filter    = "${local.service_metric}/import_oldest_incoming_seconds\""
+      measure   = "mean"
+      threshold = var.import_stuck_after_seconds
+      period    = "120s"
+      for       = "0s"
+    }
+    "import-failure-rate" = {
+      title     = "Many registration files fail"
+      severity  = "ERROR"
+      filter    = "${local.service_metric}/import_failure_percent\""
+      measure   = "mean"
+      threshold = 20
+      period    = "300s"
+      for       = "300s"
+    }
+    "outbox-age" = {
+      title     = "Events or mails are not going out"
+      severity  = "ERROR"
+      filter    = "${local.service_metric}/outbox_oldest_seconds\""
+      measure   = "mean"
+      threshold = 300
+      period    = "120s"
+      for       = "120s"
+    }
+    "consumer-lag" = {
+      title     = "Consumed events pile up"
+      severity  = "WARNING"
+      filter    = "${local.service_metric}/consumer_lag\""
+      measure   = "mean"
+      threshold = 1000
+      period    = "120s"
+      for       = "600s"
+    }
+    "dead-letters" = {
+      title     = "An event lies in a dead-letter topic"
+      severity  = "WARNING"
+      filter    = "${local.service_metric}/dead_letters_waiting\""
+      measure   = "mean"
+      threshold = 0
+      period    = "120s"
+      for       = "0s"
+    }
+    "worker-not-polling" = {
+      title     = "The Kafka worker does not report"
+      severity  = "CRITICAL"
+      filter    = "${local.service_metric}/worker_status_age_seconds\""
+      measure   = "mean"
+      threshold = 60
+      period    = "120s"
+      for       = "120s"
+    }
+    "api-5xx-ratio" = {
+      title     = "The API answers with server errors"
+      severity  = "ERROR"
+      filter    = "${local.api_requests} AND metric.labels.response_code_class=\"5xx\""
+      of        = local.api_requests
+      measure   = "ratio"
+      threshold = 0.02
+      period    = "300s"
+      for       = "300s"
+    }
+    "scheduler-job-failing" = {
+      title     = "The scheduled health run fails"
+      severity  = "ERROR"
+      filter    = "${local.service_metric}/scheduler_failures\" AND resource.type=\"cloud_scheduler_job\""
+      measure   = "count"
+      threshold = 2
+      period    = "300s"
+      for       = "0s"
+    }
+    "health-silent" = {
+      title    = "check-health has stopped reporting"
+      severity = "CRITICAL"
+      filter   = "${local.service_metric}/worker_status_age_seconds\""
+      measure  = "absent"
+      period   = "60s"
+      for      = "600s"
+    }
+    "eventarc-dead-letters" = {
+      title     = "A file event could not be delivered"
+      severity  = "WARNING"
+      filter    = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"registration-dead-letters\""
+      measure   = "level"
+      threshold = 0
+      period    = "60s"
+      for       = "0s"
+    }
+    "storage-filling" = {
+      title     = "The import bucket fills up"
+      severity  = "WARNING"
+      filter    = "${local.service_metric}/storage_used_percent\""
+      measure   = "mean"
+      threshold = 80
+      period    = "300s"
+      for       = "0s"
+    }
+  }
+
+  # Log-based metrics are distributions: the delta of one, reduced by REDUCE_MEAN, is the exact mean of its samples.
+  aligners = { mean = "ALIGN_DELTA", count = "ALIGN_DELTA", level = "ALIGN_MAX", ratio = "ALIGN_DELTA", absent = "ALIGN_DELTA" }
+  reducers = { mean = "REDUCE_MEAN", count = "REDUCE_SUM", level = "REDUCE_MAX", ratio = "REDUCE_SUM", absent = "REDUCE_COUNT" }
+}
+
+resource "google_monitoring_notification_channel" "mail" {
+  for_each = toset(var.alert_mail_addresses)
+
+  display_name = each.value
+  type         = "email"
+  labels       = { email_address = each.value }
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_monitoring_alert_policy" "alert" {
+  for_each = local.alerts
+
+  display_name          = "${each.value.title} (${var.environment})"
+  combiner              = "OR"
+  severity              = each.value.severity
+  notification_channels = [for channel in google_monitoring_notification_channel.mail : channel.name]
+
+  conditions {
+    display_name = each.value.title
+
+    dynamic "condition_threshold" {
+      for_each = each.value.measure == "absent" ? [] : [each.value]
+
+      content {
+        filter                  = condition_threshold.value.filter
+        comparison              = "COMPARISON_GT"
+        threshold_value         = condition_threshold.value.threshold
+        duration                = condition_threshold.value.for
+        evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
+        denominator_filter      = try(condition_threshold.value.of, null)
+
+        aggregations {
+          alignment_period     = condition_threshold.value.period
+          per_series_aligner   = local.aligners[condition_threshold.value.measure]
+          cross_series_reducer = local.reducers[condition_threshold.value.measure]
+        }
+
+        dynamic "denominator_aggregations" {
+          for_each = condition_threshold.value.measure == "ratio" ? [condition_threshold.value] : []
+
+          content {
+            alignment_period     = denominator_aggregations.value.period
+            per_series_aligner   = local.aligners["ratio"]
+            cross_series_reducer = local.reducers["ratio"]
+          }
+        }
+      }
+    }
+
+    dynamic "condition_absent" {
+      for_each = each.value.measure == "absent" ? [each.value] : []
+
+      content {
+        filter   = condition_absent.value.filter
+        duration = condition_absent.value.for
+
+        aggregations {
+          alignment_period     = condition_absent.value.period
+          per_series_aligner   = local.aligners["absent"]
+          cross_series_reducer = local.reducers["absent"]
+        }
+      }
+    }
+  }
+
+  documentation {
+    subject   = "${each.value.title} (${var.environment})"
+    content   = file("${path.module}/../docs/runbooks/${each.key}.md")
+    mime_type = "text/markdown"
+  }
+
+  depends_on = [google_logging_metric.service, google_logging_metric.scheduler_failures]
+}

@@ -1,0 +1,118 @@
+resource "google_artifact_registry_repository" "images" {
+  repository_id = "patient-service"
+  location      = var.region
+  format        = "DOCKER"
+  description   = "Images of the deployables"
+
+  docker_config {
+    immutable_tags = true
+  }
+
+  cleanup_policies {
+    id     = "keep-for-roll-back"
+    action = "KEEP"
+
+    most_recent_versions {
+      keep_count = 20
+    }
+  }
+
+  cleanup_policies {
+    id     = "delete-old"
+    action = "DELETE"
+
+    condition {
+      older_than = "7776000s"
+    }
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_artifact_registry_repository_iam_member" "build" {
+  repository = google_artifact_registry_repository.images.name
+  location   = var.region
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.caller["deployment-build"].member
+}
+
+# Cloud Run pulls images as the project's own agent; nothing else reads them.
+
+resource "google_project_iam_member" "build_log" {
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.caller["deployment-build"].member
+}
+
+resource "google_project_iam_member" "build_run_viewer" {
+  project = var.project_id
+  role    = "roles/run.viewer"
+  member  = google_service_account.caller["deployment-build"].member
+}
+
+resource "google_cloud_run_v2_service_iam_member" "build_deploys" {
+  for_each = google_cloud_run_v2_service.function
+
+  name     = each.value.name
+  location = var.region
+  role     = "roles/run.developer"
+  member   = google_service_account.caller["deployment-build"].member
+}
+
+# The smoke test asks new revisions of what answers HTTP; the import is not called: it would want a file.
+resource "google_cloud_run_v2_service_iam_member" "build_smokes" {
+  for_each = toset(["patients-api", "check-health"])
+
+  name     = google_cloud_run_v2_service.function[each.value].name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = google_service_account.caller["deployment-build"].member
+}
+
+resource "google_cloud_run_v2_worker_pool_iam_member" "build_deploys" {
+  name     = google_cloud_run_v2_worker_pool.kafka_worker.name
+  location = var.region
+  role     = "roles/run.developer"
+  member   = google_service_account.caller["deployment-build"].member
+}
+
+resource "google_cloud_run_v2_job_iam_member" "build_deploys" {
+  name     = google_cloud_run_v2_job.ops.name
+  location = var.region
+  role     = "roles/run.developer"
+  member   = google_service_account.caller["deployment-build"].member
+}
+
+# A revision runs as its workload's account, and who deploys it must be allowed to hand that over.
+resource "google_service_account_iam_member" "build_acts_as" {
+  for_each = google_service_account.workload
+
+  service_account_id = each.value.name
+  role               = "roles/iam.serviceAccountUser"
+  member             = google_service_account.caller["deployment-build"].member
+}
+
+# The identity token of the smoke test is signed for the build's own account.
+resource "google_service_account_iam_member" "build_signs_for_itself" {
+  service_account_id = google_service_account.caller["deployment-build"].name
+  role               = "roles/iam.serviceAccountOpenIdTokenCreator"
+  member             = google_service_account.caller["deployment-build"].member
+}
+
+resource "google_cloudbuild_trigger" "main" {
+  count = var.repository == null ? 0 : 1
+
+  name            = "deploy-main"
+  location        = var.region
+  filename        = "cloudbuild.yaml"
+  service_account = google_service_account.caller["deployment-build"].id
+
+  github {
+    owner = var.repository.owner
+    name  = var.repository.name
+
+    push {
+      branch = "^main$"
+    }
+  }
+}

@@ -1,0 +1,50 @@
+# Production, as an example: terraform plan -var-file=environments/prod.tfvars
+project_id  = "patient-service-prod"
+environment = "prod"
+
+# Of the first build (docs/deployment.md, step 3).
+images = {
+  import-registration = "europe-west3-docker.pkg.dev/patient-service-prod/patient-service/import-registration@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  patients-api        = "europe-west3-docker.pkg.dev/patient-service-prod/patient-service/patients-api@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  check-health        = "europe-west3-docker.pkg.dev/patient-service-prod/patient-service/check-health@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  kafka-worker        = "europe-west3-docker.pkg.dev/patient-service-prod/patient-service/kafka-worker@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+}
+
+uploaders                = ["serviceAccount:website@patient-service-prod.iam.gserviceaccount.com"]
+registrations_are_signed = true
+
+payment = {
+  account_holder = "Beispiel gGmbH"
+  iban           = "DE02120300000000202051"
+  bic            = "BYLADEM1001"
+}
+
+mail = {
+  sender_address            = "aufnahme@example.org"
+  sender_name               = "Beispiel Therapievermittlung"
+  contract_url              = "https://www.example.org/vertrag"
+  contact_address           = "kontakt@example.org"
+  communication_service_url = "https://communication.example.org"
+}
+
+api_invokers = ["serviceAccount:staff-app@patient-service-prod.iam.gserviceaccount.com"]
+
+auth = {
+  issuer   = "https://accounts.google.com"
+  audience = "patients-api"
+  readers  = ["matching@patient-service-prod.iam.gserviceaccount.com"]
+  staff    = ["staff-app@patient-service-prod.iam.gserviceaccount.com"]
+  admins   = ["datenschutz@example.org"]
+}
+
+min_instances = {
+  import-registration = 1
+  patients-api        = 1
+  check-health        = 0
+}
+worker_instances = 2
+
+alert_mail_addresses = ["bereitschaft@example.org"]
+operators            = ["group:operators@example.org"]
+
+repository = { owner = "example-org", name = "patient-service" }

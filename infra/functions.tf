@@ -1,0 +1,70 @@
+# Sizes are from measurement: an instance takes about 125 MiB after its first Firestore read, and a file at
+# most a few MiB while it is imported.
+locals {
+  functions = {
+    import-registration = { ingress = "INGRESS_TRAFFIC_INTERNAL_ONLY", concurrency = 16, max_instances = 10, timeout = "60s", probe = null }
+    patients-api        = { ingress = "INGRESS_TRAFFIC_ALL", concurrency = 80, max_instances = 10, timeout = "30s", probe = "/livez" }
+    check-health        = { ingress = "INGRESS_TRAFFIC_ALL", concurrency = 16, max_instances = 2, timeout = "300s", probe = null }
+  }
+}
+
+resource "google_cloud_run_v2_service" "function" {
+  for_each = local.functions
+
+  name                = each.key
+  location            = var.region
+  ingress             = each.value.ingress
+  deletion_protection = true
+
+  template {
+    service_account                  = google_service_account.workload[each.key].email
+    max_instance_request_concurrency = each.value.concurrency
+    timeout                          = each.value.timeout
+    execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
+
+    scaling {
+      min_instance_count = var.min_instances[each.key]
+      max_instance_count = each.value.max_instances
+    }
+
+    containers {
+      image = var.images[each.key]
+
+      resources {
+        limits            = { cpu = "1", memory = "512Mi" }
+        cpu_idle          = true
+        startup_cpu_boost = true
+      }
+
+      dynamic "env" {
+        for_each = local.environment[each.key]
+
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+
+      dynamic "liveness_probe" {
+        for_each = each.value.probe == null ? [] : [each.value.probe]
+
+        content {
+          period_seconds    = 30
+          timeout_seconds   = 5
+          failure_threshold = 3
+
+          http_get {
+            path = liveness_probe.value
+          }
+        }
+      }
+    }
+  }
+
+  # Cloud Build brings new images and moves the traffic to them after the smoke test (cloudbuild.yaml).
+  lifecycle {
+    ignore_changes = [client, client_version, template[0].containers[0].image, template[0].revision, traffic]
+  }
+
+  depends_on = [google_secret_manager_secret_iam_member.reader]
+}

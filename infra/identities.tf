@@ -1,0 +1,119 @@
+# One service account for each workload, and what each may do. The table of docs/deployment.md says it in words.
+resource "google_service_account" "workload" {
+  for_each = {
+    import-registration = "Imports registration files"
+    patients-api        = "Answers the HTTP API"
+    check-health        = "Judges health, sweeps missed files, cleans up"
+    kafka-worker        = "Relays the outbox, consumes events"
+    ops                 = "Runs the operators' command"
+  }
+
+  account_id   = each.key
+  display_name = each.value
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_service_account" "caller" {
+  for_each = {
+    registration-trigger = "Eventarc: delivers new files to import-registration"
+    health-scheduler     = "Cloud Scheduler: runs check-health"
+    deployment-build     = "Cloud Build: tests, builds and deploys"
+  }
+
+  account_id   = each.key
+  display_name = each.value
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_project_iam_member" "firestore" {
+  for_each = google_service_account.workload
+
+  project = var.project_id
+  role    = "roles/datastore.user"
+  member  = each.value.member
+}
+
+resource "google_project_iam_member" "kafka" {
+  for_each = toset(local.kafka_is_managed ? ["kafka-worker", "ops"] : [])
+
+  project = var.project_id
+  role    = "roles/managedkafka.client"
+  member  = google_service_account.workload[each.value].member
+}
+
+resource "google_storage_bucket_iam_member" "mover" {
+  for_each = toset(["import-registration", "check-health", "ops"])
+
+  bucket = google_storage_bucket.import.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.workload[each.value].member
+}
+
+# Erasure deletes a patient's archived files; the API neither reads nor writes any.
+resource "google_project_iam_custom_role" "file_eraser" {
+  role_id     = "registrationFileEraser"
+  title       = "Find and delete registration files"
+  permissions = ["storage.objects.list", "storage.objects.get", "storage.objects.delete"]
+}
+
+resource "google_storage_bucket_iam_member" "eraser" {
+  bucket = google_storage_bucket.import.name
+  role   = google_project_iam_custom_role.file_eraser.id
+  member = google_service_account.workload["patients-api"].member
+}
+
+resource "google_storage_bucket_iam_member" "uploader" {
+  for_each = toset(var.uploaders)
+
+  bucket = google_storage_bucket.import.name
+  role   = "roles/storage.objectCreator"
+  member = each.value
+
+  condition {
+    title      = "below incoming"
+    expression = "resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.import.name}/objects/incoming/\")"
+  }
+}
+
+resource "google_cloud_run_v2_service_iam_member" "api_invoker" {
+  for_each = toset(var.api_invokers)
+
+  name     = google_cloud_run_v2_service.function["patients-api"].name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = each.value
+}
+
+resource "google_cloud_run_v2_service_iam_member" "health_viewer" {
+  for_each = toset(var.health_viewers)
+
+  name     = google_cloud_run_v2_service.function["check-health"].name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = each.value
+}
+
+resource "google_cloud_run_v2_service_iam_member" "health_scheduler" {
+  name     = google_cloud_run_v2_service.function["check-health"].name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = google_service_account.caller["health-scheduler"].member
+}
+
+resource "google_cloud_run_v2_service_iam_member" "registration_trigger" {
+  name     = google_cloud_run_v2_service.function["import-registration"].name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = google_service_account.caller["registration-trigger"].member
+}
+
+resource "google_cloud_run_v2_job_iam_member" "operator" {
+  for_each = toset(var.operators)
+
+  name     = google_cloud_run_v2_job.ops.name
+  location = var.region
+  role     = "roles/run.jobsExecutorWithOverrides"
+  member   = each.value
+}

@@ -1,0 +1,64 @@
+# Logs stay in the region. Two kinds of line could name a person and are never stored: Cloud Run's own request
+# log of the API (its URL holds ?search=…), and object names below incoming/ (the website puts surnames there).
+locals {
+  exclude_request_log = "log_id(\"run.googleapis.com/requests\") AND resource.labels.service_name=\"patients-api\""
+  exclude_incoming    = "protoPayload.serviceName=\"storage.googleapis.com\" AND protoPayload.resourceName:\"/objects/incoming/\""
+}
+
+resource "google_logging_project_bucket_config" "service" {
+  project        = var.project_id
+  location       = var.region
+  bucket_id      = "patient-service"
+  retention_days = var.log_retention_days
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_logging_project_bucket_config" "data_access" {
+  project        = var.project_id
+  location       = var.region
+  bucket_id      = "data-access"
+  retention_days = var.audit_retention_days
+
+  depends_on = [google_project_service.api]
+}
+
+# Takes over the project's own sink, which would store everything in the location "global".
+resource "google_logging_project_sink" "default" {
+  name                   = "_Default"
+  destination            = "logging.googleapis.com/${google_logging_project_bucket_config.service.id}"
+  filter                 = "NOT log_id(\"cloudaudit.googleapis.com/activity\") AND NOT log_id(\"cloudaudit.googleapis.com/system_event\") AND NOT log_id(\"cloudaudit.googleapis.com/data_access\")"
+  unique_writer_identity = true
+
+  exclusions {
+    name   = "search-terms"
+    filter = local.exclude_request_log
+  }
+}
+
+resource "google_logging_project_sink" "data_access" {
+  name                   = "data-access"
+  destination            = "logging.googleapis.com/${google_logging_project_bucket_config.data_access.id}"
+  filter                 = "log_id(\"cloudaudit.googleapis.com/data_access\")"
+  unique_writer_identity = true
+
+  exclusions {
+    name   = "website-file-names"
+    filter = local.exclude_incoming
+  }
+}
+
+resource "google_project_iam_audit_config" "data_access" {
+  for_each = toset(["datastore.googleapis.com", "storage.googleapis.com", "secretmanager.googleapis.com"])
+
+  project = var.project_id
+  service = each.value
+
+  dynamic "audit_log_config" {
+    for_each = ["ADMIN_READ", "DATA_READ", "DATA_WRITE"]
+
+    content {
+      log_type = audit_log_config.value
+    }
+  }
+}

@@ -1,0 +1,34 @@
+output "trigger_subscription" {
+  description = "Name of the subscription that Eventarc made: becomes the variable trigger_subscription."
+  value       = basename(google_eventarc_trigger.registration.transport[0].pubsub[0].subscription)
+}
+
+output "import_bucket" {
+  description = "Where the website drops registration files, below incoming/."
+  value       = google_storage_bucket.import.name
+}
+
+output "api_url" {
+  description = "Address of the API, for callers with roles/run.invoker."
+  value       = google_cloud_run_v2_service.function["patients-api"].uri
+}
+
+output "health_url" {
+  description = "Address of check-health."
+  value       = google_cloud_run_v2_service.function["check-health"].uri
+}
+
+output "image_repository" {
+  description = "Where Cloud Build puts the images."
+  value       = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"
+}
+
+output "build_service_account" {
+  description = "Account that builds are submitted with."
+  value       = google_service_account.caller["deployment-build"].id
+}
+
+output "kafka_bootstrap_servers" {
+  description = "Brokers that the worker connects to."
+  value       = local.kafka_bootstrap
+}

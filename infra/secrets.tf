@@ -1,0 +1,37 @@
+# Secrets without values: a version is added by hand (docs/deployment.md), so that none stands in the state.
+locals {
+  secrets = merge(
+    var.registrations_are_signed ? { "registration-hmac-key" = ["import-registration", "check-health", "ops"] } : {},
+    try(var.kafka_brokers.sasl_username, null) == null ? {} : { "kafka-sasl-password" = ["kafka-worker", "ops"] },
+  )
+
+  secret_readers = merge([
+    for secret, readers in local.secrets : {
+      for reader in readers : "${secret} ${reader}" => { secret = secret, reader = reader }
+    }
+  ]...)
+}
+
+resource "google_secret_manager_secret" "secret" {
+  for_each = local.secrets
+
+  secret_id = each.key
+
+  replication {
+    user_managed {
+      replicas {
+        location = var.region
+      }
+    }
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_secret_manager_secret_iam_member" "reader" {
+  for_each = local.secret_readers
+
+  secret_id = google_secret_manager_secret.secret[each.value.secret].id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.workload[each.value.reader].member
+}

@@ -1,0 +1,40 @@
+# Erasure (docs/guarantees.md) holds only while an object that is deleted is gone: no versions, no soft delete.
+resource "google_storage_bucket" "import" {
+  name     = "${var.project_id}-registrations"
+  location = upper(var.region)
+
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = false
+
+  versioning {
+    enabled = false
+  }
+
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+
+  # incoming/ has no rule: a file stays there until it is imported or refused.
+  lifecycle_rule {
+    condition {
+      age            = 30
+      matches_prefix = ["processed/"]
+    }
+    action {
+      type = "Delete"
+    }
+  }
+
+  lifecycle_rule {
+    condition {
+      age            = 90
+      matches_prefix = ["failed/"]
+    }
+    action {
+      type = "Delete"
+    }
+  }
+
+  depends_on = [google_project_service.api]
+}

@@ -1,0 +1,281 @@
+variable "project_id" {
+  description = "Google Cloud project that this environment lives in; one project for each environment."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "A project id has 6 to 30 lower-case letters, digits and hyphens."
+  }
+}
+
+variable "environment" {
+  description = "Name of the environment. A signed registration file must name it."
+  type        = string
+
+  validation {
+    condition     = contains(["dev", "staging", "prod"], var.environment)
+    error_message = "The environment is dev, staging or prod."
+  }
+}
+
+variable "region" {
+  description = "Region of everything that holds or moves patient data."
+  type        = string
+  default     = "europe-west3"
+
+  validation {
+    condition     = var.region == "europe-west3"
+    error_message = "Patient data stays in Frankfurt: europe-west3."
+  }
+}
+
+variable "images" {
+  description = "Container image of each deployable, by digest. Used when a service is first created; afterwards Cloud Build deploys."
+  type = object({
+    import-registration = string
+    patients-api        = string
+    check-health        = string
+    kafka-worker        = string
+  })
+
+  validation {
+    condition     = alltrue([for image in values(var.images) : can(regex("@sha256:[0-9a-f]{64}$", image))])
+    error_message = "Each image is named by its digest: HOST/PROJECT/REPOSITORY/NAME@sha256:…"
+  }
+}
+
+variable "log_level" {
+  description = "Least severity that the service logs."
+  type        = string
+  default     = "info"
+
+  validation {
+    condition     = contains(["debug", "info", "warn", "error"], var.log_level)
+    error_message = "The log level is debug, info, warn or error."
+  }
+}
+
+# Import
+
+variable "uploaders" {
+  description = "IAM members (the website's service account) that may drop files into incoming/. They can neither read nor list nor overwrite."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.uploaders : !contains(["allUsers", "allAuthenticatedUsers"], member)])
+    error_message = "Nobody unnamed may upload."
+  }
+}
+
+variable "registrations_are_signed" {
+  description = "Whether registration files carry an HMAC signature. If so, the secret registration-hmac-key must have a version."
+  type        = bool
+  default     = true
+}
+
+variable "trigger_subscription" {
+  description = "Name of the Pub/Sub subscription that Eventarc made for its trigger (output trigger_subscription of the first apply). Until it is set, the subscription has Eventarc's defaults and no dead-letter topic."
+  type        = string
+  default     = null
+}
+
+variable "import_check_interval_seconds" {
+  description = "How often check-health sweeps incoming/ for files whose event was lost. Cloud Scheduler runs it every minute at most."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.import_check_interval_seconds >= 60 && var.import_check_interval_seconds <= 900
+    error_message = "The interval lies between 60 and 900 seconds."
+  }
+}
+
+variable "import_stuck_after_seconds" {
+  description = "Age of a file in incoming/ at which the import is unhealthy and the alert fires."
+  type        = number
+  default     = 900
+
+  validation {
+    condition     = var.import_stuck_after_seconds >= 120
+    error_message = "Below two minutes the sweep itself would raise the alert."
+  }
+}
+
+variable "import_storage_quota_bytes" {
+  description = "Size of the bucket against which its fill is judged."
+  type        = number
+  default     = 10737418240
+}
+
+# Mails
+
+variable "payment" {
+  description = "Account and prices in the confirmation mail; amounts like 95.00."
+  type = object({
+    account_holder       = string
+    iban                 = string
+    bic                  = string
+    price_individual_eur = optional(string, "95.00")
+    price_group_eur      = optional(string, "45.00")
+  })
+}
+
+variable "mail" {
+  description = "Sender, contract link and contact address of the mails, and where the communication service is."
+  type = object({
+    sender_address            = string
+    sender_name               = string
+    contract_url              = string
+    contact_address           = string
+    communication_service_url = string
+  })
+
+  validation {
+    condition     = startswith(var.mail.communication_service_url, "https://")
+    error_message = "Mails hold personal data: the communication service is called by https."
+  }
+}
+
+# API
+
+variable "api_invokers" {
+  description = "IAM members that may reach the API at all (Cloud Run's IAM); what they may do there is decided by the bearer token's role."
+  type        = list(string)
+
+  validation {
+    condition     = alltrue([for member in var.api_invokers : !contains(["allUsers", "allAuthenticatedUsers"], member)])
+    error_message = "The API has no public access."
+  }
+}
+
+variable "health_viewers" {
+  description = "IAM members, besides Cloud Scheduler, that may read /health."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.health_viewers : !contains(["allUsers", "allAuthenticatedUsers"], member)])
+    error_message = "Health has no public access."
+  }
+}
+
+variable "auth" {
+  description = "Whose bearer tokens the API trusts, and who has which role: by a claim of the token or by mail address."
+  type = object({
+    issuer       = string
+    audience     = string
+    jwks_url     = optional(string, "https://www.googleapis.com/oauth2/v3/certs")
+    role_claim   = optional(string)
+    readers      = optional(list(string), [])
+    staff        = optional(list(string), [])
+    admins       = optional(list(string), [])
+    cors_origins = optional(list(string), [])
+  })
+
+  validation {
+    condition     = !contains(var.auth.cors_origins, "*")
+    error_message = "Origins are named one by one."
+  }
+}
+
+# Kafka
+
+variable "kafka_brokers" {
+  description = "Brokers of an existing Kafka, with its SASL login. Null: a Managed Service for Apache Kafka cluster is made, to which the worker logs in with its service account."
+  type = object({
+    bootstrap_servers = list(string)
+    sasl_mechanism    = string
+    sasl_username     = optional(string)
+    ca_pem            = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.kafka_brokers == null ? true : contains(["PLAIN", "SCRAM-SHA-512", "OAUTHBEARER"], var.kafka_brokers.sasl_mechanism)
+    error_message = "The mechanism is PLAIN, SCRAM-SHA-512 or OAUTHBEARER."
+  }
+}
+
+variable "kafka_topic_prefix" {
+  description = "Put before each topic name, so that environments can share a cluster."
+  type        = string
+  default     = ""
+}
+
+variable "kafka_retention_days" {
+  description = "How long a topic keeps an event, dead letters included. An erased patient's events age out after this time."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.kafka_retention_days >= 1 && var.kafka_retention_days <= 30
+    error_message = "Between 1 and 30 days: longer would keep erased patients longer than the privacy notice says."
+  }
+}
+
+variable "kafka_vcpus" {
+  description = "vCPUs of the Managed Kafka cluster (at least 3); each has 4 GiB of memory."
+  type        = number
+  default     = 3
+
+  validation {
+    condition     = var.kafka_vcpus >= 3
+    error_message = "A cluster has at least 3 vCPUs."
+  }
+}
+
+# Scale
+
+variable "min_instances" {
+  description = "Warm instances of each function; 0 costs nothing at rest and a cold start of about 0.4 s."
+  type        = object({ import-registration = number, patients-api = number, check-health = number })
+  default     = { import-registration = 0, patients-api = 1, check-health = 0 }
+}
+
+variable "worker_instances" {
+  description = "Instances of the worker: one relays and both consume; the second takes over within 15 s."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = var.worker_instances >= 1 && var.worker_instances <= 6
+    error_message = "Between 1 and 6: there are 6 partitions."
+  }
+}
+
+# Operation
+
+variable "alert_mail_addresses" {
+  description = "Who is told when an alert fires."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.alert_mail_addresses) > 0
+    error_message = "An alert that nobody receives is none."
+  }
+}
+
+variable "operators" {
+  description = "IAM members that may run the operators' command (the job ops)."
+  type        = list(string)
+  default     = []
+}
+
+variable "log_retention_days" {
+  description = "How long the service's logs are kept."
+  type        = number
+  default     = 30
+}
+
+variable "audit_retention_days" {
+  description = "How long the Data Access audit logs are kept."
+  type        = number
+  default     = 365
+}
+
+variable "repository" {
+  description = "GitHub repository that Cloud Build deploys from its branch main. Null: builds are submitted by hand."
+  type        = object({ owner = string, name = string })
+  default     = null
+}

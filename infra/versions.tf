@@ -1,0 +1,31 @@
+terraform {
+  required_version = ">= 1.7"
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 6.50"
+    }
+  }
+
+  # The bucket of the state is named at `terraform init -backend-config=bucket=…`, one for each project.
+  backend "gcs" {
+    prefix = "patient-service"
+  }
+}
+
+provider "google" {
+  project = var.project_id
+  region  = var.region
+
+  default_labels = {
+    service     = "patient-service"
+    environment = var.environment
+  }
+}
+
+data "google_project" "this" {
+  project_id = var.project_id
+
+  depends_on = [google_project_service.api]
+}
