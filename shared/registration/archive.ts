@@ -1,0 +1,64 @@
+/**
+ * Where a file goes after its record is stored: processed/ or failed/, under the record's id and the Berlin day
+ * of its upload (DOMAIN 4). Each step may be repeated, and a file whose person was erased meanwhile is deleted.
+ */
+import type { Bucket } from '@google-cloud/storage';
+import type { Firestore } from '@google-cloud/firestore';
+import { berlinDateOf, type Clock, type Instant } from '../platform/clock.ts';
+import { fateOf } from '../platform/errors.ts';
+import { noteArchived, type ImportRecord, type RecordId } from '../store/imports.ts';
+import { copyVersion, deleteObject, deleteVersion, saveJson, type ObjectVersion } from './bucket.ts';
+import { errorDocumentPath } from './failure-mail.ts';
+
+const INCOMING = 'incoming/';
+
+/** True for a dropped file; the placeholder of the folder itself, which consoles create, is none. */
+export function isIncoming(name: string): boolean {
+  return name.startsWith(INCOMING) && name.length > INCOMING.length;
+}
+
+export function archivePath(folder: 'processed' | 'failed', recordId: RecordId, uploadedAt: Instant): string {
+  return `${folder}/${berlinDateOf(uploadedAt).replaceAll('-', '/')}/${recordId}.json`;
+}
+
+/** Moves the file to where its record says; a file that another delivery has moved is left alone. */
+export async function archive(
+  deps: { readonly db: Firestore; readonly bucket: Bucket; readonly clock: Clock },
+  object: ObjectVersion & { readonly uploadedAt: Instant },
+  recordId: RecordId,
+  record: ImportRecord,
+): Promise<void> {
+  const { bucket } = deps;
+  if (record.archive_path === null) {
+    await removeCopies(bucket, recordId, object.uploadedAt);
+  } else {
+    if (record.outcome === 'failed') await saveErrorDocument(bucket, recordId, record, record.archive_path);
+    await copyVersion(bucket, object, record.archive_path);
+    // An erasure that ran between record and copy has deleted the record and could not see the copy.
+    const kept = await noteArchived(deps.db, recordId, deps.clock());
+    if (!kept) await removeCopies(bucket, recordId, object.uploadedAt);
+  }
+  await deleteVersion(bucket, object);
+}
+
+async function removeCopies(bucket: Bucket, recordId: RecordId, uploadedAt: Instant): Promise<void> {
+  const failed = archivePath('failed', recordId, uploadedAt);
+  const copies = [archivePath('processed', recordId, uploadedAt), failed, errorDocumentPath(failed)];
+  await Promise.all(copies.map((name) => deleteObject(bucket, name)));
+}
+
+function saveErrorDocument(
+  bucket: Bucket,
+  recordId: RecordId,
+  record: ImportRecord,
+  path: string,
+): Promise<void> {
+  const { reason, violations, received_at } = record;
+  return saveJson(bucket, errorDocumentPath(path), {
+    record_id: recordId,
+    reason,
+    title: reason === null ? null : fateOf(reason).title,
+    violations,
+    failed_at: received_at,
+  });
+}

@@ -1,0 +1,88 @@
+/** The mail that confirms a registration to the patient, in German (DOMAIN 4). Patient text is escaped. */
+import { friendlyFormatIBAN } from 'ibantools';
+import type { Patient } from '../patient/schema.ts';
+import type { Config } from '../platform/config.ts';
+import type { Mail } from '../store/outbox.ts';
+
+export const mailVariables = [
+  'PAYMENT_ACCOUNT_HOLDER',
+  'PAYMENT_IBAN',
+  'PAYMENT_BIC',
+  'PRICE_INDIVIDUAL_EUR',
+  'PRICE_GROUP_EUR',
+  'MAIL_SENDER_ADDRESS',
+  'MAIL_SENDER_NAME',
+  'CONTRACT_URL',
+  'CONTACT_ADDRESS',
+] as const;
+
+export type MailSettings = Config<(typeof mailVariables)[number]>;
+
+/** Where help is at any hour: emergency call and crisis line (DOMAIN 4). */
+const NOTRUF = '112';
+const TELEFONSEELSORGE = '0800 111 0 111 oder 116 123';
+
+/** The mail for a registered patient, or undefined when they left no address. */
+export function confirmationMail(
+  patient: Patient,
+  settings: MailSettings,
+  idempotencyKey: string,
+): Mail | undefined {
+  if (patient.email === null) return undefined;
+  return {
+    path: '/api/emails',
+    idempotencyKey,
+    body: {
+      patient_id: patient.id,
+      betreff: 'Ihre Anmeldung zur Therapieplatzsuche ist eingegangen',
+      inhalt_markdown: text(patient, settings),
+      empfaenger_email: patient.email,
+      empfaenger_name: oneLine(`${patient.vorname} ${patient.nachname}`),
+      absender_email: settings.MAIL_SENDER_ADDRESS,
+      absender_name: settings.MAIL_SENDER_NAME,
+      add_legal_footer: true,
+      status: 'In_Warteschlange',
+    },
+  };
+}
+
+function text(patient: Patient, settings: MailSettings): string {
+  const salutation = patient.anrede === 'Frau' ? 'Sehr geehrte Frau' : 'Sehr geehrter Herr';
+  const price = patient.offen_fuer_gruppentherapie ? settings.PRICE_GROUP_EUR : settings.PRICE_INDIVIDUAL_EUR;
+  return `${salutation} ${escapeMarkdown(patient.nachname)},
+
+Ihre Anmeldung ist bei uns eingegangen. Vielen Dank für Ihr Vertrauen.
+
+Damit wir mit der Suche nach einem Therapieplatz beginnen können, überweisen Sie bitte den folgenden Betrag:
+
+- **Betrag:** ${price.replace('.', ',')} €
+- **Kontoinhaber:** ${settings.PAYMENT_ACCOUNT_HOLDER}
+- **IBAN:** ${friendlyFormatIBAN(settings.PAYMENT_IBAN) ?? settings.PAYMENT_IBAN}
+- **BIC:** ${settings.PAYMENT_BIC}
+- **Verwendungszweck:** ${patient.zahlungsreferenz ?? ''}
+
+Innerhalb von 24 Stunden nach Eingang Ihrer Zahlung beginnt die Suche.
+
+Ihren Vertrag finden Sie hier: ${settings.CONTRACT_URL}
+
+Bitte beachten Sie: Dies ist kein Behandlungsangebot. In einem Notfall wählen Sie bitte die ${NOTRUF}; die Telefonseelsorge erreichen Sie zu jeder Zeit kostenlos unter ${TELEFONSEELSORGE}.
+
+Bei Fragen schreiben Sie uns an ${settings.CONTACT_ADDRESS}.
+
+Mit freundlichen Grüßen
+${settings.MAIL_SENDER_NAME}
+`;
+}
+
+/** A name in Markdown is a name: no heading, no link, no HTML. */
+function escapeMarkdown(value: string): string {
+  return oneLine(value)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll(/[\\`*_{}[\]()#+!|~]/g, String.raw`\$&`);
+}
+
+function oneLine(value: string): string {
+  return value.replaceAll(/\s+/g, ' ').trim();
+}

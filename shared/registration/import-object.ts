@@ -1,0 +1,209 @@
+/**
+ * Imports one object of the bucket: read, decide, store in one write, move. Safe to run any number of times and
+ * at the same time for one generation: the import record decides who was first, the others finish the move.
+ */
+import type { Bucket } from '@google-cloud/storage';
+import type { Firestore } from '@google-cloud/firestore';
+import { registerPatient, type ChangeResult } from '../patient/change.ts';
+import type { PatientId, PaymentReference } from '../patient/schema.ts';
+import { utcTimestamp, type Clock, type Instant } from '../platform/clock.ts';
+import { isServiceError, ServiceError } from '../platform/errors.ts';
+import type { Log } from '../platform/log.ts';
+import { measure } from '../platform/metrics.ts';
+import { readImport, recordIdOf, type ImportRecord, type RecordId } from '../store/imports.ts';
+import type { AllocatePatientId } from '../store/patient-ids.ts';
+import { recordWithoutPatient, storeRegistration } from '../store/registrations.ts';
+import type { TokenHash } from '../store/registration-tokens.ts';
+import { archive, archivePath, isIncoming } from './archive.ts';
+import { downloadVersion, type ObjectVersion } from './bucket.ts';
+import { confirmationMail, type MailSettings } from './confirmation-mail.ts';
+import { failureMail } from './failure-mail.ts';
+import {
+  MAX_FILE_BYTES,
+  readRegistrationFile,
+  type RefusedFile,
+  type RegistrationFile,
+} from './registration-file.ts';
+import type { SignatureRules } from './signature.ts';
+
+export interface ImportDependencies {
+  readonly db: Firestore;
+  readonly bucket: Bucket;
+  readonly allocatePatientId: AllocatePatientId;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly mail: MailSettings;
+  readonly signature: SignatureRules;
+}
+
+/** A finalized object, as the storage event describes it. */
+export interface FinalizedObject extends ObjectVersion {
+  readonly bytes: number;
+  readonly uploadedAt: Instant;
+}
+
+/** `ignored`: not a dropped file. `gone`: overwritten or deleted before it was read. */
+export type ImportOutcome = ImportRecord['outcome'] | 'ignored' | 'gone';
+
+/**
+ * @throws ServiceError only retriable ones (`store.*`, `storage.unavailable`): deliver the object again. A file
+ * that breaks a rule is no error but the outcome `failed`.
+ */
+export async function importObject(
+  deps: ImportDependencies,
+  object: FinalizedObject,
+): Promise<ImportOutcome> {
+  if (!isIncoming(object.name)) return 'ignored';
+  const recordId = recordIdOf(deps.bucket.name, object.name, object.generation);
+  const file = await read(deps, object);
+  const record =
+    file === undefined ? await readImport(deps.db, recordId) : await store(deps, object, recordId, file);
+  if (record === undefined) {
+    deps.log.warn('object gone before it was read', { record_id: recordId, generation: object.generation });
+    return 'gone';
+  }
+  await archive(deps, object, recordId, record);
+  report(deps, object, recordId, record);
+  return record.outcome;
+}
+
+async function read(
+  { bucket, signature, clock }: ImportDependencies,
+  object: FinalizedObject,
+): Promise<RegistrationFile | RefusedFile | undefined> {
+  if (!/\.json$/i.test(object.name)) return refused('import.not_json_file');
+  if (object.bytes > MAX_FILE_BYTES) return refused('import.too_large');
+  const bytes = await downloadVersion(bucket, object);
+  return bytes && readRegistrationFile(bytes, signature, object.uploadedAt, clock());
+}
+
+function refused(code: 'import.not_json_file' | 'import.too_large'): RefusedFile {
+  return { error: new ServiceError(code), tokenHash: null };
+}
+
+function store(
+  deps: ImportDependencies,
+  object: FinalizedObject,
+  recordId: RecordId,
+  file: RegistrationFile | RefusedFile,
+): Promise<ImportRecord> {
+  return 'error' in file
+    ? storeWithoutPatient(deps, object, recordId, { ...file, reference: null })
+    : storePatient(deps, object, recordId, file);
+}
+
+async function storePatient(
+  deps: ImportDependencies,
+  object: FinalizedObject,
+  recordId: RecordId,
+  file: RegistrationFile,
+): Promise<ImportRecord> {
+  const { tokenHash } = file;
+  const now = deps.clock();
+  const created = registered(file, await deps.allocatePatientId(), now);
+  if (created instanceof ServiceError) {
+    return storeWithoutPatient(deps, object, recordId, { error: created, tokenHash, reference: null });
+  }
+  const record: ImportRecord = {
+    ...blankRecord(tokenHash, now),
+    outcome: 'imported',
+    patient_id: created.patient.id,
+    archive_path: archivePath('processed', recordId, object.uploadedAt),
+  };
+  const consent = {
+    consent_metadata: file.consentMetadata,
+    registration_timestamp: file.registrationTimestamp,
+    stored_at: utcTimestamp(now),
+  };
+  const mail = confirmationMail(created.patient, deps.mail, recordId);
+  const stored = await storeRegistration(
+    deps.db,
+    recordId,
+    { created, tokenHash, consent, mail, record },
+    now,
+  );
+  if (stored) return record;
+  const reference = created.patient.zahlungsreferenz;
+  return storeWithoutPatient(deps, object, recordId, { error: undefined, tokenHash, reference });
+}
+
+function registered(file: RegistrationFile, id: PatientId, now: Instant): ChangeResult | ServiceError {
+  try {
+    return registerPatient(id, file.patient, now);
+  } catch (error) {
+    if (isServiceError(error, 'patient.invalid')) {
+      return new ServiceError('import.invalid', { violations: error.violations });
+    }
+    throw error;
+  }
+}
+
+/**
+ * Records a file that breaks a rule (`error`), or a sound one that something stood in the way of: its person
+ * is registered already (duplicate) or erased, or another's token begins with the same eight characters.
+ */
+function storeWithoutPatient(
+  deps: ImportDependencies,
+  object: FinalizedObject,
+  recordId: RecordId,
+  file: {
+    readonly error: ServiceError | undefined;
+    readonly tokenHash: TokenHash | null;
+    readonly reference: PaymentReference | null;
+  },
+): Promise<ImportRecord> {
+  const now = deps.clock();
+  const blank = blankRecord(file.tokenHash, now);
+  return recordWithoutPatient(deps.db, recordId, file, now, ({ token, referenceTaken }) => {
+    if (token !== undefined && token.patient_id === null) {
+      return { record: { ...blank, outcome: 'erased', token_sha256: null } };
+    }
+    if (file.error === undefined && token !== undefined) {
+      const archive_path = archivePath('processed', recordId, object.uploadedAt);
+      return { record: { ...blank, outcome: 'duplicate', patient_id: token.patient_id, archive_path } };
+    }
+    // An erasure took away what stood in the way: the next delivery will find it free.
+    if (file.error === undefined && !referenceTaken) throw new ServiceError('store.contention');
+    const { code: reason, violations } = file.error ?? new ServiceError('import.reference_taken');
+    const archive_path = archivePath('failed', recordId, object.uploadedAt);
+    return {
+      record: { ...blank, outcome: 'failed', reason, violations, archive_path },
+      mail: failureMail(
+        { recordId, reason, archivePath: archive_path, violations: violations.length },
+        deps.mail,
+      ),
+    };
+  });
+}
+
+function blankRecord(tokenHash: TokenHash | null, now: Instant): Omit<ImportRecord, 'outcome'> {
+  return {
+    patient_id: null,
+    token_sha256: tokenHash,
+    reason: null,
+    violations: [],
+    archive_path: null,
+    archived_at: null,
+    received_at: utcTimestamp(now),
+  };
+}
+
+function report(
+  { log, clock }: ImportDependencies,
+  object: FinalizedObject,
+  recordId: RecordId,
+  record: ImportRecord,
+) {
+  const delay_ms = clock().epochMilliseconds - object.uploadedAt.epochMilliseconds;
+  const { outcome, patient_id, reason } = record;
+  log.info('file imported', {
+    record_id: recordId,
+    generation: object.generation,
+    outcome,
+    delay_ms,
+    ...(patient_id === null ? {} : { patient_id }),
+    ...(reason === null ? {} : { reason }),
+  });
+  measure(log, 'imports', { outcome });
+  measure(log, 'import_latency_ms', { outcome }, delay_ms);
+}

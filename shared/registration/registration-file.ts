@@ -1,0 +1,147 @@
+/**
+ * Reads a registration file (DOMAIN 4) from its bytes: encoding, JSON, signature, rules. All violations of a
+ * file are found at once; none of them holds a value.
+ */
+import { z } from 'zod';
+import { isRecord, readPatientFields, violationsOf } from '../patient/read.ts';
+import { paymentReference, registrationPatientSchema, type NewPatient } from '../patient/schema.ts';
+import { berlinDateOf, parseTimestamp, type Instant } from '../platform/clock.ts';
+import { ServiceError, type Violation } from '../platform/errors.ts';
+import { hashToken, type TokenHash } from '../store/registration-tokens.ts';
+import { verifiedRegistration, type SignatureRules } from './signature.ts';
+
+/** A file is at most 1 MiB (DOMAIN 4). */
+export const MAX_FILE_BYTES = 1024 * 1024;
+const MAX_CONSENT_BYTES = 16 * 1024;
+
+/** Keys that the website still writes and nobody reads any more. */
+const LEGACY_KEYS: ReadonlySet<string> = new Set(['hat_ptv11', 'diagnose']);
+
+const TOKEN = /^[0-9a-fA-F]{8,64}$/;
+
+const wrapper = z.strictObject({
+  patient_data: z.looseObject({}),
+  consent_metadata: z
+    .looseObject({})
+    .refine(
+      (value) => Buffer.byteLength(JSON.stringify(value)) <= MAX_CONSENT_BYTES,
+      'must have at most 16 KiB',
+    ),
+  registration_timestamp: z
+    .string()
+    .refine((value) => parseTimestamp(value) !== undefined, 'must be a date-time')
+    .nullish(),
+  registration_token: z.string().regex(TOKEN, 'must have 8 to 64 hexadecimal characters'),
+});
+
+export interface RegistrationFile {
+  readonly patient: NewPatient;
+  readonly tokenHash: TokenHash;
+  readonly consentMetadata: Readonly<Record<string, unknown>>;
+  readonly registrationTimestamp: string | null;
+}
+
+/** A file that is refused; its token, where it could be read, still tells whose it is. */
+export interface RefusedFile {
+  readonly error: ServiceError;
+  readonly tokenHash: TokenHash | null;
+}
+
+/** Reads the bytes of a file uploaded at `uploadedAt`, judging dates by `now`. Never throws. */
+export function readRegistrationFile(
+  bytes: Buffer,
+  rules: SignatureRules,
+  uploadedAt: Instant,
+  now: Instant,
+): RegistrationFile | RefusedFile {
+  let content: unknown;
+  try {
+    const text = decode(bytes);
+    content = parse(text);
+    const { registration, at } = verifiedRegistration(text, content, rules, uploadedAt);
+    return readRegistration(registration, at, now);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    return { error, tokenHash: tokenWithin(content) };
+  }
+}
+
+function decode(bytes: Buffer): string {
+  if (bytes.length > MAX_FILE_BYTES) throw new ServiceError('import.too_large');
+  if (bytes.length === 0) throw malformed('is empty');
+  if (bytes.subarray(0, 3).equals(Buffer.of(0xef, 0xbb, 0xbf)))
+    throw malformed('begins with a byte order mark');
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw malformed('is not encoded in UTF-8');
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Without the cause: the parser's message quotes the text.
+    throw malformed('is not complete, valid JSON');
+  }
+}
+
+function malformed(detail: string): ServiceError {
+  return new ServiceError('import.malformed_json', { violations: [{ pointer: '', detail }] });
+}
+
+function readRegistration(registration: unknown, at: string, now: Instant): RegistrationFile {
+  const parsed = wrapper.safeParse(registration);
+  const patientData = isRecord(registration) ? registration['patient_data'] : undefined;
+  const patient = readPatientFields(
+    registrationPatientSchema,
+    withoutLegacyKeys(patientData),
+    berlinDateOf(now),
+    `${at}/patient_data`,
+  );
+  const wrapperViolations = parsed.success ? [] : violationsOf(parsed.error, at);
+  const violations = distinct([...wrapperViolations, ...(patient.ok ? [] : patient.violations)]);
+  if (!parsed.success || !patient.ok || violations.length > 0) throw refusal(violations, registration, at);
+
+  const token = parsed.data.registration_token;
+  return {
+    patient: {
+      ...patient.value,
+      vertraege_unterschrieben: true,
+      zahlung_eingegangen: false,
+      zahlungsreferenz: paymentReference.parse(token.slice(0, 8)),
+    },
+    tokenHash: hashToken(token),
+    consentMetadata: parsed.data.consent_metadata,
+    registrationTimestamp: parsed.data.registration_timestamp ?? null,
+  };
+}
+
+function refusal(violations: readonly Violation[], registration: unknown, at: string): ServiceError {
+  const onlyToken = violations.every((violation) => violation.pointer === `${at}/registration_token`);
+  const missing = isRecord(registration) && (registration['registration_token'] ?? '') === '';
+  return new ServiceError(onlyToken && missing ? 'import.token_missing' : 'import.invalid', { violations });
+}
+
+function withoutLegacyKeys(patientData: unknown): unknown {
+  if (!isRecord(patientData)) return patientData;
+  return Object.fromEntries(Object.entries(patientData).filter(([key]) => !LEGACY_KEYS.has(key)));
+}
+
+function distinct(violations: readonly Violation[]): Violation[] {
+  return [
+    ...new Map(violations.map((violation) => [violation.pointer + violation.detail, violation])).values(),
+  ];
+}
+
+/** The token of a file that is refused for something else, looked for wherever a registration may stand. */
+function tokenWithin(content: unknown): TokenHash | null {
+  let level = content;
+  for (let depth = 0; depth < 3 && isRecord(level); depth += 1) {
+    const token = level['registration_token'];
+    if (typeof token === 'string' && TOKEN.test(token)) return hashToken(token);
+    level = level['data'];
+  }
+  return null;
+}

@@ -1,0 +1,74 @@
+/** The optional signature of a registration file (DOMAIN 4): who may write into the bucket is one guard, this is another. */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import { parseTimestamp, type Instant } from '../platform/clock.ts';
+import { ServiceError } from '../platform/errors.ts';
+import { isRecord, violationsOf } from '../patient/read.ts';
+import { compactJson } from './compact-json.ts';
+
+const MAX_SKEW_MS = 24 * 3600 * 1000;
+
+const signedFile = z.looseObject({
+  signature: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits'),
+  signature_version: z.literal('hmac-sha256-v1'),
+  timestamp: z
+    .string()
+    .refine((value) => parseTimestamp(value) !== undefined, 'must be a date-time as in RFC 3339'),
+  type: z.string(),
+  environment: z.string(),
+  data: z.looseObject({}),
+});
+
+export interface SignatureRules {
+  /** Unset: files must be unsigned. */
+  readonly key: string | undefined;
+  readonly environment: string;
+}
+
+/**
+ * The registration within a file whose signature, where one is required, is right.
+ * @param text the file as it was written, `content` the same parsed
+ * @param uploadedAt the object's own time, so that an outage does not age a file
+ * @returns the registration and the JSON pointer at which it stands
+ * @throws ServiceError `import.unsigned`, `import.signature_*`, `import.environment_mismatch`, `import.invalid`
+ */
+export function verifiedRegistration(
+  text: string,
+  content: unknown,
+  rules: SignatureRules,
+  uploadedAt: Instant,
+): { readonly registration: unknown; readonly at: string } {
+  const signed = isSigned(content);
+  if (rules.key === undefined) {
+    if (signed) throw new ServiceError('import.signature_unexpected');
+    return { registration: content, at: '' };
+  }
+  if (!signed) throw new ServiceError('import.unsigned');
+  const parsed = signedFile.safeParse(content);
+  if (!parsed.success) throw new ServiceError('import.invalid', { violations: violationsOf(parsed.error) });
+
+  const { signature, timestamp, environment, data } = parsed.data;
+  const expected = createHmac('sha256', rules.key)
+    .update(compactJson(text, ['signature', 'signature_version']))
+    .digest();
+  if (!timingSafeEqual(expected, Buffer.from(signature, 'hex')))
+    throw new ServiceError('import.signature_invalid');
+  if (environment !== rules.environment) throw new ServiceError('import.environment_mismatch');
+  const signedAt = parseTimestamp(timestamp)?.epochMilliseconds ?? Number.NaN;
+  if (Math.abs(signedAt - uploadedAt.epochMilliseconds) > MAX_SKEW_MS) {
+    throw new ServiceError('import.signature_expired');
+  }
+  return innermost(data);
+}
+
+export function isSigned(content: unknown): content is Record<string, unknown> {
+  return (
+    isRecord(content) && (Object.hasOwn(content, 'signature') || Object.hasOwn(content, 'signature_version'))
+  );
+}
+
+function innermost(data: Record<string, unknown>): { registration: unknown; at: string } {
+  return Object.hasOwn(data, 'data')
+    ? { registration: data['data'], at: '/data/data' }
+    : { registration: data, at: '/data' };
+}
