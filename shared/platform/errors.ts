@@ -42,6 +42,11 @@ const table = {
   },
   'auth.unauthenticated': { retriable: false, status: 401, title: 'A valid bearer token is required' },
   'auth.forbidden': { retriable: false, status: 403, title: 'The role does not permit this' },
+  'auth.keys_unavailable': {
+    retriable: true,
+    status: 503,
+    title: 'The keys of the token issuer are not reachable, try again',
+  },
 
   // The patient
   'patient.invalid': { retriable: false, status: 422, title: 'The patient data is not valid' },

@@ -1,0 +1,110 @@
+/**
+ * Who calls: a bearer token of the configured issuer (RFC 6750, RFC 7519) becomes a caller with a role. What a
+ * role may do is decided where it is asked for.
+ */
+import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import type { Config } from './config.ts';
+import { ServiceError } from './errors.ts';
+
+/** From the weakest to the strongest: each may do all that those before it may. */
+export const ROLES = ['reader', 'staff', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface Caller {
+  /** The token's subject: an id, not a name. */
+  readonly subject: string;
+  readonly role: Role;
+}
+
+/**
+ * Finds out who calls from the `Authorization` header.
+ * @throws ServiceError `auth.unauthenticated`, `auth.forbidden` (no role), `auth.keys_unavailable`
+ */
+export type Authenticate = (authorization: string | undefined) => Promise<Caller>;
+
+export const authVariables = [
+  'AUTH_ISSUER',
+  'AUTH_AUDIENCE',
+  'AUTH_JWKS_URL',
+  'AUTH_ROLE_CLAIM',
+  'AUTH_READERS',
+  'AUTH_STAFF',
+  'AUTH_ADMINS',
+  'FIRESTORE_EMULATOR_HOST',
+] as const;
+export type AuthConfig = Config<(typeof authVariables)[number]>;
+
+/** Signatures by a private key only: a shared secret could be the public key in disguise, `none` is no signature. */
+const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+
+/**
+ * @throws ServiceError `config.invalid` when issuer, audience or every source of roles is missing; against an
+ * emulator such a service starts, and refuses every caller
+ */
+export function createAuthentication(config: AuthConfig): Authenticate {
+  const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = config;
+  const rolesKnown =
+    config.AUTH_ROLE_CLAIM !== undefined ||
+    [config.AUTH_READERS, config.AUTH_STAFF, config.AUTH_ADMINS].some((list) => list.length > 0);
+  if (issuer === undefined || audience === undefined || !rolesKnown) {
+    if (config.FIRESTORE_EMULATOR_HOST !== undefined) return () => Promise.reject(unauthenticated());
+    throw new ServiceError('config.invalid', {
+      detail:
+        'AUTH_ISSUER, AUTH_AUDIENCE and one of AUTH_ROLE_CLAIM, AUTH_READERS, AUTH_STAFF and AUTH_ADMINS must be set.',
+    });
+  }
+
+  const keys = createRemoteJWKSet(new URL(config.AUTH_JWKS_URL));
+  const expected = {
+    // The variable's final slash is cut off on reading, but some issuers' names end in one.
+    issuer: [issuer, `${issuer}/`],
+    audience,
+    algorithms: ALGORITHMS,
+    requiredClaims: ['exp', 'sub'],
+    clockTolerance: 5,
+  };
+
+  return async function authenticate(authorization) {
+    const token = /^Bearer +([\w.~+/=-]+)$/i.exec(authorization ?? '')?.[1];
+    if (token === undefined) throw unauthenticated();
+    const payload = await verify(token, keys, expected);
+    const role = roleOf(payload, config);
+    if (role === undefined) throw new ServiceError('auth.forbidden');
+    return { subject: payload.sub ?? '', role };
+  };
+}
+
+/** @throws ServiceError `auth.forbidden` when the caller's role is weaker than `least` */
+export function requireRole(caller: Caller, least: Role): void {
+  if (ROLES.indexOf(caller.role) < ROLES.indexOf(least)) throw new ServiceError('auth.forbidden');
+}
+
+async function verify(
+  token: string,
+  keys: JWTVerifyGetKey,
+  expected: Parameters<typeof jwtVerify>[2],
+): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, keys, expected)).payload;
+  } catch (error) {
+    // jose's generic error and its timeout, and fetch's TypeError: the issuer's keys could not be fetched.
+    const ours = error instanceof errors.JOSEError && !UNREACHABLE.has(error.code);
+    throw ours ? unauthenticated() : new ServiceError('auth.keys_unavailable', { cause: error });
+  }
+}
+
+const UNREACHABLE: ReadonlySet<string> = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT']);
+
+/** The strongest role that the token's claim or the configured lists of addresses give. */
+function roleOf(payload: JWTPayload, config: AuthConfig): Role | undefined {
+  const claimed = config.AUTH_ROLE_CLAIM === undefined ? [] : [payload[config.AUTH_ROLE_CLAIM]].flat();
+  const email = payload['email_verified'] === true ? payload['email'] : undefined;
+  const listed = { reader: config.AUTH_READERS, staff: config.AUTH_STAFF, admin: config.AUTH_ADMINS };
+  return ROLES.findLast(
+    (role) => claimed.includes(role) || (typeof email === 'string' && listed[role].includes(email)),
+  );
+}
+
+function unauthenticated(): ServiceError {
+  return new ServiceError('auth.unauthenticated');
+}
