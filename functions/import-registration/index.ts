@@ -33,11 +33,11 @@ const deps: ImportDependencies = {
   signature: { key: config.REGISTRATION_HMAC_KEY, environment: config.ENVIRONMENT },
 };
 
-cloudEvent<unknown>('importRegistration', async (event: CloudEvent<unknown>) => {
+cloudEvent('importRegistration', async (event: CloudEvent<unknown>) => {
   await withTrace(continueTrace(event['traceparent'] as string | undefined), async () => {
     const object = finalizedObject(event.data);
     if (object === undefined || object.bucket !== config.GCS_IMPORT_BUCKET) {
-      log.warn('not an event of the import bucket', { event_id: String(event.id) });
+      log.warn('not an event of the import bucket', { event_id: event.id });
       return;
     }
     try {

@@ -1,0 +1,50 @@
+/** Invented persons and their registration files. What a test does not name is valid and always the same. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Temporal } from 'temporal-polyfill';
+import { registerPatient } from '../../shared/patient/change.ts';
+import { readPatientFields } from '../../shared/patient/read.ts';
+import { newPatientSchema, patientId, type NewPatient, type Patient } from '../../shared/patient/schema.ts';
+import { berlinDateOf } from '../../shared/platform/clock.ts';
+
+const fixture = readFileSync(new URL('../fixtures/registration-valid.json', import.meta.url), 'utf8');
+
+export const AUTUMN = Temporal.Instant.from('2026-11-02T09:00:00Z');
+
+interface RegistrationJson {
+  patient_data: Record<string, unknown>;
+  consent_metadata: Record<string, unknown>;
+  registration_timestamp: string;
+  registration_token: string;
+  [key: string]: unknown;
+}
+
+export function aToken(): string {
+  return randomBytes(16).toString('hex');
+}
+
+/** A registration as the website writes it, with a token of its own. */
+export function aRegistration(
+  patientData: Record<string, unknown> = {},
+  rest: Record<string, unknown> = {},
+): RegistrationJson {
+  const registration = JSON.parse(fixture) as RegistrationJson;
+  return {
+    ...registration,
+    registration_token: aToken(),
+    ...rest,
+    patient_data: { ...registration.patient_data, ...patientData },
+  };
+}
+
+export function aNewPatient(fields: Record<string, unknown> = {}): NewPatient {
+  const input = { anrede: 'Frau', geschlecht: 'weiblich', vorname: 'Lena', nachname: 'Beispiel', ...fields };
+  const reading = readPatientFields(newPatientSchema, input, berlinDateOf(AUTUMN));
+  if (!reading.ok)
+    throw new Error(`the test asks for an invalid patient: ${JSON.stringify(reading.violations)}`);
+  return reading.value;
+}
+
+export function aPatient(fields: Record<string, unknown> = {}, id = 1): Patient {
+  return registerPatient(patientId.parse(id), aNewPatient(fields), AUTUMN).patient;
+}
