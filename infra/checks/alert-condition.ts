@@ -1,0 +1,66 @@
+/**
+ * When an alert of alerts.tf fires: Cloud Monitoring's threshold and absence conditions, reduced to what our
+ * alerts use, so that a test can show each one on the values it watches.
+ */
+
+export interface Alert {
+  readonly title: string;
+  readonly severity: string;
+  readonly filter: string;
+  readonly measure: 'mean' | 'count' | 'level' | 'ratio' | 'absent';
+  readonly threshold?: number;
+  /** Of a ratio: the filter of the whole. */
+  readonly of?: string;
+  /** Alignment period and retest window, like `120s`. */
+  readonly period: string;
+  readonly for: string;
+}
+
+/** One point: seconds since the start, its value, and for a ratio the whole that it is a part of. */
+export interface Point {
+  readonly at: number;
+  readonly value: number;
+  readonly of?: number;
+}
+
+/** Whether the alert has fired by `until`, seconds after the first moment that it watched. */
+export function fires(alert: Alert, points: readonly Point[], until: number): boolean {
+  const period = Number.parseInt(alert.period, 10);
+  const retest = Number.parseInt(alert.for, 10);
+  let broken = 0;
+  for (let end = period; end <= until; end += period) {
+    const window = points.filter(({ at }) => at > end - period && at <= end);
+    broken = isBroken(alert, window) ? broken + period : 0;
+    // A condition holds for its retest window when every period in it broke the limit.
+    if (broken > 0 && broken >= retest) return true;
+  }
+  return false;
+}
+
+function isBroken(alert: Alert, window: readonly Point[]): boolean {
+  if (alert.measure === 'absent') return window.length === 0;
+  if (window.length === 0 || alert.threshold === undefined) return false;
+  return measured(alert.measure, window) > alert.threshold;
+}
+
+function measured(measure: Exclude<Alert['measure'], 'absent'>, window: readonly Point[]): number {
+  const sum = window.reduce((total, { value }) => total + value, 0);
+  switch (measure) {
+    case 'mean':
+      return sum / window.length;
+    case 'count':
+      return sum;
+    case 'level':
+      return Math.max(...window.map(({ value }) => value));
+    case 'ratio':
+      return (
+        sum /
+        Math.max(
+          1,
+          window.reduce((total, { of = 0 }) => total + of, 0),
+        )
+      );
+    default:
+      return measure satisfies never;
+  }
+}

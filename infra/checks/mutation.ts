@@ -1,0 +1,16 @@
+/**
+ * For the tests of the checks: the real files with one deliberate mistake.
+ */
+import { parseSources, type Configuration, type Sources } from './hcl.ts';
+
+/** @throws Error when `before` does not stand exactly once in the file, so that no test mutates nothing */
+export function withMistake(
+  sources: Sources,
+  file: string,
+  before: string,
+  after: string,
+): Promise<Configuration> {
+  const text = sources[file] ?? '';
+  if (text.split(before).length !== 2) throw new Error(`${file} does not hold exactly one: ${before}`);
+  return parseSources({ ...sources, [file]: text.replace(before, () => after) });
+}

@@ -1,0 +1,136 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parseSources, readSources, type Sources } from './hcl.ts';
+import { withMistake } from './mutation.ts';
+import { breaches } from './rules.ts';
+
+let sources: Sources;
+beforeAll(async () => {
+  sources = await readSources();
+});
+
+describe('the rules that matter', () => {
+  it('hold for infra/', async () => {
+    expect(breaches(await parseSources(sources))).toEqual([]);
+  });
+
+  it.each([
+    [
+      'a public API',
+      'identities.tf',
+      'member   = google_service_account.caller["health-scheduler"].member',
+      'member = "allUsers"',
+      'gives access to the public',
+    ],
+    [
+      'an uploader list that is public by default',
+      'variables.tf',
+      'incoming/. They can neither read nor list nor overwrite."\n  type        = list(string)\n  default     = []',
+      '"\n  default = ["allAuthenticatedUsers"]',
+      'gives access to the public',
+    ],
+    [
+      'a bucket that may become public',
+      'storage.tf',
+      '"enforced"',
+      '"inherited"',
+      'public_access_prevention must be enforced',
+    ],
+    [
+      'object ACLs',
+      'storage.tf',
+      'uniform_bucket_level_access = true',
+      'uniform_bucket_level_access = false',
+      'needs uniform_bucket_level_access',
+    ],
+    ['versions in the bucket', 'storage.tf', 'enabled = false', 'enabled = true', 'live on as a version'],
+    [
+      'soft delete in the bucket',
+      'storage.tf',
+      'retention_duration_seconds = 0',
+      'retention_duration_seconds = 604800',
+      'live on in soft delete',
+    ],
+    [
+      'a lifecycle rule that eats unimported files',
+      'storage.tf',
+      'matches_prefix = ["processed/"]',
+      'matches_prefix = ["incoming/"]',
+      'never imported',
+    ],
+    [
+      'another region by name',
+      'network.tf',
+      'region                   = var.region',
+      'region = "us-central1"',
+      'region must be var.region',
+    ],
+    [
+      'another default region',
+      'variables.tf',
+      'default     = "europe-west3"',
+      'default = "europe-west1"',
+      'the default must be europe-west3',
+    ],
+    [
+      'a secret replicated elsewhere',
+      'secrets.tf',
+      'location = var.region',
+      'location = "us-east1"',
+      'names us-east1',
+    ],
+    [
+      'a trigger without dead letters',
+      'trigger.tf',
+      'max_delivery_attempts = 100\n',
+      '',
+      'fewer than 100 attempts',
+    ],
+    [
+      'a trigger without a back-off',
+      'trigger.tf',
+      '  retry_policy {\n    minimum_backoff = "10s"\n    maximum_backoff = "600s"\n  }\n',
+      '',
+      'has no retry_policy',
+    ],
+    [
+      'dead letters that the agent may not write',
+      'trigger.tf',
+      'role   = "roles/pubsub.publisher"\n  member = local.pubsub_agent',
+      'role   = "roles/pubsub.viewer"\n  member = local.pubsub_agent',
+      'needs roles/pubsub.publisher',
+    ],
+    [
+      'a database without recovery',
+      'firestore.tf',
+      'RECOVERY_ENABLED',
+      'RECOVERY_DISABLED',
+      'point_in_time_recovery_enablement',
+    ],
+    [
+      'an administrator',
+      'identities.tf',
+      'role    = "roles/datastore.user"',
+      'role    = "roles/storage.objectAdmin"',
+      'more than any workload needs',
+    ],
+    [
+      'a workload on the default account',
+      'functions.tf',
+      '    service_account                  = google_service_account.workload[each.key].email\n',
+      '',
+      'default service account',
+    ],
+  ])('turn red for %s', async (_, file, before, after, finding) => {
+    expect(breaches(await withMistake(sources, file, before, after)).join('\n')).toContain(finding);
+  });
+
+  it('turn red for a secret with its value', async () => {
+    const leaked = {
+      ...sources,
+      'leak.tf': 'resource "google_secret_manager_secret_version" "key" {\n  secret_data = "x"\n}\n',
+    };
+    expect(breaches(await parseSources(leaked)).join('\n')).toContain(
+      "a secret's value would stand in the state",
+    );
+  });
+});

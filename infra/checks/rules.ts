@@ -1,0 +1,173 @@
+/**
+ * The rules of this system that a valid configuration could still break: who may reach it, where data lies, what
+ * must survive and what must not. Each rule returns its findings in words.
+ */
+import { addressOf, stringsIn, type Body, type Configuration, type Resource, type Value } from './hcl.ts';
+import { providerSchema } from './schema.ts';
+
+export const rules = {
+  noPublicAccess,
+  leastPrivilege,
+  regionEverywhere,
+  bucketForgets,
+  triggerRetries,
+  databaseSurvives,
+  workloadsHaveAnIdentity,
+  noSecretValues,
+} satisfies Record<string, (configuration: Configuration) => string[]>;
+
+export function breaches(configuration: Configuration): string[] {
+  return Object.values(rules).flatMap((rule) => rule(configuration));
+}
+
+const isRef = (value: unknown, text: string) => value === `\${${text}}`;
+
+function ofType({ resources }: Configuration, ...types: string[]): Resource[] {
+  return resources.filter(({ kind, type }) => kind === 'resource' && types.includes(type));
+}
+
+function blocks(body: Body, name: string): Body[] {
+  return (body[name] as Body[] | undefined) ?? [];
+}
+
+function noPublicAccess({ resources, variables, locals }: Configuration): string[] {
+  const defaults = Object.entries(variables).map(
+    ([name, body]) => [`variable ${name}`, body['default']] as const,
+  );
+  const scopes = [
+    ...resources.map((one) => [addressOf(one), one.body] as const),
+    ...defaults,
+    ['locals', locals] as const,
+  ];
+  return scopes.flatMap(([where, body]) =>
+    [...stringsIn(body)]
+      .filter(([, text]) => /\ball(Authenticated)?Users\b/.test(text))
+      .map(([path]) => `${where}: ${path.join('.')} gives access to the public`),
+  );
+}
+
+function leastPrivilege(configuration: Configuration): string[] {
+  return configuration.resources.flatMap((resource) => {
+    const { role } = resource.body;
+    const tooMuch = typeof role === 'string' && /^roles\/(owner|editor|viewer)$|admin$/i.test(role);
+    return tooMuch ? [`${addressOf(resource)}: ${role} is more than any workload needs`] : [];
+  });
+}
+
+/** Arguments that place a resource. What the schema lets be placed must be placed, and in the one region. */
+const placements = ['location', 'region', 'location_id'];
+
+function regionEverywhere(configuration: Configuration): string[] {
+  const elsewhere =
+    /\b(?!europe-west3\b)(?:africa|asia|australia|europe|me|northamerica|southamerica|us)-[a-z]+\d\b|^(?:EU|US|ASIA|eur3|nam5|global)$/;
+  const inRegion = (value: Value | undefined) =>
+    isRef(value, 'var.region') || isRef(value, 'upper(var.region)');
+  const findings = configuration.resources.flatMap((resource) => {
+    const known = providerSchema[resource.kind][resource.type]?.arguments ?? {};
+    const misplaced = placements
+      .filter((name) => name in known && !inRegion(resource.body[name]))
+      .map((name) => `${addressOf(resource)}: ${name} must be var.region`);
+    const literal = [...stringsIn(resource.body)]
+      .filter(([, text]) => elsewhere.test(text))
+      .map(([path, text]) => `${addressOf(resource)}: ${path.join('.')} names ${text}, not europe-west3`);
+    return [...misplaced, ...literal];
+  });
+  const isFixed = configuration.variables['region']?.['default'] === 'europe-west3';
+  return isFixed ? findings : [...findings, 'variable region: the default must be europe-west3'];
+}
+
+/** DOMAIN 7: after an erasure no live object holds the person, and files age out as the privacy notice says. */
+function bucketForgets(configuration: Configuration): string[] {
+  const buckets = ofType(configuration, 'google_storage_bucket');
+  return buckets.length === 0 ? ['there is no import bucket'] : buckets.flatMap(bucketFindings);
+}
+
+function bucketFindings(bucket: Resource): string[] {
+  const { body } = bucket;
+  const ages = new Map(
+    blocks(body, 'lifecycle_rule').flatMap((rule) => {
+      const condition = blocks(rule, 'condition')[0] ?? {};
+      const prefixes = (condition['matches_prefix'] as string[] | undefined) ?? ['everything'];
+      return prefixes.map((prefix) => [prefix, condition['age']] as const);
+    }),
+  );
+  const unforeseen = [...ages.keys()].filter((prefix) => prefix !== 'processed/' && prefix !== 'failed/');
+  const demands: [boolean, string][] = [
+    [body['uniform_bucket_level_access'] === true, 'needs uniform_bucket_level_access'],
+    [body['public_access_prevention'] === 'enforced', 'public_access_prevention must be enforced'],
+    [blocks(body, 'versioning')[0]?.['enabled'] === false, 'an erased file would live on as a version'],
+    [
+      blocks(body, 'soft_delete_policy')[0]?.['retention_duration_seconds'] === 0,
+      'an erased file would live on in soft delete',
+    ],
+    [ages.get('processed/') === 30, 'processed/ is kept for 30 days'],
+    [ages.get('failed/') === 90, 'failed/ is kept for 90 days'],
+    [
+      unforeseen.length === 0,
+      `a lifecycle rule for ${unforeseen.join()} could delete what was never imported`,
+    ],
+  ];
+  return demands.filter(([met]) => !met).map(([, demand]) => `${addressOf(bucket)}: ${demand}`);
+}
+
+function triggerRetries(configuration: Configuration): string[] {
+  if (ofType(configuration, 'google_eventarc_trigger').length !== 1)
+    return ['there must be one Eventarc trigger'];
+  const adopted = ofType(configuration, 'google_pubsub_subscription').find(({ body }) =>
+    [...stringsIn(body['topic'])].some(([, text]) => text.includes('google_eventarc_trigger.')),
+  );
+  if (adopted === undefined)
+    return ["the trigger's subscription is not configured: no retry, no dead-letter topic"];
+  const say = (fault: string) => `${addressOf(adopted)}: ${fault}`;
+  const { maximum_backoff: back } = blocks(adopted.body, 'retry_policy')[0] ?? {};
+  const { dead_letter_topic: topic, max_delivery_attempts: attempts } =
+    blocks(adopted.body, 'dead_letter_policy')[0] ?? {};
+  const agentMay = (role: string) =>
+    ofType(configuration, 'google_pubsub_topic_iam_member', 'google_pubsub_subscription_iam_member').some(
+      ({ body }) => body['role'] === role && isRef(body['member'], 'local.pubsub_agent'),
+    );
+  return [
+    ...(back === undefined ? [say('has no retry_policy')] : []),
+    ...(topic === undefined ? [say('has no dead_letter_policy')] : []),
+    ...(topic !== undefined && attempts !== 100 ? [say('gives up after fewer than 100 attempts')] : []),
+    ...['roles/pubsub.publisher', 'roles/pubsub.subscriber']
+      .filter((role) => !agentMay(role))
+      .map((role) => say(`Pub/Sub's agent needs ${role}, or nothing reaches the dead-letter topic`)),
+  ];
+}
+
+function databaseSurvives(configuration: Configuration): string[] {
+  const databases = ofType(configuration, 'google_firestore_database');
+  const backups = ofType(configuration, 'google_firestore_backup_schedule');
+  const must = {
+    point_in_time_recovery_enablement: 'POINT_IN_TIME_RECOVERY_ENABLED',
+    delete_protection_state: 'DELETE_PROTECTION_ENABLED',
+  };
+  return [
+    ...databases.flatMap((database) =>
+      Object.entries(must)
+        .filter(([argument, value]) => database.body[argument] !== value)
+        .map(([argument, value]) => `${addressOf(database)}: ${argument} must be ${value}`),
+    ),
+    ...(backups.length === 0 ? ['the database has no backup schedule'] : []),
+  ];
+}
+
+function workloadsHaveAnIdentity(configuration: Configuration): string[] {
+  const workloads = [
+    'google_cloud_run_v2_service',
+    'google_cloud_run_v2_worker_pool',
+    'google_cloud_run_v2_job',
+  ];
+  return ofType(configuration, ...workloads).flatMap((workload) => {
+    const accounts = [...stringsIn(workload.body)].filter(([path]) => path.at(-1) === 'service_account');
+    const own = accounts.some(([, text]) => text.includes('google_service_account.workload['));
+    return own ? [] : [`${addressOf(workload)}: runs as the project's default service account`];
+  });
+}
+
+function noSecretValues(configuration: Configuration): string[] {
+  return ofType(configuration, 'google_secret_manager_secret_version').map(
+    (version) => `${addressOf(version)}: a secret's value would stand in the state`,
+  );
+}
