@@ -1,0 +1,98 @@
+/**
+ * Requests that may be sent twice (`Idempotency-Key`): hashes of the key and the body, the patient and the version
+ * they made. The answer is not kept, it is made again from the same body (DOMAIN 5).
+ */
+import { createHash } from 'node:crypto';
+import {
+  Timestamp,
+  type DocumentReference,
+  type Firestore,
+} from '@google-cloud/firestore';
+import type { PatientId } from '../patient/schema.ts';
+import type { Instant } from '../platform/clock.ts';
+import { ServiceError } from '../platform/errors.ts';
+import { isPreconditionLost, translated, type Writer } from './firestore.ts';
+
+/** Longer than any client goes on trying. */
+const KEPT_MS = 24 * 3600 * 1000;
+
+/** A request by its hashes, SHA-256 in hexadecimal. */
+export interface IdempotentRequest {
+  readonly keyHash: string;
+  readonly bodyHash: string;
+}
+
+export interface EarlierRequest {
+  readonly patientId: PatientId;
+  /** The patient's sequence after it. */
+  readonly version: number;
+}
+
+export function idempotentRequest(key: string, body: Uint8Array): IdempotentRequest {
+  const hash = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
+  return { keyHash: hash(key), bodyHash: hash(body) };
+}
+
+function keyDoc(db: Firestore, keyHash: string): DocumentReference {
+  return db.collection('idempotency_keys').doc(keyHash);
+}
+
+/** Notes what the request made; the whole write fails with ALREADY_EXISTS when its key is known. */
+export function addIdempotencyKey(
+  db: Firestore,
+  writer: Writer,
+  { keyHash, bodyHash }: IdempotentRequest,
+  made: EarlierRequest,
+  now: Instant,
+): void {
+  writer.create(keyDoc(db, keyHash), {
+    patient_id: made.patientId,
+    version: made.version,
+    body_sha256: bodyHash,
+    expires_at: Timestamp.fromMillis(now.epochMilliseconds + KEPT_MS),
+  });
+}
+
+/**
+ * What an earlier request with this key made; undefined when there was none. One that has expired is removed,
+ * since Firestore itself takes up to a day for that.
+ * @throws ServiceError `request.idempotency_key_reused`, `request.idempotent_patient_erased`, `store.*`
+ */
+export async function findEarlierRequest(
+  db: Firestore,
+  { keyHash, bodyHash }: IdempotentRequest,
+  now: Instant,
+): Promise<EarlierRequest | undefined> {
+  const snapshot = await translated(() => keyDoc(db, keyHash).get());
+  const { updateTime } = snapshot;
+  if (updateTime === undefined) return undefined;
+  if ((snapshot.get('expires_at') as Timestamp).toMillis() <= now.epochMilliseconds) {
+    await discard(snapshot.ref, updateTime);
+    return undefined;
+  }
+  if (snapshot.get('erased') === true) throw new ServiceError('request.idempotent_patient_erased');
+  if (snapshot.get('body_sha256') !== bodyHash) throw new ServiceError('request.idempotency_key_reused');
+  return { patientId: snapshot.get('patient_id') as PatientId, version: snapshot.get('version') as number };
+}
+
+async function discard(ref: DocumentReference, readAt: Timestamp): Promise<void> {
+  try {
+    await translated(() => ref.delete({ lastUpdateTime: readAt }));
+  } catch (error) {
+    if (!isPreconditionLost(error)) throw error;
+  }
+}
+
+export function patientKeysQuery(db: Firestore, patientId: PatientId) {
+  return db.collection('idempotency_keys').where('patient_id', '==', patientId);
+}
+
+/** Leaves of the patient's requests only that their patient is gone, until they would have expired. */
+export async function buryIdempotencyKeys(db: Firestore, patientId: PatientId): Promise<void> {
+  const known = await translated(() => patientKeysQuery(db, patientId).get());
+  const batch = db.batch();
+  for (const doc of known.docs) {
+    batch.set(doc.ref, { erased: true, expires_at: doc.get('expires_at') as Timestamp });
+  }
+  await translated(() => batch.commit());
+}
