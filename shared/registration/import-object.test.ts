@@ -1,0 +1,259 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { aRegistration, aToken } from '../../test/support/builders.ts';
+import { documents, importWorld, objectNames } from '../../test/support/import-world.ts';
+import { FIELD_NAMES } from '../patient/schema.ts';
+import { berlinDateOf } from '../platform/clock.ts';
+import { recordIdOf } from '../store/imports.ts';
+import { hashToken, tokenDoc } from '../store/registration-tokens.ts';
+import { archivePath } from './archive.ts';
+import { importObject, type FinalizedObject } from './import-object.ts';
+
+let world: Awaited<ReturnType<typeof importWorld>>;
+beforeEach(async () => {
+  world = await importWorld();
+});
+
+const importOf = (object: FinalizedObject) => importObject(world.deps, object);
+const recordOf = (object: FinalizedObject) => recordIdOf(world.bucket.name, object.name, object.generation);
+
+async function outbox(kind: 'kafka' | 'mail') {
+  return (await documents(world.db, 'outbox')).filter((entry) => entry['kind'] === kind);
+}
+
+describe('a dropped registration', () => {
+  it('becomes a patient with exactly the fields of the contract', async () => {
+    expect(await importOf(await world.drop(aRegistration()))).toBe('imported');
+    const [patient] = await documents(world.db, 'patients');
+    const { id, _meta, ...fields } = patient!;
+    expect(Object.keys({ ...fields, id }).sort()).toEqual([...FIELD_NAMES].sort());
+    expect(fields).toMatchObject({ nachname: 'Beispiel', vertraege_unterschrieben: true, status: 'offen' });
+    expect(_meta).toMatchObject({ sequence: 1 });
+  });
+
+  it('leaves one created event with the fields in the order of the contract', async () => {
+    await importOf(await world.drop(aRegistration()));
+    const [entry, ...others] = await outbox('kafka');
+    expect(others).toEqual([]);
+    const envelope = JSON.parse(String(entry!['envelope']));
+    expect(envelope).toMatchObject({ eventType: 'patient.created', sequence: 1, eventId: entry!.id });
+    expect(Object.keys(envelope.payload.patient_data)).toEqual(FIELD_NAMES);
+  });
+
+  it('leaves one confirmation mail with the reference', async () => {
+    await importOf(await world.drop(aRegistration({}, { registration_token: `9c1f04ab${aToken()}` })));
+    const [mail, ...others] = await outbox('mail');
+    expect(others).toEqual([]);
+    expect(mail).toMatchObject({ path: '/api/emails' });
+    expect(JSON.parse(String(mail!['body'])).inhalt_markdown).toContain('9c1f04ab');
+  });
+
+  it('sends no mail to a patient without an address', async () => {
+    await importOf(await world.drop(aRegistration({ email: null })));
+    expect(await outbox('mail')).toEqual([]);
+  });
+
+  it('keeps the consent with the patient and out of the event', async () => {
+    await importOf(
+      await world.drop(aRegistration({}, { consent_metadata: { ip_address: '198.51.100.7', n: [[1]] } })),
+    );
+    const [consent] = await documents(world.db, 'consents');
+    const [patient] = await documents(world.db, 'patients');
+    expect(consent!.id).toBe(String(patient!.id));
+    expect(JSON.parse(String(consent!['consent_metadata']))).toEqual({
+      ip_address: '198.51.100.7',
+      n: [[1]],
+    });
+    expect(JSON.stringify(await outbox('kafka'))).not.toContain('198.51.100.7');
+  });
+
+  it('moves to processed/ under its record id and the Berlin day of its upload', async () => {
+    const object = await world.drop(aRegistration(), 'incoming/Lena Beispiel.json');
+    await importOf(object);
+    const day = berlinDateOf(object.uploadedAt).replaceAll('-', '/');
+    expect(await objectNames(world.bucket)).toEqual([`processed/${day}/${recordOf(object)}.json`]);
+  });
+
+  it('logs nothing of the person', async () => {
+    await importOf(await world.drop(aRegistration(), 'incoming/Lena Beispiel.json'));
+    expect(world.logged.join('')).toContain('file imported');
+    expect(world.logged.join('')).not.toMatch(/Lena|Beispiel|example\.org|221000000|Musterweg|Schlaf/);
+  });
+});
+
+describe('deliveries', () => {
+  it('of one object, 20 at once, give one patient, one event and one mail', async () => {
+    const object = await world.drop(aRegistration());
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => importOf(object)));
+    expect(new Set(outcomes)).toEqual(new Set(['imported']));
+    expect(await documents(world.db, 'patients')).toHaveLength(1);
+    expect(await documents(world.db, 'outbox')).toHaveLength(2);
+    expect(await objectNames(world.bucket)).toHaveLength(1);
+  });
+
+  it('after the move do nothing more', async () => {
+    const object = await world.drop(aRegistration());
+    await importOf(object);
+    expect(await importOf(object)).toBe('imported');
+    expect(await documents(world.db, 'outbox')).toHaveLength(2);
+  });
+
+  it('that died between record and move are finished by the next', async () => {
+    const object = await world.drop(aRegistration());
+    const broken = { ...world.deps, bucket: unmovable(world.bucket) };
+    await expect(importObject(broken, object)).rejects.toMatchObject({
+      code: 'storage.unavailable',
+      retriable: true,
+    });
+    expect(await documents(world.db, 'patients')).toHaveLength(1);
+    expect(await importOf(object)).toBe('imported');
+    expect(await documents(world.db, 'patients')).toHaveLength(1);
+    expect(await objectNames(world.bucket)).toEqual([expect.stringMatching(/^processed\//)]);
+  });
+
+  it('of an object that is gone are acknowledged', async () => {
+    const object = await world.drop(aRegistration());
+    await world.bucket.file(object.name).delete();
+    expect(await importOf(object)).toBe('gone');
+  });
+
+  it.each(['processed/2026/01/01/x.json', 'incoming/', 'other.json'])('of %s are ignored', async (name) => {
+    expect(await importOf({ name, generation: '1', bytes: 1, uploadedAt: world.deps.clock() })).toBe(
+      'ignored',
+    );
+  });
+});
+
+describe('the same token', () => {
+  it('in a second file is a duplicate, not a second patient', async () => {
+    const registration = aRegistration();
+    await importOf(await world.drop(registration));
+    const second = await world.drop(registration);
+    expect(await importOf(second)).toBe('duplicate');
+    expect(await documents(world.db, 'patients')).toHaveLength(1);
+    expect(await documents(world.db, 'outbox')).toHaveLength(2);
+    expect(await objectNames(world.bucket)).toContain(
+      archivePath('processed', recordOf(second), second.uploadedAt),
+    );
+  });
+
+  it('in ten files at once is one patient', async () => {
+    const registration = aRegistration();
+    const objects = await Promise.all(Array.from({ length: 10 }, () => world.drop(registration)));
+    const outcomes = await Promise.all(objects.map(importOf));
+    expect(outcomes.sort()).toEqual([...Array<string>(9).fill('duplicate'), 'imported']);
+  });
+
+  it('of an erased patient deletes the file and brings nobody back', async () => {
+    const registration = aRegistration();
+    await tokenDoc(world.db, hashToken(registration.registration_token)).set({
+      patient_id: null,
+      erased_at: 'then',
+    });
+    expect(await importOf(await world.drop(registration))).toBe('erased');
+    expect(await documents(world.db, 'patients')).toEqual([]);
+    expect(await objectNames(world.bucket)).toEqual([]);
+  });
+
+  it('of an erased patient in a broken file deletes that too', async () => {
+    const registration = aRegistration({ plz: 'x' });
+    await tokenDoc(world.db, hashToken(registration.registration_token)).set({
+      patient_id: null,
+      erased_at: 'then',
+    });
+    expect(await importOf(await world.drop(registration))).toBe('erased');
+    expect(await objectNames(world.bucket)).toEqual([]);
+  });
+});
+
+describe('a file that fails', () => {
+  it('goes to failed/ with the violations beside it and a mail to staff, none of which holds a value', async () => {
+    const object = await world.drop(
+      aRegistration({ plz: 'X-123', vorname: '' }),
+      'incoming/Lena Beispiel.json',
+    );
+    expect(await importOf(object)).toBe('failed');
+    const path = archivePath('failed', recordOf(object), object.uploadedAt);
+    expect(await objectNames(world.bucket)).toEqual([path.replace('.json', '.error.json'), path]);
+
+    const [bytes] = await world.bucket.file(path.replace('.json', '.error.json')).download();
+    expect(JSON.parse(bytes.toString())).toMatchObject({
+      reason: 'import.invalid',
+      violations: [
+        { pointer: '/patient_data/vorname', detail: 'must not be blank' },
+        { pointer: '/patient_data/plz', detail: 'must be a German postal code of 5 digits' },
+      ],
+    });
+    const [mail] = await outbox('mail');
+    expect(mail).toMatchObject({ path: '/api/system-messages' });
+    expect(JSON.stringify([bytes.toString(), mail, world.logged])).not.toMatch(
+      /X-123|Lena|Beispiel|example\.org/,
+    );
+  });
+
+  it('keeps its bytes', async () => {
+    const object = await world.drop(Buffer.from('not JSON'));
+    await importOf(object);
+    const [bytes] = await world.bucket
+      .file(archivePath('failed', recordOf(object), object.uploadedAt))
+      .download();
+    expect(bytes.toString()).toBe('not JSON');
+  });
+
+  it('is told of once, however often it is delivered', async () => {
+    const object = await world.drop(Buffer.from('not JSON'));
+    await Promise.all(Array.from({ length: 10 }, () => importOf(object)));
+    expect(await outbox('mail')).toHaveLength(1);
+  });
+
+  it('because another token has the same first eight characters says so', async () => {
+    await importOf(await world.drop(aRegistration({}, { registration_token: 'aaaaaaaa0001' })));
+    expect(await importOf(await world.drop(aRegistration({}, { registration_token: 'aaaaaaaa0002' })))).toBe(
+      'failed',
+    );
+    const failed = (await documents(world.db, 'imports')).find((record) => record['outcome'] === 'failed');
+    expect(failed).toMatchObject({ reason: 'import.reference_taken' });
+    expect(await documents(world.db, 'patients')).toHaveLength(1);
+  });
+
+  it.each<[string, string]>([
+    ['incoming/brief.pdf', 'import.not_json_file'],
+    ['incoming/ordner/', 'import.not_json_file'],
+    ['incoming/ohne-endung', 'import.not_json_file'],
+  ])('%s', async (name, reason) => {
+    expect(await importOf(await world.drop(Buffer.from('{}'), name))).toBe('failed');
+    expect(await documents(world.db, 'imports')).toMatchObject([{ reason }]);
+  });
+
+  it('of 2 MiB', async () => {
+    expect(await importOf(await world.drop(Buffer.alloc(2 * 1024 * 1024, 0x20)))).toBe('failed');
+    expect(await documents(world.db, 'imports')).toMatchObject([{ reason: 'import.too_large' }]);
+  });
+});
+
+describe('names', () => {
+  it.each([
+    'incoming/mit leerzeichen.json',
+    'incoming/50%25 rabatt%.json',
+    'incoming/Jörg Übel.json',
+    'incoming/../hinauf.json',
+    'incoming//doppelt.json',
+    `incoming/${'n'.repeat(890)}.json`,
+    'incoming/GROSS.JSON',
+  ])('%s is only a name', async (name) => {
+    expect(await importOf(await world.drop(aRegistration(), name))).toBe('imported');
+    expect(await objectNames(world.bucket)).toMatchObject([
+      /^processed\/\d{4}\/\d{2}\/\d{2}\/[0-9a-f]{64}\.json$/,
+    ]);
+  });
+});
+
+/** The same bucket, from which nothing can be copied. */
+function unmovable(bucket: typeof world.bucket): typeof world.bucket {
+  return new Proxy(bucket, {
+    get(target, key) {
+      if (key !== 'file') return Reflect.get(target, key, target) as unknown;
+      return (name: string, options?: object) =>
+        Object.assign(target.file(name, options), { copy: () => Promise.reject(new Error('cut off')) });
+    },
+  });
+}

@@ -1,0 +1,67 @@
+/** A project and a bucket of their own on the test engines, with everything the import needs but the trigger. */
+import { randomUUID } from 'node:crypto';
+import type { Bucket } from '@google-cloud/storage';
+import { systemClock, parseTimestamp } from '../../shared/platform/clock.ts';
+import { readConfig } from '../../shared/platform/config.ts';
+import { connectBucket } from '../../shared/registration/bucket.ts';
+import { mailVariables } from '../../shared/registration/confirmation-mail.ts';
+import type { FinalizedObject, ImportDependencies } from '../../shared/registration/import-object.ts';
+import { connectFirestore } from '../../shared/store/firestore.ts';
+import { createPatientIds } from '../../shared/store/patient-ids.ts';
+import { testLog } from './kafka.ts';
+
+const settings = {
+  PAYMENT_ACCOUNT_HOLDER: 'Muster GmbH',
+  PAYMENT_IBAN: 'DE89370400440532013000',
+  PAYMENT_BIC: 'COBADEFFXXX',
+  MAIL_SENDER_ADDRESS: 'service@example.org',
+  MAIL_SENDER_NAME: 'Platzsuche',
+  CONTRACT_URL: 'https://example.org/vertrag',
+  CONTACT_ADDRESS: 'hilfe@example.org',
+};
+
+export async function importWorld(overrides: Partial<ImportDependencies> = {}) {
+  const project = `demo-${randomUUID().slice(0, 8)}`;
+  const logged: string[] = [];
+  const db = connectFirestore({ GOOGLE_CLOUD_PROJECT: project });
+  const bucket = connectBucket({
+    GOOGLE_CLOUD_PROJECT: project,
+    GCS_IMPORT_BUCKET: `${project}-import`,
+    STORAGE_EMULATOR_HOST: process.env['STORAGE_EMULATOR_HOST'],
+  });
+  const deps: ImportDependencies = {
+    db,
+    bucket,
+    allocatePatientId: createPatientIds(db),
+    clock: systemClock,
+    log: testLog(logged),
+    mail: await readConfig(mailVariables, settings),
+    signature: { key: undefined, environment: 'test' },
+    ...overrides,
+  };
+  return { deps, db, bucket, logged, drop: (content: unknown, name?: string) => drop(bucket, content, name) };
+}
+
+/** Uploads a file and describes it as its storage event would. */
+async function drop(
+  bucket: Bucket,
+  content: unknown,
+  name = `incoming/${randomUUID()}.json`,
+): Promise<FinalizedObject> {
+  const bytes = Buffer.isBuffer(content) ? content : Buffer.from(JSON.stringify(content));
+  const file = bucket.file(name);
+  await file.save(bytes, { resumable: false, contentType: 'application/json' });
+  const uploadedAt = parseTimestamp(String(file.metadata.timeCreated));
+  if (uploadedAt === undefined) throw new Error('the emulator answered no timeCreated');
+  return { name, generation: String(file.metadata.generation), bytes: bytes.length, uploadedAt };
+}
+
+export async function objectNames(bucket: Bucket): Promise<string[]> {
+  const [files] = await bucket.getFiles();
+  return files.map((file) => file.name).sort();
+}
+
+export async function documents(db: ImportDependencies['db'], collection: string) {
+  const { docs } = await db.collection(collection).get();
+  return docs.map((doc) => ({ id: doc.id, ...doc.data() }) as Record<string, unknown> & { id: string });
+}
