@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { deployables } from '../bundle.ts';
+import { variables } from '../../shared/platform/variables.ts';
+import { environmentFindings, variablesSet } from './environment.ts';
+import { parseSources, readSources } from './hcl.ts';
+import { withMistake } from './mutation.ts';
+
+const sources = await readSources();
+const set = variablesSet(await parseSources(sources));
+
+async function variablesRead(deployable: string): Promise<readonly string[]> {
+  const config = (await import(`../../functions/${deployable}/config.ts`)) as {
+    variableNames: readonly string[];
+  };
+  return config.variableNames;
+}
+
+describe('the environment of the deployables', () => {
+  it('is described for each of them, and for the operators’ command', () => {
+    expect(Object.keys(set).sort()).toEqual([...Object.keys(deployables), 'ops'].sort());
+  });
+
+  it.each(Object.keys(deployables))(
+    '%s: every variable read is set, and every one set is read',
+    async (deployable) => {
+      expect(environmentFindings(deployable, await variablesRead(deployable), set[deployable] ?? [])).toEqual(
+        [],
+      );
+    },
+  );
+
+  it('names only variables that have a rule', () => {
+    expect(
+      Object.values(set)
+        .flat()
+        .filter((name) => !(name in variables)),
+    ).toEqual([]);
+  });
+
+  it('turns red for a variable that is read but not set', async () => {
+    const mistaken = variablesSet(
+      await withMistake(sources, 'environment.tf', '    PAYMENT_BIC            = var.payment.bic\n', ''),
+    );
+    const read = await variablesRead('import-registration');
+    expect(environmentFindings('import-registration', read, mistaken['import-registration'] ?? [])).toEqual([
+      'import-registration: PAYMENT_BIC is read but never set',
+    ]);
+  });
+
+  it('turns red for a variable that is set but not read', async () => {
+    const mistaken = variablesSet(
+      await withMistake(
+        sources,
+        'environment.tf',
+        '    PAYMENT_BIC            =',
+        '    PAYMENT_SWIFT = "x"\n    PAYMENT_BIC =',
+      ),
+    );
+    const read = await variablesRead('import-registration');
+    expect(environmentFindings('import-registration', read, mistaken['import-registration'] ?? [])).toEqual([
+      'import-registration: PAYMENT_SWIFT is set but never read',
+    ]);
+  });
+
+  it('turns red for an emulator in production', () => {
+    expect(environmentFindings('x', ['STORAGE_EMULATOR_HOST'], ['STORAGE_EMULATOR_HOST'])).toEqual([
+      'x: STORAGE_EMULATOR_HOST must not be set in production',
+    ]);
+  });
+});

@@ -1,0 +1,66 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { Firestore, type Query } from '@google-cloud/firestore';
+import { describe, expect, it } from 'vitest';
+import { missingIndex, needOf, serves, type IndexFile } from './indexes.ts';
+import { queries } from './queries.ts';
+
+const file = JSON.parse(
+  await readFile(new URL('../firestore.indexes.json', import.meta.url), 'utf8'),
+) as IndexFile;
+
+// Queries are built, not sent.
+const db = new Firestore({ projectId: 'index-check' });
+const built = Object.entries(queries(db)).flatMap(([builder, variants]) =>
+  variants.map((query, at): [string, Query] => [
+    variants.length > 1 ? `${builder} #${at + 1}` : builder,
+    query,
+  ]),
+);
+
+const store = new URL('../../shared/store/', import.meta.url);
+const sources = await Promise.all(
+  (await readdir(store, { recursive: true }))
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map(async (name) => [name, await readFile(new URL(name, store), 'utf8')] as const),
+);
+
+describe('Firestore indexes', () => {
+  it.each(built)('serve %s', (_, query) => {
+    expect(missingIndex(needOf(query), file)).toBeUndefined();
+  });
+
+  it('serve some query each', () => {
+    const needs = built.map(([, query]) => needOf(query));
+    expect(file.indexes.filter((index) => !needs.some((need) => serves(index, need)))).toEqual([]);
+  });
+
+  it('are checked for every query of shared/store: each is built by a function that queries.ts lists', () => {
+    const builders = sources.flatMap(([, text]) => queryBuildersIn(text));
+    expect(builders.sort()).toEqual(Object.keys(queries(db)).sort());
+  });
+
+  it('turn red when one is missing', () => {
+    const [name, query] = built.find(([name]) => name.startsWith('eventsQuery'))!;
+    const without = { ...file, indexes: file.indexes.filter((index) => !serves(index, needOf(query))) };
+    expect(missingIndex(needOf(query), without), name).toBe(
+      'outbox: no composite index for shard ASCENDING, kind ASCENDING, created_at ASCENDING, sequence ASCENDING',
+    );
+  });
+
+  it('turn red when the order is the wrong way round', () => {
+    const query = db.collection('communication').orderBy('occurred_at', 'desc').orderBy('event_id', 'asc');
+    expect(missingIndex(needOf(query), file)).toContain('no composite index for');
+  });
+
+  it('turn red for a sort by a field that is exempt from indexing', () => {
+    const query = db.collection('outbox').orderBy('created_at');
+    expect(missingIndex(needOf(query), file)).toBe('outbox: created_at has no single-field index');
+  });
+});
+
+/** Names of the functions whose body filters or sorts a collection. */
+function queryBuildersIn(text: string): string[] {
+  return [...text.matchAll(/^(?:export )?(?:async )?function (\w+)[^]*?^}/gm)]
+    .filter(([body]) => /\.(where|orderBy)\(/.test(body))
+    .map(([, name = '']) => name);
+}
