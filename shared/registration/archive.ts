@@ -10,7 +10,8 @@ import { noteArchived, type ImportRecord, type RecordId } from '../store/imports
 import { copyVersion, deleteObject, deleteVersion, saveJson, type ObjectVersion } from './bucket.ts';
 import { errorDocumentPath } from './failure-mail.ts';
 
-const INCOMING = 'incoming/';
+/** Where files are dropped. */
+export const INCOMING = 'incoming/';
 
 /** True for a dropped file; the placeholder of the folder itself, which consoles create, is none. */
 export function isIncoming(name: string): boolean {

@@ -2,7 +2,8 @@
  * The import bucket. Every call pins the generation it means, so that an object overwritten meanwhile is another
  * object; what is gone is an answer, not an error.
  */
-import { Storage, type Bucket } from '@google-cloud/storage';
+import { Storage, type Bucket, type File } from '@google-cloud/storage';
+import { parseTimestamp, type Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 
 export interface ObjectVersion {
@@ -68,6 +69,23 @@ export async function saveJson(bucket: Bucket, name: string, content: object): P
       preconditionOpts: { ifGenerationMatch: 0 },
     }),
   );
+}
+
+/** Every object below a prefix, page by page, with what a finalize event would say of it. */
+export async function* listObjects(
+  bucket: Bucket,
+  prefix: string,
+): AsyncGenerator<ObjectVersion & { readonly bytes: number; readonly uploadedAt: Instant }> {
+  let query: object | undefined = { prefix, autoPaginate: false, maxResults: 500 };
+  while (query !== undefined) {
+    const page: [File[], object | null, unknown] | undefined = await unless([], () => bucket.getFiles(query));
+    for (const { name, metadata } of page?.[0] ?? []) {
+      const uploadedAt = parseTimestamp(String(metadata.timeCreated));
+      if (uploadedAt === undefined) throw new ServiceError('internal');
+      yield { name, generation: String(metadata.generation), bytes: Number(metadata.size), uploadedAt };
+    }
+    query = page?.[1] ?? undefined;
+  }
 }
 
 const NOT_FOUND = 404;

@@ -1,0 +1,88 @@
+/**
+ * Erases a person from database and bucket (DOMAIN 7). Every step may be repeated: killed at any moment, the
+ * erasure is completed by another request for it, or by check-health's scheduled run.
+ */
+import type { Bucket } from '@google-cloud/storage';
+import type { Firestore } from '@google-cloud/firestore';
+import type { PatientId } from '../patient/schema.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import { errorFields } from '../platform/log.ts';
+import {
+  beginErasure,
+  closeErasure,
+  eraseHistory,
+  eraseImportRecord,
+  filesOf,
+  openErasures,
+  type ErasedFile,
+  type Erasure,
+} from '../store/erasures.ts';
+import { buryIdempotencyKeys } from '../store/idempotency-keys.ts';
+import { recordIdOf, type RecordId } from '../store/imports.ts';
+import { INCOMING } from './archive.ts';
+import { deleteObject, deleteVersion, listObjects } from './bucket.ts';
+import { errorDocumentPath } from './failure-mail.ts';
+
+export interface ErasureDependencies {
+  readonly db: Firestore;
+  readonly bucket: Bucket;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Resolves when nothing of the person is left.
+ * @throws ServiceError `patient.not_found`, `store.*`, `storage.unavailable`
+ */
+export async function erasePatient(deps: ErasureDependencies, id: PatientId): Promise<void> {
+  await complete(deps, await beginErasure(deps.db, id, deps.clock()));
+}
+
+/**
+ * Takes up the erasures that were interrupted; one that fails again is logged and stays for the next run.
+ * @returns how many were completed
+ */
+export async function completeErasures(deps: ErasureDependencies): Promise<number> {
+  const open = await openErasures(deps.db, 100);
+  let completed = 0;
+  for (const erasure of open) {
+    try {
+      await complete(deps, erasure);
+      completed += 1;
+      deps.log.info('erasure completed', { patient_id: erasure.patient_id });
+    } catch (error) {
+      deps.log.error('erasure not completed', { patient_id: erasure.patient_id, ...errorFields(error) });
+    }
+  }
+  return completed;
+}
+
+async function complete({ db, bucket }: ErasureDependencies, erasure: Erasure): Promise<void> {
+  const id = erasure.patient_id;
+  await eraseHistory(db, id);
+  await buryIdempotencyKeys(db, id);
+  const files = await filesOf(db, erasure);
+  await deleteUnmoved(bucket, files);
+  for (const { recordId, archive_path } of files) {
+    if (archive_path !== null) {
+      await deleteObject(bucket, archive_path);
+      await deleteObject(bucket, errorDocumentPath(archive_path));
+    }
+    await eraseImportRecord(db, recordId);
+  }
+  await closeErasure(db, id);
+}
+
+/** A file that is recorded but not moved yet lies in incoming/, under a name that its record does not keep. */
+async function deleteUnmoved(bucket: Bucket, files: readonly ErasedFile[]): Promise<void> {
+  const unmoved = new Set<RecordId>(
+    files.filter((file) => file.archived_at === null).map((file) => file.recordId),
+  );
+  if (unmoved.size === 0) return;
+  for await (const object of listObjects(bucket, INCOMING)) {
+    if (unmoved.has(recordIdOf(bucket.name, object.name, object.generation))) {
+      await deleteVersion(bucket, object);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Erasures (DOMAIN 7): what takes the person out of the database. The first step is one transaction, after which
+ * nobody finds the patient any more; it leaves a job, `erasures/{patient_id}`, without personal data, which stands
+ * until every later step is done. So an erasure that was interrupted anywhere can be taken up again.
+ */
+import type { DocumentReference, Firestore, Query, Transaction } from '@google-cloud/firestore';
+import { erasureEvent } from '../patient/change.ts';
+import type { PatientId } from '../patient/schema.ts';
+import { utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock.ts';
+import { ServiceError } from '../platform/errors.ts';
+import { communicationQuery } from './communication-history.ts';
+import { consentDoc } from './consents.ts';
+import { inTransaction, translated } from './firestore.ts';
+import { importDoc, type ImportRecord, type RecordId } from './imports.ts';
+import { addEvents, patientEntriesQuery } from './outbox.ts';
+import { fromSnapshot, patientDoc } from './patients.ts';
+import { paymentReferenceDoc } from './payment-references.ts';
+import { buryToken, patientTokensQuery, type TokenHash } from './registration-tokens.ts';
+
+export interface Erasure {
+  readonly patient_id: PatientId;
+  readonly token_hashes: readonly TokenHash[];
+  readonly requested_at: UtcTimestamp;
+}
+
+/** A record of a file that the person sent. */
+export type ErasedFile = Pick<ImportRecord, 'archive_path' | 'archived_at'> & { readonly recordId: RecordId };
+
+function erasureDoc(db: Firestore, id: PatientId): DocumentReference {
+  return db.collection('erasures').doc(String(id));
+}
+
+/**
+ * Takes the patient away with consent, reference and everything that waits in the outbox, buries the registration
+ * token, and puts `patient.deleted` last. An erasure that has begun before is returned as it is.
+ * @throws ServiceError `patient.not_found`, `store.*`
+ */
+export function beginErasure(db: Firestore, id: PatientId, now: Instant): Promise<Erasure> {
+  return inTransaction(db, async (transaction) => {
+    const [begun, snapshot] = await transaction.getAll(erasureDoc(db, id), patientDoc(db, id));
+    if (begun?.exists === true) return begun.data() as Erasure;
+    if (snapshot?.exists !== true) throw new ServiceError('patient.not_found');
+    const [waiting, tokens] = await Promise.all([
+      transaction.get(patientEntriesQuery(db, id)),
+      transaction.get(patientTokensQuery(db, id)),
+    ]);
+    const { patient, sequence } = fromSnapshot(snapshot);
+    for (const entry of waiting.docs) transaction.delete(entry.ref);
+    if (patient.zahlungsreferenz !== null) {
+      transaction.delete(paymentReferenceDoc(db, patient.zahlungsreferenz));
+    }
+    transaction.delete(consentDoc(db, id));
+    transaction.delete(patientDoc(db, id));
+    addEvents(db, transaction, id, [erasureEvent(id)], sequence, now);
+    return noteErasure(
+      db,
+      transaction,
+      id,
+      tokens.docs.map((doc) => doc.id as TokenHash),
+      now,
+    );
+  });
+}
+
+function noteErasure(
+  db: Firestore,
+  transaction: Transaction,
+  id: PatientId,
+  tokenHashes: readonly TokenHash[],
+  now: Instant,
+): Erasure {
+  for (const hash of tokenHashes) buryToken(db, transaction, hash, now);
+  const erasure = { patient_id: id, token_hashes: tokenHashes, requested_at: utcTimestamp(now) };
+  transaction.create(erasureDoc(db, id), erasure);
+  return erasure;
+}
+
+/** Removes the communication history. */
+export async function eraseHistory(db: Firestore, id: PatientId): Promise<void> {
+  const PAGE = 300;
+  for (;;) {
+    const page = await translated(() => communicationQuery(db, id).limit(PAGE).get());
+    const batch = db.batch();
+    for (const doc of page.docs) batch.delete(doc.ref);
+    await translated(() => batch.commit());
+    if (page.size < PAGE) return;
+  }
+}
+
+export function importsOfPatientQuery(db: Firestore, id: PatientId): Query {
+  return db.collection('imports').where('patient_id', '==', id);
+}
+
+export function importsOfTokenQuery(db: Firestore, hash: TokenHash): Query {
+  return db.collection('imports').where('token_sha256', '==', hash);
+}
+
+/** Every file that the person ever sent: those that became the patient, duplicates, failed attempts. */
+export async function filesOf(db: Firestore, erasure: Erasure): Promise<ErasedFile[]> {
+  const queries = [
+    importsOfPatientQuery(db, erasure.patient_id),
+    ...erasure.token_hashes.map((hash) => importsOfTokenQuery(db, hash)),
+  ];
+  const found = await translated(() => Promise.all(queries.map((query) => query.get())));
+  const files = found
+    .flatMap((page) => page.docs)
+    .map((doc) => {
+      const { archive_path, archived_at } = doc.data() as ImportRecord;
+      return { recordId: doc.id as RecordId, archive_path, archived_at };
+    });
+  return [...new Map(files.map((file) => [file.recordId, file])).values()];
+}
+
+/** Removes a file's record, once its objects are gone. */
+export async function eraseImportRecord(db: Firestore, recordId: RecordId): Promise<void> {
+  await translated(() => importDoc(db, recordId).delete());
+}
+
+/** The last step: the job itself. */
+export async function closeErasure(db: Firestore, id: PatientId): Promise<void> {
+  await translated(() => erasureDoc(db, id).delete());
+}
+
+/** Erasures that have begun and are not done. */
+export async function openErasures(db: Firestore, limit: number): Promise<Erasure[]> {
+  const page = await translated(() => db.collection('erasures').limit(limit).get());
+  return page.docs.map((doc) => doc.data() as Erasure);
+}
