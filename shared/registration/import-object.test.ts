@@ -58,7 +58,7 @@ describe('a dropped registration', () => {
     );
     const [consent] = await documents(world.db, 'consents');
     const [patient] = await documents(world.db, 'patients');
-    expect(consent!.id).toBe(String(patient!.id));
+    expect(consent!.id).toBe(patient!.id);
     expect(JSON.parse(String(consent!['consent_metadata']))).toEqual({
       ip_address: '198.51.100.7',
       n: [[1]],

@@ -61,7 +61,10 @@ export async function objectNames(bucket: Bucket): Promise<string[]> {
   return files.map((file) => file.name).sort();
 }
 
-export async function documents(db: ImportDependencies['db'], collection: string) {
+export async function documents(
+  db: ImportDependencies['db'],
+  collection: string,
+): Promise<(Record<string, unknown> & { id: string })[]> {
   const { docs } = await db.collection(collection).get();
-  return docs.map((doc) => ({ id: doc.id, ...doc.data() }) as Record<string, unknown> & { id: string });
+  return docs.map((doc) => ({ ...doc.data(), id: doc.id }));
 }

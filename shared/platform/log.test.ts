@@ -1,0 +1,65 @@
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { ServiceError } from './errors.ts';
+import { createLog, errorFields, type Log } from './log.ts';
+import type { Personal } from './personal.ts';
+import { continueTrace, traceparentOf, withTrace } from './trace.ts';
+
+function collect(work: (log: Log) => void): Record<string, unknown>[] {
+  const lines: string[] = [];
+  work(createLog({ service: 'test', project: 'p', destination: { write: (line) => void lines.push(line) } }));
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+describe('a log line', () => {
+  it('has the fields that Cloud Logging reads', () => {
+    const [line] = collect((log) => log.warn('careful', { patient_id: 7 }));
+    expect(line).toMatchObject({ severity: 'WARNING', message: 'careful', patient_id: 7 });
+    expect(line!['time']).toMatch(/^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/);
+  });
+
+  it('carries the trace it was written in', () => {
+    const traceId = 'a'.repeat(32);
+    const [line] = collect((log) =>
+      withTrace(continueTrace(`00-${traceId}-${'b'.repeat(16)}-01`), () => log.info('within')),
+    );
+    expect(line).toMatchObject({ 'logging.googleapis.com/trace': `projects/p/traces/${traceId}` });
+  });
+
+  it('does not accept personal data', () => {
+    const reason = 'Lena' as Personal<string>;
+    // @ts-expect-error a personal value is no log field
+    const [line] = collect((log) => log.info('x', { reason }));
+    expectTypeOf(reason).toExtend<string>();
+    expect(line).toBeDefined();
+  });
+});
+
+describe('what is said of an error', () => {
+  it('is its code and frames, not the message of a library', () => {
+    const cause = Object.assign(new Error('No such object: incoming/Lena Beispiel.json'), { code: 404 });
+    const text = JSON.stringify(errorFields(new ServiceError('storage.unavailable', { cause })));
+    expect(text).toContain('storage.unavailable');
+    expect(text).toContain('[404]');
+    expect(text).not.toMatch(/Lena|Beispiel/);
+  });
+
+  it('survives what is no error', () => {
+    expect(errorFields('Lena')).toEqual({ error_class: 'string' });
+  });
+});
+
+describe('a trace', () => {
+  it('goes on under the same id with a span of its own', () => {
+    const first = continueTrace(undefined);
+    const second = continueTrace(traceparentOf(first));
+    expect(second.traceId).toBe(first.traceId);
+    expect(second.spanId).not.toBe(first.spanId);
+  });
+
+  it.each(['', 'nonsense', `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`])(
+    'starts anew after "%s"',
+    (header) => {
+      expect(continueTrace(header).traceId).toMatch(/^(?!0{32})[0-9a-f]{32}$/);
+    },
+  );
+});
