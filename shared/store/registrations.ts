@@ -3,10 +3,10 @@
  * or a failure with its record and staff mail. Each says what the database decided, which may be another
  * outcome than the one asked for: the file may have been imported already, or its person erased.
  */
-import type { DocumentSnapshot, Firestore } from '@google-cloud/firestore';
+import type { DocumentReference, Firestore, Transaction } from '@google-cloud/firestore';
 import type { ChangeResult } from '../patient/change.ts';
+import type { PaymentReference } from '../patient/schema.ts';
 import type { Instant } from '../platform/clock.ts';
-import { ServiceError } from '../platform/errors.ts';
 import { addConsent, type Consent } from './consents.ts';
 import { inTransaction, isAlreadyExists, translated } from './firestore.ts';
 import { importDoc, toImportDocument, type ImportRecord, type RecordId } from './imports.ts';
@@ -23,12 +23,9 @@ export interface Registration {
   readonly record: ImportRecord;
 }
 
-/** What stood in the way of a registration. */
-export type Conflict = 'recorded' | 'known_token' | 'reference_taken';
-
 /**
  * Stores a registration in one batch of create preconditions: no read, one round trip.
- * @returns undefined when it is stored, else what stood in the way
+ * @returns false when something stood in the way: this generation's record, the token or the reference
  * @throws ServiceError `store.unavailable`, `store.contention`
  */
 export async function storeRegistration(
@@ -36,7 +33,7 @@ export async function storeRegistration(
   recordId: RecordId,
   registration: Registration,
   now: Instant,
-): Promise<Conflict | undefined> {
+): Promise<boolean> {
   const { created, tokenHash, consent, mail, record } = registration;
   const batch = db.batch();
   batch.create(importDoc(db, recordId), toImportDocument(record, now));
@@ -46,53 +43,44 @@ export async function storeRegistration(
   if (mail !== undefined) addMail(db, batch, mail, created.patient.id);
   try {
     await translated(() => batch.commit());
-    return undefined;
+    return true;
   } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-    return conflictOf(db, recordId, registration, error);
+    if (isAlreadyExists(error)) return false;
+    throw error;
   }
 }
 
-async function conflictOf(
-  db: Firestore,
-  recordId: RecordId,
-  { created, tokenHash }: Registration,
-  cause: unknown,
-): Promise<Conflict> {
-  const reference = created.patient.zahlungsreferenz;
-  const [record, token, taken] = await translated(() =>
-    db.getAll(
-      importDoc(db, recordId),
-      tokenDoc(db, tokenHash),
-      ...(reference === null ? [] : [paymentReferenceDoc(db, reference)]),
-    ),
-  );
-  if (record?.exists === true) return 'recorded';
-  if (token?.exists === true) return 'known_token';
-  if (taken?.exists === true) return 'reference_taken';
-  // Whatever was in the way is gone again, by an erasure: the delivery is worth another try.
-  throw new ServiceError('store.contention', { cause });
+/** What is known of a file from which no patient comes. */
+export interface Known {
+  readonly token: TokenRecord | undefined;
+  readonly referenceTaken: boolean;
 }
 
 /**
  * Records a file from which no patient comes, unless this generation has a record already.
- * @param wanted the record as it is to be, given what is known of the file's token
+ * @param decide makes the record of what is known at that moment; it may run again
  * @returns the record that stands
  */
 export function recordWithoutPatient(
   db: Firestore,
   recordId: RecordId,
-  tokenHash: TokenHash | null,
+  file: { readonly tokenHash: TokenHash | null; readonly reference: PaymentReference | null },
   now: Instant,
-  wanted: (token: TokenRecord | undefined) => { readonly record: ImportRecord; readonly mail?: Mail },
+  decide: (known: Known) => { readonly record: ImportRecord; readonly mail?: Mail },
 ): Promise<ImportRecord> {
+  const read = async (transaction: Transaction, doc: DocumentReference | null) =>
+    doc === null ? undefined : transaction.get(doc);
   return inTransaction(db, async (transaction) => {
-    const [existing, token]: DocumentSnapshot[] = await transaction.getAll(
-      importDoc(db, recordId),
-      ...(tokenHash === null ? [] : [tokenDoc(db, tokenHash)]),
-    );
-    if (existing?.exists === true) return existing.data() as ImportRecord;
-    const { record, mail } = wanted(token?.data() as TokenRecord | undefined);
+    const [existing, token, reference] = await Promise.all([
+      transaction.get(importDoc(db, recordId)),
+      read(transaction, file.tokenHash && tokenDoc(db, file.tokenHash)),
+      read(transaction, file.reference && paymentReferenceDoc(db, file.reference)),
+    ]);
+    if (existing.exists) return existing.data() as ImportRecord;
+    const { record, mail } = decide({
+      token: token?.data() as TokenRecord | undefined,
+      referenceTaken: reference?.exists === true,
+    });
     transaction.create(importDoc(db, recordId), toImportDocument(record, now));
     if (mail !== undefined) addMail(db, transaction, mail, record.patient_id);
     return record;
