@@ -13,7 +13,7 @@ export interface ReadOptions {
   /** First offset by partition; the beginning where absent. */
   readonly from?: ReadonlyMap<number, bigint>;
   /** Called for each message, in order within a partition. */
-  onMessage(message: IncomingMessage): void;
+  readonly onMessage: (message: IncomingMessage) => void;
   /** The reading fails when nothing has come for so long. */
   readonly stalledAfterMs?: number;
 }
@@ -51,7 +51,7 @@ export async function readTopic(
 interface Progress extends ReadOptions {
   readonly next: Map<number, bigint>;
   readonly ends: ReadonlyMap<number, bigint>;
-  behind(): boolean;
+  readonly behind: () => boolean;
 }
 
 async function readUntil(

@@ -1,0 +1,272 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { testLog } from '../../test/support/kafka.ts';
+import { ServiceError } from '../platform/errors.ts';
+import { CLAIM, DEADLY_TIMES, type Marker } from './in-flight.ts';
+import type { IncomingMessage } from './kafkajs.ts';
+import { openPartition, type Failure, type PartitionOptions } from './partition-work.ts';
+
+function messages(keys: string, from = 0): IncomingMessage[] {
+  return keys.split('').map((key, index) => ({
+    topic: 'topic',
+    partition: 0,
+    offset: BigInt(from + index),
+    timestamp: 0,
+    key: Buffer.from(key),
+    value: Buffer.from(`${key}${from + index}`),
+    headers: {},
+  }));
+}
+
+function aPartition(overrides: Partial<PartitionOptions> = {}) {
+  const handled: bigint[] = [];
+  const progress: bigint[] = [];
+  const raised: Marker[] = [];
+  const dead: { offset: bigint; failure: Failure }[] = [];
+  const work = openPartition({
+    start: 0n,
+    left: undefined,
+    laneOf: ({ key }) => String(key),
+    concurrency: 4,
+    maxMessageBytes: 1_000,
+    backoff: { firstMs: 1, lastMs: 5 },
+    handle: async ({ offset }) => void handled.push(offset),
+    deadLetter: async ({ offset }, failure) => void dead.push({ offset, failure }),
+    raise: async (marker) => void raised.push(marker),
+    onProgress: (next) => progress.push(next),
+    log: testLog(),
+    ...overrides,
+  });
+  const until = async (condition: () => boolean) => {
+    for (let n = 0; n < 500 && !condition(); n += 1) await sleep(2);
+    expect(condition()).toBe(true);
+  };
+  return { work, handled, progress, raised, dead, until };
+}
+
+describe('the work on a partition', () => {
+  it('runs keys side by side and the messages of a key in order', async () => {
+    const running = new Set<string>();
+    const order = new Map<string, bigint[]>();
+    let together = 0;
+    const { work, progress, until } = aPartition({
+      handle: async ({ key, offset }) => {
+        const lane = String(key);
+        expect(running.has(lane)).toBe(false);
+        running.add(lane);
+        together = Math.max(together, running.size);
+        await sleep(5);
+        order.set(lane, [...(order.get(lane) ?? []), offset]);
+        running.delete(lane);
+      },
+    });
+
+    work.accept(messages('abcabcaabb'));
+
+    await until(() => progress.at(-1) === 10n);
+    expect(order).toEqual(
+      new Map([
+        ['a', [0n, 3n, 6n, 7n]],
+        ['b', [1n, 4n, 8n, 9n]],
+        ['c', [2n, 5n]],
+      ]),
+    );
+    expect(together).toBe(3);
+  });
+
+  it('reports only what is done without a gap', async () => {
+    const slow = Promise.withResolvers<void>();
+    const { work, progress, until } = aPartition({
+      handle: ({ offset }) => (offset === 1n ? slow.promise : Promise.resolve()),
+    });
+
+    work.accept(messages('abcd'));
+    await until(() => progress.length === 1);
+    expect(progress).toEqual([1n]);
+
+    slow.resolve();
+    await until(() => progress.at(-1) === 4n);
+  });
+
+  it('repeats a transient fault in place while other keys go on', async () => {
+    let faults = 3;
+    const { work, handled, progress, until } = aPartition({
+      handle: async ({ key, offset }) => {
+        if (String(key) === 'a' && faults > 0) {
+          faults -= 1;
+          throw new ServiceError('store.unavailable');
+        }
+        handled.push(offset);
+      },
+    });
+
+    work.accept(messages('aabb'));
+
+    await until(() => progress.at(-1) === 4n);
+    expect(handled).toEqual([2n, 3n, 0n, 1n]);
+  });
+
+  it('buries what fails for good, with its reason, and goes on', async () => {
+    const { work, dead, progress, until } = aPartition({
+      handle: async ({ offset }) => {
+        if (offset === 0n) throw new ServiceError('event.invalid_payload');
+        if (offset === 1n) throw new TypeError('a bug');
+      },
+    });
+
+    work.accept([...messages('abc'), { ...messages('d', 3)[0]!, value: Buffer.alloc(1_001) }]);
+
+    await until(() => progress.at(-1) === 4n);
+    expect(dead.map(({ offset, failure: { code, attempts } }) => [offset, code, attempts]).sort()).toEqual([
+      [0n, 'event.invalid_payload', 1],
+      [1n, 'event.handler_failed', 1],
+      [3n, 'event.too_large', 1],
+    ]);
+  });
+
+  it('is not done with a dead letter before it is written', async () => {
+    let broken = true;
+    const { work, progress, until } = aPartition({
+      handle: () => Promise.reject(new ServiceError('event.not_json')),
+      deadLetter: async () => {
+        if (broken) throw new ServiceError('kafka.unavailable');
+      },
+    });
+
+    work.accept(messages('a'));
+    await sleep(30);
+    expect(progress).toEqual([]);
+    expect(work.isWaiting()).toBe(true);
+
+    broken = false;
+    await until(() => progress.at(-1) === 1n);
+  });
+
+  it('ignores messages that it has taken before', async () => {
+    const { work, handled, progress, until } = aPartition();
+    work.accept(messages('abc'));
+    work.accept(messages('bcd', 1));
+    await until(() => progress.at(-1) === 4n);
+    expect(handled.toSorted()).toEqual([0n, 1n, 2n, 3n]);
+  });
+
+  it('finishes what is in work when it is closed, begins nothing more, and takes nothing more', async () => {
+    const slow = Promise.withResolvers<void>();
+    const { work, handled, progress } = aPartition({
+      concurrency: 1,
+      handle: async ({ offset }) => {
+        await slow.promise;
+        handled.push(offset);
+      },
+    });
+    work.accept(messages('ab'));
+    await sleep(10);
+
+    const closed = work.close();
+    slow.resolve();
+    await closed;
+
+    expect(handled).toEqual([0n]);
+    expect(progress).toEqual([1n]);
+    expect(work.accept(messages('c', 2))).toBe(false);
+  });
+
+  it('stops waiting when it is closed', async () => {
+    const { work } = aPartition({
+      backoff: { firstMs: 60_000, lastMs: 60_000 },
+      handle: () => Promise.reject(new ServiceError('store.unavailable')),
+    });
+    work.accept(messages('a'));
+    await sleep(10);
+    await work.close();
+  });
+});
+
+describe('markers', () => {
+  it('are raised once for many messages, before the first of them is begun', async () => {
+    const log: string[] = [];
+    const { work, progress, until } = aPartition({
+      raise: async ({ until }) => void log.push(`raise ${until}`),
+      handle: async ({ offset }) => void log.push(`handle ${offset}`),
+    });
+    work.accept(messages('abc'));
+    await until(() => progress.at(-1) === 3n);
+    expect(log[0]).toBe(`raise ${CLAIM}`);
+    expect(log.slice(1).sort()).toEqual(['handle 0', 'handle 1', 'handle 2']);
+  });
+
+  it('hold the work back until they are stored', async () => {
+    let broken = true;
+    const { work, handled, progress, until } = aPartition({
+      raise: async () => {
+        if (broken) throw new ServiceError('store.unavailable');
+      },
+    });
+    work.accept(messages('abc'));
+    await sleep(30);
+    expect(handled).toEqual([]);
+    broken = false;
+    await until(() => progress.at(-1) === 3n);
+  });
+
+  it('left by a dead process make the work go message by message', async () => {
+    let running = 0;
+    const { work, raised, progress, until } = aPartition({
+      left: { until: 3n, alone: [] },
+      handle: async () => {
+        running += 1;
+        expect(running).toBe(1);
+        await sleep(2);
+        running -= 1;
+      },
+    });
+    work.accept(messages('abcd'));
+    await until(() => progress.at(-1) === 4n);
+    const once = (offset: bigint) => ({ until: 3n, alone: [{ offset, times: 1 }] });
+    expect(raised).toEqual([once(0n), once(1n), once(2n), { until: 3n + CLAIM, alone: [] }]);
+  });
+
+  it('bury the message that was alone in work at each end, and only that one', async () => {
+    const { work, handled, dead, progress, until } = aPartition({
+      left: {
+        until: 3n,
+        alone: [
+          { offset: 1n, times: DEADLY_TIMES },
+          { offset: 2n, times: 1 },
+        ],
+      },
+    });
+    work.accept(messages('abc'));
+    await until(() => progress.at(-1) === 3n);
+    expect(handled).toEqual([0n, 2n]);
+    expect(dead).toMatchObject([
+      { offset: 1n, failure: { code: 'event.process_killer', attempts: DEADLY_TIMES } },
+    ]);
+  });
+
+  it('do not forget a suspect while an earlier message is in work alone', async () => {
+    const { work, raised, progress, until } = aPartition({
+      left: { until: 2n, alone: [{ offset: 1n, times: 2 }] },
+    });
+    work.accept(messages('ab'));
+    await until(() => progress.at(-1) === 2n);
+    expect(raised[0]!.alone).toEqual([
+      { offset: 1n, times: 2 },
+      { offset: 0n, times: 1 },
+    ]);
+    expect(raised[1]!.alone).toEqual([{ offset: 1n, times: 3 }]);
+  });
+
+  it('do not suspect a message that only waits', async () => {
+    let faults = 1;
+    const { work, raised, progress, until } = aPartition({
+      left: { until: 1n, alone: [] },
+      handle: async () => {
+        if (faults-- > 0) throw new ServiceError('store.unavailable');
+      },
+    });
+    work.accept(messages('a'));
+    await until(() => progress.at(-1) === 1n);
+    expect(raised.map(({ alone }) => alone.length)).toEqual([1, 0, 1]);
+  });
+});
