@@ -1,0 +1,35 @@
+/**
+ * The README's configuration table, made from the variables themselves: `npm run configuration` writes it
+ * between the markers, and a test fails when it is out of date.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import type { z } from 'zod';
+import { variables } from '../shared/platform/variables.ts';
+
+const README = new URL('../README.md', import.meta.url);
+const BLOCK = /(<!-- configuration -->\n)[^]*(\n<!-- \/configuration -->)/;
+
+export function configurationTable(): string {
+  const rows = Object.entries(variables).map(([name, rule]: [string, z.ZodType]) => {
+    const unset = rule.safeParse(undefined);
+    const byDefault = unset.success ? shown(unset.data) : 'required';
+    return `| \`${name}\` | ${byDefault} | ${rule.description ?? ''} |`;
+  });
+  return ['| Variable | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
+}
+
+/** The README with the table of today. */
+export async function updatedReadme(): Promise<{ readonly now: string; readonly updated: string }> {
+  const now = await readFile(README, 'utf8');
+  return {
+    now,
+    updated: now.replace(BLOCK, (_, open: string, close: string) => open + configurationTable() + close),
+  };
+}
+
+function shown(value: unknown): string {
+  const text = Array.isArray(value) ? value.join(',') : String(value ?? '');
+  return text === '' ? '' : `\`${text}\``;
+}
+
+if (import.meta.main) await writeFile(README, (await updatedReadme()).updated);
