@@ -12,7 +12,7 @@ const BLOCK = /(<!-- configuration -->\n)[^]*(\n<!-- \/configuration -->)/;
 export function configurationTable(): string {
   const rows = Object.entries(variables).map(([name, rule]: [string, z.ZodType]) => {
     const unset = rule.safeParse(undefined);
-    const byDefault = unset.success ? shown(unset.data) : 'required';
+    const byDefault = unset.success ? shown(unset.data as Parameters<typeof shown>[0]) : 'required';
     return `| \`${name}\` | ${byDefault} | ${rule.description ?? ''} |`;
   });
   return ['| Variable | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
@@ -27,8 +27,8 @@ export async function updatedReadme(): Promise<{ readonly now: string; readonly 
   };
 }
 
-function shown(value: unknown): string {
-  const text = Array.isArray(value) ? value.join(',') : String(value ?? '');
+function shown(value: string | number | string[] | undefined): string {
+  const text = String(value ?? '');
   return text === '' ? '' : `\`${text}\``;
 }
 
