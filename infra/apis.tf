@@ -8,6 +8,7 @@ resource "google_project_service" "api" {
     "eventarc.googleapis.com",
     "firestore.googleapis.com",
     "iam.googleapis.com",
+    "iamcredentials.googleapis.com",
     "logging.googleapis.com",
     "managedkafka.googleapis.com",
     "monitoring.googleapis.com",

@@ -1,0 +1,36 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { deployables } from '../bundle.ts';
+import { cloudbuildFindings } from './cloudbuild.ts';
+
+const text = await readFile(new URL('../../cloudbuild.yaml', import.meta.url), 'utf8');
+
+describe('cloudbuild.yaml', () => {
+  it('has the shape that Cloud Build reads', () => {
+    expect(cloudbuildFindings(text)).toEqual([]);
+  });
+
+  it('builds an image for each deployable, with its entry point', () => {
+    for (const [name, target] of Object.entries(deployables)) {
+      expect(text).toContain(
+        target === undefined ? `/${name}:$BUILD_ID` : `function_image ${name} ${target}\n`,
+      );
+    }
+  });
+
+  it.each([
+    ['a misspelt key', 'timeout: 3600s', 'time_out: 3600s', '{"additionalProperty":"time_out"}'],
+    [
+      'a value that is no option',
+      'CLOUD_LOGGING_ONLY',
+      'CLOUD_LOGS',
+      'must be equal to one of the allowed values',
+    ],
+    ['a step that waits for nothing', 'waitFor: [images]', 'waitFor: [image]', 'step deploy waits for image'],
+    ['a substitution that is not declared', "  _DEPLOY: 'yes'\n", '', '$_DEPLOY is used but not declared'],
+    ['a default build account', /^serviceAccount: .*$/m, '', "must have required property 'serviceAccount'"],
+  ])('turns red for %s', (_, before, after, finding) => {
+    expect(text).toMatch(before);
+    expect(cloudbuildFindings(text.replace(before, after)).join('\n')).toContain(finding);
+  });
+});

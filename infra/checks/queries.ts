@@ -1,0 +1,36 @@
+/**
+ * Every query of shared/store, built with each combination of arguments that changes its shape. The index check
+ * fails when a query builder of shared/store is not listed here.
+ */
+import type { Firestore, Query } from '@google-cloud/firestore';
+import type { PatientId, TherapistId } from '../../shared/patient/schema.ts';
+import { communicationQuery } from '../../shared/store/communication-history.ts';
+import { patientKeysQuery } from '../../shared/store/idempotency-keys.ts';
+import { eventsQuery, mailsQuery, patientEntriesQuery } from '../../shared/store/outbox.ts';
+import { patientsQuery } from '../../shared/store/patient-list.ts';
+import { assignedPatientsQuery, blockedPatientsQuery } from '../../shared/store/patients.ts';
+import { patientTokensQuery } from '../../shared/store/registration-tokens.ts';
+
+const patient = 1 as PatientId;
+const therapist = 1 as TherapistId;
+const position = { occurred_at: '2026-01-01T00:00:00.000Z', event_id: 'event' };
+
+/** Name of the builder → its queries. */
+export function queries(db: Firestore): Record<string, Query[]> {
+  return {
+    communicationQuery: [communicationQuery(db, patient), communicationQuery(db, patient, position)],
+    patientKeysQuery: [patientKeysQuery(db, patient)],
+    eventsQuery: [eventsQuery(db, 0, 500)],
+    mailsQuery: [mailsQuery(db, 100)],
+    patientEntriesQuery: [patientEntriesQuery(db, patient)],
+    patientsQuery: [
+      patientsQuery(db, undefined, undefined),
+      patientsQuery(db, 'offen', undefined),
+      patientsQuery(db, undefined, 'bei'),
+      patientsQuery(db, 'offen', 'bei'),
+    ],
+    assignedPatientsQuery: [assignedPatientsQuery(db, therapist, 100)],
+    blockedPatientsQuery: [blockedPatientsQuery(db, therapist, 100)],
+    patientTokensQuery: [patientTokensQuery(db, patient)],
+  };
+}

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# Deploys the images of one build, by digest: every new revision starts without traffic and is asked before any
+# traffic moves; when something fails, everything goes back to the revision that served before.
+#
+#   PROJECT_ID=… REGION=europe-west3 TAG=… BUILD_ACCOUNT=… infra/deploy/deploy.sh
+set -Eeuo pipefail
+
+: "${PROJECT_ID:?}" "${REGION:?}" "${TAG:?}" "${BUILD_ACCOUNT:?}"
+readonly REPOSITORY="${REGION}-docker.pkg.dev/${PROJECT_ID}/patient-service"
+readonly SERVICES=(import-registration check-health patients-api)
+readonly WORKER=kafka-worker
+# How long the new worker may take to report that it reaches Kafka.
+readonly WORKER_PAUSE="${WORKER_PAUSE:-15}" WORKER_TRIES="${WORKER_TRIES:-12}"
+
+run() { gcloud run "$@" --region="$REGION" --project="$PROJECT_ID" --quiet; }
+pools() { gcloud beta run worker-pools "$@" --region="$REGION" --project="$PROJECT_ID" --quiet; }
+
+digest_of() {
+  gcloud artifacts docker images describe "${REPOSITORY}/$1:${TAG}" --format='value(image_summary.digest)'
+}
+
+# The revision that has all the traffic.
+serving() {
+  run services describe "$1" --flatten='status.traffic[]' \
+    --format='csv[no-heading](status.traffic.revisionName,status.traffic.percent)' |
+    awk -F, '$2 == 100 { print $1 }'
+}
+
+candidate_url() {
+  run services describe "$1" --flatten='status.traffic[]' \
+    --format='csv[no-heading](status.traffic.tag,status.traffic.url)' |
+    awk -F, '$1 == "candidate" { print $2 }'
+}
+
+# An identity token for Cloud Run's IAM; the audience is the service, also for a tagged revision.
+identity_token() {
+  curl --silent --show-error --fail --request POST \
+    --header "Authorization: Bearer $(gcloud auth print-access-token)" \
+    --header 'Content-Type: application/json' \
+    --data "{\"audience\": \"$1\", \"includeEmail\": true}" \
+    "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/${BUILD_ACCOUNT}:generateIdToken" |
+    sed -n 's/.*"token": *"\([^"]*\)".*/\1/p'
+}
+
+# answers SERVICE BASE_URL PATH STATUSES TEXT: asks once and compares status and body.
+answers() {
+  local service=$1 url=$2 path=$3 statuses=$4 text=$5 audience body status
+  audience=$(run services describe "$service" --format='value(status.url)')
+  body=$(mktemp)
+  status=$(curl --silent --show-error --max-time 30 --output "$body" --write-out '%{http_code}' \
+    --header "X-Serverless-Authorization: Bearer $(identity_token "$audience")" "${url}${path}")
+  if [[ " $statuses " != *" $status "* ]] || ! grep -q "$text" "$body"; then
+    echo "smoke test: ${service}${path} answered ${status}, expected ${statuses} with ${text}" >&2
+    return 1
+  fi
+  echo "smoke test: ${service}${path} ${status}"
+}
+
+declare -A before
+moved=()
+worker_before=
+
+roll_back() {
+  trap - ERR
+  echo "deployment failed: rolling back" >&2
+  for service in "${moved[@]}"; do
+    run services update-traffic "$service" --to-revisions="${before[$service]}=100" || true
+  done
+  if [[ -n $worker_before ]]; then
+    pools update-instance-split "$WORKER" --to-revisions="${worker_before}=100" || true
+  fi
+  for service in "${SERVICES[@]}"; do
+    run services update-traffic "$service" --remove-tags=candidate || true
+  done
+  exit 1
+}
+trap roll_back ERR
+
+for service in "${SERVICES[@]}"; do
+  before[$service]=$(serving "$service")
+  [[ -n ${before[$service]} ]]
+  # A revision that cannot read its configuration does not start, and this command fails.
+  run deploy "$service" --image="${REPOSITORY}/${service}@$(digest_of "$service")" --no-traffic --tag=candidate
+done
+
+answers patients-api "$(candidate_url patients-api)" /livez '200' ''
+answers patients-api "$(candidate_url patients-api)" /openapi.json '200' '"openapi"'
+answers patients-api "$(candidate_url patients-api)" /api/patients '401' 'bearer token'
+# A sick system may be what this deployment mends: an unhealthy verdict is an answer too.
+answers check-health "$(candidate_url check-health)" /health '200 503' '"status"'
+
+for service in "${SERVICES[@]}"; do
+  moved+=("$service")
+  run services update-traffic "$service" --to-tags=candidate=100
+done
+
+# The worker serves no requests, so it is judged by what it reports once it runs.
+worker_image="${REPOSITORY}/${WORKER}@$(digest_of "$WORKER")"
+pools update "$WORKER" --image="$worker_image" --no-promote
+worker_before=$(pools describe "$WORKER" --flatten='status.instanceSplits[]' \
+  --format='csv[no-heading](status.instanceSplits.revisionName,status.instanceSplits.percent)' |
+  awk -F, '$2 == 100 { print $1 }')
+pools update-instance-split "$WORKER" --to-latest
+health_url=$(run services describe check-health --format='value(status.url)')
+for ((try = 1; ; try++)); do
+  # The old worker's last report is stale by then: what is read comes from the new one.
+  sleep "$WORKER_PAUSE"
+  if answers check-health "$health_url" /health '200 503' '"reachable": *true'; then break; fi
+  ((try < WORKER_TRIES))
+done
+run jobs update ops --image="$worker_image"
+
+for service in "${SERVICES[@]}"; do
+  run services update-traffic "$service" --remove-tags=candidate
+done
+echo "deployed ${TAG}"
