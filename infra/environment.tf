@@ -7,8 +7,11 @@ locals {
     LOG_LEVEL            = var.log_level
   }
 
+  variables_of_bucket = {
+    GCS_IMPORT_BUCKET = google_storage_bucket.import.name
+  }
+
   variables_of_import = {
-    GCS_IMPORT_BUCKET     = google_storage_bucket.import.name
     REGISTRATION_HMAC_KEY = var.registrations_are_signed ? "sm://${var.project_id}/registration-hmac-key" : null
   }
 
@@ -58,11 +61,11 @@ locals {
   }
 
   variable_groups = {
-    import-registration = [local.variables_of_platform, local.variables_of_import, local.variables_of_mail_texts]
-    patients-api        = [local.variables_of_platform, local.variables_of_import, local.variables_of_auth]
-    check-health        = [local.variables_of_platform, local.variables_of_import, local.variables_of_mail_texts, local.variables_of_health]
+    import-registration = [local.variables_of_platform, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts]
+    patients-api        = [local.variables_of_platform, local.variables_of_bucket, local.variables_of_auth]
+    check-health        = [local.variables_of_platform, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts, local.variables_of_health]
     kafka-worker        = [local.variables_of_platform, local.variables_of_kafka, local.variables_of_mail_delivery]
-    ops                 = [local.variables_of_platform, local.variables_of_import, local.variables_of_kafka]
+    ops                 = [local.variables_of_platform, local.variables_of_bucket, local.variables_of_kafka]
   }
 
   environment = {

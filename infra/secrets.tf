@@ -1,7 +1,7 @@
 # Secrets without values: a version is added by hand (docs/deployment.md), so that none stands in the state.
 locals {
   secrets = merge(
-    var.registrations_are_signed ? { "registration-hmac-key" = ["import-registration", "check-health", "ops"] } : {},
+    var.registrations_are_signed ? { "registration-hmac-key" = ["import-registration", "check-health"] } : {},
     try(var.kafka_brokers.sasl_username, null) == null ? {} : { "kafka-sasl-password" = ["kafka-worker", "ops"] },
   )
 

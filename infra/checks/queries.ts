@@ -3,13 +3,16 @@
  * fails when a query builder of shared/store is not listed here.
  */
 import type { Firestore, Query } from '@google-cloud/firestore';
+import { Temporal } from 'temporal-polyfill';
 import type { PatientId, TherapistId } from '../../shared/patient/schema.ts';
 import { communicationQuery } from '../../shared/store/communication-history.ts';
 import { patientKeysQuery } from '../../shared/store/idempotency-keys.ts';
+import { importsOfPatientQuery, importsOfTokenQuery } from '../../shared/store/erasures.ts';
+import { importsQuery, lastImportsQuery } from '../../shared/store/import-statistics.ts';
 import { eventsQuery, mailsQuery, patientEntriesQuery } from '../../shared/store/outbox.ts';
 import { patientsQuery } from '../../shared/store/patient-list.ts';
 import { assignedPatientsQuery, blockedPatientsQuery } from '../../shared/store/patients.ts';
-import { patientTokensQuery } from '../../shared/store/registration-tokens.ts';
+import { patientTokensQuery, type TokenHash } from '../../shared/store/registration-tokens.ts';
 
 const patient = 1 as PatientId;
 const therapist = 1 as TherapistId;
@@ -20,6 +23,13 @@ export function queries(db: Firestore): Record<string, Query[]> {
   return {
     communicationQuery: [communicationQuery(db, patient), communicationQuery(db, patient, position)],
     patientKeysQuery: [patientKeysQuery(db, patient)],
+    importsOfPatientQuery: [importsOfPatientQuery(db, patient)],
+    importsOfTokenQuery: [importsOfTokenQuery(db, 'hash' as TokenHash)],
+    importsQuery: [
+      importsQuery(db, 'failed'),
+      importsQuery(db, 'failed', Temporal.Instant.fromEpochMilliseconds(0)),
+    ],
+    lastImportsQuery: [lastImportsQuery(db, 20)],
     eventsQuery: [eventsQuery(db, 0, 500)],
     mailsQuery: [mailsQuery(db, 100)],
     patientEntriesQuery: [patientEntriesQuery(db, patient)],
