@@ -1,0 +1,108 @@
+/**
+ * Starts one child process of the local stack with its output in a file, and ends it together with its
+ * children. What to start, and whether it is ready, is the caller's business.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { watchOver } from './reaper.ts';
+
+/** A part that runs. An engine whose address was given by the environment has no process of ours. */
+export interface Running {
+  readonly pid: number | undefined;
+  /** Resolves when the process has ended, however it ended. */
+  readonly exited: Promise<void>;
+  /** Ends it in order, within a few seconds; after that by force. */
+  stop(): Promise<void>;
+  /** kill -9, as a crash would. */
+  kill(): Promise<void>;
+}
+
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Appended to; its folder is created. */
+  readonly logFile: string;
+  /** How long it may take to end after SIGTERM. */
+  readonly graceMs?: number;
+}
+
+export function launch({
+  command,
+  args,
+  env = process.env,
+  cwd,
+  logFile,
+  graceMs = 10_000,
+}: Launch): Running {
+  mkdirSync(dirname(logFile), { recursive: true });
+  const log = openSync(logFile, 'a');
+  // A process group of its own: Ctrl-C reaches only us, and a signal to the group reaches its children too.
+  const child = spawn(command, args, {
+    env,
+    ...(cwd === undefined ? {} : { cwd }),
+    stdio: ['ignore', log, log],
+    detached: true,
+  });
+  closeSync(log);
+  const { pid } = child;
+  const release = pid === undefined ? undefined : watchOver(pid);
+  const exited = new Promise<void>((resolve) => {
+    const ended = () => {
+      release?.();
+      resolve();
+    };
+    child.once('exit', ended);
+    child.once('error', ended);
+  });
+  const end = async (signal: NodeJS.Signals) => {
+    if (pid !== undefined && child.exitCode === null && child.signalCode === null) signalGroup(pid, signal);
+    await exited;
+  };
+  return {
+    pid,
+    exited,
+    kill: () => end('SIGKILL'),
+    stop: async () => {
+      const timer = delay(graceMs, 'late', { ref: false });
+      if ((await Promise.race([end('SIGTERM'), timer])) === 'late') await end('SIGKILL');
+    },
+  };
+}
+
+/** Runs a command to its end. @returns its standard output @throws Error with its standard error */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; show?: boolean } = {},
+): Promise<string> {
+  const child = spawn(command, args, {
+    ...options,
+    stdio: ['ignore', 'pipe', options.show === true ? 'inherit' : 'pipe'],
+  });
+  let out = '';
+  let err = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    out += chunk.toString();
+    if (options.show === true) process.stderr.write(chunk);
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    err += chunk.toString();
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0)
+    throw new Error(`${command} ${args[0] ?? ''} ended with ${code}: ${err.trim().slice(-500)}`);
+  return out;
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

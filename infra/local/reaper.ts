@@ -1,0 +1,50 @@
+/**
+ * Leaves no process behind when the stack itself is killed: a helper process holds the list of process
+ * groups and, once its input closes (the stack is gone, kill -9 included), ends those still on the list.
+ */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Writable } from 'node:stream';
+
+let reaper: Writable | undefined;
+
+/** Puts a process group on the list. @returns what takes it off again, once it has ended */
+export function watchOver(pid: number): () => void {
+  reaper ??= startReaper();
+  reaper.write(`+${pid}\n`);
+  return () => void reaper?.write(`-${pid}\n`);
+}
+
+function startReaper(): Writable {
+  const child = spawn(process.execPath, [import.meta.filename], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  // It must not keep its owner alive: the owner's end is what it waits for.
+  child.unref();
+  (child.stdin as Writable & { unref(): void }).unref();
+  child.stdin.on('error', () => {
+    reaper = undefined;
+  });
+  return child.stdin;
+}
+
+if (import.meta.main) {
+  const groups = new Set<number>();
+  process.on('SIGINT', () => undefined);
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', (line) => {
+    const pid = Number(line.slice(1));
+    if (line.startsWith('+')) groups.add(pid);
+    else groups.delete(pid);
+  });
+  lines.on('close', () => {
+    for (const pid of groups) {
+      try {
+        process.kill(-pid, 'SIGKILL');
+      } catch {
+        // It had ended already.
+      }
+    }
+  });
+}
