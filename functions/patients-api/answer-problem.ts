@@ -1,0 +1,14 @@
+/** Turns what a handler throws into its problem document, and logs what is our own fault. */
+import { errorFields, type Log } from '../../shared/platform/log.ts';
+import { measure } from '../../shared/platform/metrics.ts';
+import { problemOf } from '../../shared/platform/problem-details.ts';
+
+export function answerProblem(error: unknown, log: Log, headers: Record<string, string> = {}): Response {
+  const problem = problemOf(error);
+  measure(log, 'errors', { error_code: problem.code });
+  if (problem.details.status >= 500) log.error('request failed', errorFields(error));
+  return new Response(JSON.stringify(problem.details), {
+    status: problem.details.status,
+    headers: { ...problem.headers, ...headers },
+  });
+}

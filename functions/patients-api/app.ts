@@ -1,0 +1,50 @@
+/**
+ * The HTTP API (DOMAIN 5) as a Hono application, which answers a Request without a socket. What it does for each
+ * route is in routes/; which server it stands behind is index.ts's business.
+ */
+import { Hono } from 'hono';
+import { cors } from 'hono/cors';
+import { requireRole } from '../../shared/platform/auth.ts';
+import { ServiceError } from '../../shared/platform/errors.ts';
+import { answerProblem } from './answer-problem.ts';
+import { observe } from './observe.ts';
+import type { Call, Dependencies, Route } from './route.ts';
+import { routes } from './routes/index.ts';
+
+export function createApp(deps: Dependencies): Hono<{ Variables: Call['var'] }> {
+  const { log, corsOrigins } = deps;
+  const app = new Hono<{ Variables: Call['var'] }>();
+  app.use(observe(log));
+  app.use(async (call, next) => {
+    call.header('x-content-type-options', 'nosniff');
+    call.header('cache-control', 'no-store');
+    await next();
+  });
+  if (corsOrigins.length > 0) {
+    app.use(cors({ origin: [...corsOrigins], exposeHeaders: ['etag', 'location', 'retry-after'] }));
+  }
+  app.onError((error) => answerProblem(error, log));
+  app.notFound(() => answerProblem(new ServiceError('request.not_found'), log));
+
+  app.use('/api/*', async (call, next) => {
+    call.set('caller', await deps.authenticate(call.req.header('authorization')));
+    await next();
+  });
+  for (const [path, methods] of Map.groupBy(routes, (route) => route.path)) {
+    const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
+    for (const route of methods) app.on(route.method, pattern, (call) => answer(route, call, deps));
+    app.all(pattern, () => {
+      const allow = methods
+        .flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+        .join(', ');
+      return answerProblem(new ServiceError('request.method_not_allowed'), log, { allow });
+    });
+  }
+  return app;
+}
+
+async function answer(route: Route, call: Call, deps: Dependencies): Promise<Response> {
+  call.set('route', `${route.method} ${route.path}`);
+  if (route.role !== undefined) requireRole(call.get('caller'), route.role);
+  return route.handle(call, deps);
+}

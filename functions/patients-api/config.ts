@@ -1,0 +1,12 @@
+/** What the API reads from its environment. */
+import { authVariables } from '../../shared/platform/auth.ts';
+
+export const variableNames = [
+  'GOOGLE_CLOUD_PROJECT',
+  'ENVIRONMENT',
+  'LOG_LEVEL',
+  'GCS_IMPORT_BUCKET',
+  'STORAGE_EMULATOR_HOST',
+  'CORS_ORIGINS',
+  ...authVariables,
+] as const;

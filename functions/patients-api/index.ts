@@ -1,0 +1,33 @@
+/** The patient API under functions-framework: reads the environment and puts the application behind HTTP. */
+import { http } from '@google-cloud/functions-framework';
+import { getRequestListener } from '@hono/node-server';
+import { createAuthentication } from '../../shared/platform/auth.ts';
+import { systemClock } from '../../shared/platform/clock.ts';
+import { readConfig } from '../../shared/platform/config.ts';
+import { createLog } from '../../shared/platform/log.ts';
+import { connectBucket } from '../../shared/registration/bucket.ts';
+import { connectFirestore } from '../../shared/store/firestore.ts';
+import { createPatientIds } from '../../shared/store/patient-ids.ts';
+import { createApp } from './app.ts';
+import { variableNames } from './config.ts';
+import { leaveBodiesUnread } from './request-stream.ts';
+
+const config = await readConfig(variableNames);
+const db = connectFirestore(config);
+const app = createApp({
+  db,
+  bucket: connectBucket(config),
+  allocatePatientId: createPatientIds(db),
+  clock: systemClock,
+  log: createLog({
+    service: 'patients-api',
+    project: config.GOOGLE_CLOUD_PROJECT,
+    level: config.LOG_LEVEL,
+  }),
+  authenticate: createAuthentication(config),
+  corsOrigins: config.CORS_ORIGINS,
+  assets: new URL('assets/', import.meta.url),
+});
+
+leaveBodiesUnread();
+http('patientsApi', getRequestListener(app.fetch));

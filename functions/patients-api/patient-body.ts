@@ -1,0 +1,24 @@
+/** Patients in bodies: read from a request by their schema, answered with their version. */
+import type { z } from 'zod';
+import { readPatientFields } from '../../shared/patient/read.ts';
+import type { BerlinDate } from '../../shared/platform/clock.ts';
+import { ServiceError } from '../../shared/platform/errors.ts';
+import type { StoredPatient } from '../../shared/store/patients.ts';
+import { entityTag } from './entity-tag.ts';
+import type { Call } from './route.ts';
+
+/** @throws ServiceError `patient.invalid` with every violation */
+export function validFields<T>(schema: z.ZodType<T>, json: unknown, today: BerlinDate): T {
+  const reading = readPatientFields(schema, json, today);
+  if (!reading.ok) throw new ServiceError('patient.invalid', { violations: reading.violations });
+  return reading.value;
+}
+
+export function answerPatient(
+  call: Call,
+  { patient, sequence }: StoredPatient,
+  status: 200 | 201 = 200,
+): Response {
+  call.header('etag', entityTag(sequence));
+  return call.json(patient, status);
+}

@@ -1,0 +1,59 @@
+/** Reads a request's JSON body: type, size and encoding are judged before anything is parsed. */
+import { ServiceError } from '../../shared/platform/errors.ts';
+
+/** Bodies over 1 MiB are refused (DOMAIN 5). */
+const MAX_BYTES = 1024 * 1024;
+
+export interface JsonBody {
+  readonly bytes: Uint8Array;
+  readonly json: unknown;
+}
+
+/**
+ * @throws ServiceError `request.unsupported_media_type`, `request.too_large`, `request.malformed_json`
+ */
+export async function readJsonBody(request: Request): Promise<JsonBody> {
+  refuseOtherTypes(request.headers);
+  const bytes = await readBytes(request);
+  return { bytes, json: parse(bytes) };
+}
+
+/** {@link readJsonBody} where the body may be left out, which is the same as an empty object. */
+export async function readOptionalJsonBody(request: Request): Promise<JsonBody> {
+  const bytes = await readBytes(request);
+  if (bytes.length === 0) return { bytes, json: {} };
+  refuseOtherTypes(request.headers);
+  return { bytes, json: parse(bytes) };
+}
+
+function refuseOtherTypes(headers: Headers): void {
+  const plainJson = /^application\/json *(; *charset="?utf-8"? *)?$/i.test(headers.get('content-type') ?? '');
+  const coding = headers.get('content-encoding') ?? 'identity';
+  if (!plainJson || coding !== 'identity') throw new ServiceError('request.unsupported_media_type');
+}
+
+async function readBytes(request: Request): Promise<Uint8Array> {
+  if (Number(request.headers.get('content-length') ?? 0) > MAX_BYTES) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  // A chunked body announces no length: it is counted while it arrives, and no more is read than needed.
+  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > MAX_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch {
+    // Without the cause: a parser's message quotes the text.
+    throw new ServiceError('request.malformed_json');
+  }
+}
+
+function tooLarge(): ServiceError {
+  return new ServiceError('request.too_large');
+}

@@ -1,0 +1,59 @@
+/**
+ * What a route is: one description from which the router, the access rules and the contract are made.
+ */
+import type { Bucket } from '@google-cloud/storage';
+import type { Firestore } from '@google-cloud/firestore';
+import type { Context } from 'hono';
+import type { Authenticate, Caller, Role } from '../../shared/platform/auth.ts';
+import type { Clock } from '../../shared/platform/clock.ts';
+import type { ErrorCode } from '../../shared/platform/errors.ts';
+import type { Log } from '../../shared/platform/log.ts';
+import type { AllocatePatientId } from '../../shared/store/patient-ids.ts';
+import type { z } from 'zod';
+import type { SchemaName } from './schemas.ts';
+
+export interface Dependencies {
+  readonly db: Firestore;
+  readonly bucket: Bucket;
+  readonly allocatePatientId: AllocatePatientId;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly authenticate: Authenticate;
+  /** Origins of browsers that may call the API; none: CORS is off. */
+  readonly corsOrigins: readonly string[];
+  /** Folder with the files of the documentation page. */
+  readonly assets: URL;
+}
+
+/** A request that has reached its route. */
+export type Call = Context<{ Variables: { route: string; caller: Caller } }>;
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** A successful answer, for the contract. */
+export interface Answer {
+  readonly description: string;
+  /** The JSON body; an answer without it has none, or one of `mediaType`. */
+  readonly schema?: SchemaName;
+  readonly mediaType?: string;
+  readonly headers?: readonly AnswerHeader[];
+}
+
+export type AnswerHeader = 'ETag' | 'Location';
+export type RequestHeader = 'If-Match' | 'If-None-Match' | 'Idempotency-Key';
+
+export interface Route {
+  readonly method: Method;
+  /** As in OpenAPI: `/api/patients/{id}`. */
+  readonly path: string;
+  /** The weakest role that may; undefined: open to everybody. */
+  readonly role: Role | undefined;
+  readonly summary: string;
+  readonly query?: z.ZodObject;
+  readonly requestHeaders?: readonly RequestHeader[];
+  readonly body?: { readonly schema: SchemaName; readonly required: boolean };
+  readonly answers: Readonly<Record<number, Answer>>;
+  /** The errors of the route's own; those of every route are added by the contract. */
+  readonly problems: readonly ErrorCode[];
+  handle(call: Call, deps: Dependencies): Response | Promise<Response>;
+}

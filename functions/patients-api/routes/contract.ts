@@ -1,0 +1,16 @@
+/** GET /openapi.json: the contract, made from the schemas that validate. */
+import type { Route } from '../route.ts';
+
+/** @param contract makes the document; asked once, when somebody wants it */
+export function contractRoute(contract: () => object): Route {
+  let document: object | undefined;
+  return {
+    method: 'GET',
+    path: '/openapi.json',
+    role: undefined,
+    summary: 'Read this contract',
+    answers: { 200: { description: 'An OpenAPI 3.1 document', schema: 'Contract' } },
+    problems: [],
+    handle: (call) => call.json((document ??= contract())),
+  };
+}

@@ -1,0 +1,20 @@
+/** DELETE /api/patients/{id}: erases the person (DOMAIN 7); answered when nothing of them is left. */
+import { erasePatient } from '../../../shared/registration/erase-patient.ts';
+import { audit } from '../audit.ts';
+import { readPatientId } from '../parameters.ts';
+import type { Route } from '../route.ts';
+
+export const erasePatientRoute: Route = {
+  method: 'DELETE',
+  path: '/api/patients/{id}',
+  role: 'admin',
+  summary: 'Erase a patient',
+  answers: { 204: { description: 'Nothing of the person is left' } },
+  problems: ['patient.not_found', 'storage.unavailable'],
+  async handle(call, deps) {
+    const id = readPatientId(call);
+    await erasePatient(deps, id);
+    audit(call, deps, id, []);
+    return call.body(null, 204);
+  },
+};

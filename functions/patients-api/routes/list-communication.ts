@@ -1,0 +1,37 @@
+/** GET /api/patients/{id}/communication: what was said with a patient, newest first. */
+import { z } from 'zod';
+import { readCommunication } from '../../../shared/store/communication-history.ts';
+import { readPatient } from '../../../shared/store/patients.ts';
+import { pageToken, readPageToken } from '../page-token.ts';
+import { limitParameter, pageTokenParameter, readPatientId, readQuery } from '../parameters.ts';
+import type { Route } from '../route.ts';
+
+const query = z.strictObject({ limit: limitParameter, page_token: pageTokenParameter });
+const position = z.strictObject({ occurred_at: z.string(), event_id: z.string() });
+
+export const listCommunicationRoute: Route = {
+  method: 'GET',
+  path: '/api/patients/{id}/communication',
+  role: 'reader',
+  summary: 'Read the communication history of a patient',
+  query,
+  answers: { 200: { description: 'A page of the history, newest first', schema: 'CommunicationPage' } },
+  problems: ['patient.not_found', 'request.invalid_parameter'],
+  async handle(call, { db }) {
+    const id = readPatientId(call);
+    const { limit = 20, page_token } = readQuery(query, call);
+    const list = ['communication', id];
+    const after = page_token === undefined ? undefined : readPageToken(page_token, position, list);
+    const [found] = await Promise.all([readCommunication(db, id, limit + 1, after), readPatient(db, id)]);
+    const data = found.slice(0, limit);
+    const last = found.length > limit ? data.at(-1) : undefined;
+    return call.json({
+      data,
+      limit,
+      next_page_token:
+        last === undefined
+          ? null
+          : pageToken({ occurred_at: last.occurred_at, event_id: last.event_id }, list),
+    });
+  },
+};

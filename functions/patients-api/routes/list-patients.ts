@@ -1,0 +1,57 @@
+/** GET /api/patients: a page of patients, newest first, by page number or by token. */
+import { z } from 'zod';
+import { patientId } from '../../../shared/patient/schema.ts';
+import { PATIENTENSTATUS } from '../../../shared/patient/vocabulary.ts';
+import { ServiceError } from '../../../shared/platform/errors.ts';
+import { listPatients } from '../../../shared/store/patient-list.ts';
+import { pageToken, readPageToken } from '../page-token.ts';
+import { integerParameter, limitParameter, pageTokenParameter, readQuery } from '../parameters.ts';
+import type { Route } from '../route.ts';
+
+const query = z.strictObject({
+  status: z.enum(PATIENTENSTATUS).optional(),
+  search: z
+    .string()
+    .max(255, 'must have at most 255 characters')
+    .optional()
+    .describe('A part of first name, last name or e-mail address; case and accents do not count'),
+  limit: limitParameter,
+  page: integerParameter(1, 10_000, 1),
+  page_token: pageTokenParameter,
+});
+
+/** Where a page begins: after this patient; and which page that is. */
+const position = z.strictObject({ created_at: z.string(), id: patientId, page: z.int().min(1) });
+
+export const listPatientsRoute: Route = {
+  method: 'GET',
+  path: '/api/patients',
+  role: 'reader',
+  summary: 'List and search patients',
+  query,
+  answers: { 200: { description: 'A page of patients, newest first', schema: 'PatientPage' } },
+  problems: ['request.invalid_parameter'],
+  async handle(call, { db }) {
+    const { status, search, limit = 20, page: wanted, page_token } = readQuery(query, call);
+    if (wanted !== undefined && page_token !== undefined) {
+      throw new ServiceError('request.invalid_parameter', {
+        violations: [{ pointer: '/page', detail: 'must not be given together with page_token' }],
+      });
+    }
+    const list = ['patients', status, search];
+    const after = page_token === undefined ? undefined : readPageToken(page_token, position, list);
+    const page = after?.page ?? wanted ?? 1;
+    const offset = after === undefined ? (page - 1) * limit : 0;
+    const { patients, total, next } = await listPatients(db, { status, search }, { limit, after, offset });
+    return call.json({
+      data: patients,
+      page,
+      limit,
+      total,
+      next_page_token:
+        next === undefined
+          ? null
+          : pageToken({ created_at: next.created_at, id: next.id, page: page + 1 }, list),
+    });
+  },
+};

@@ -1,0 +1,83 @@
+/** The named schemas of the contract: what the bodies of requests and answers are. */
+import { z } from 'zod';
+import { newPatientSchema, patchSchema, patientId, patientSchema } from '../../shared/patient/schema.ts';
+import { calendarDate, timestamp } from '../../shared/patient/text.ts';
+import { errorCodes } from '../../shared/platform/errors.ts';
+import { problemTypes } from '../../shared/platform/problem-details.ts';
+import { IMPORT_OUTCOMES } from '../../shared/store/import-statistics.ts';
+
+const limit = z.int().min(1).max(1000);
+const nextPageToken = z.string().nullable().describe('Asks for the next page; null on the last one');
+
+const violation = z.object({
+  pointer: z.string().describe('JSON pointer to the offending value, or the name of a parameter as one'),
+  detail: z.string().describe('The rule that it breaks'),
+});
+
+const counters = z.object(
+  Object.fromEntries(IMPORT_OUTCOMES.map((outcome) => [outcome, z.int().min(0)])) as Record<
+    (typeof IMPORT_OUTCOMES)[number],
+    z.ZodInt
+  >,
+);
+
+/** `date` of a contact; today in Berlin where it is left out. */
+export const lastContactSchema = z.strictObject({ date: calendarDate.optional() });
+
+/** Bodies of requests. */
+export const requestSchemas = {
+  NewPatient: newPatientSchema,
+  PatientPatch: patchSchema,
+  NewContact: lastContactSchema,
+} as const;
+
+/** Bodies of answers. */
+export const answerSchemas = {
+  Patient: patientSchema,
+  PatientPage: z.object({
+    data: z.array(patientSchema),
+    page: z.int().min(1),
+    limit,
+    total: z.int().min(0).nullable().describe('Exact up to 10000, null above'),
+    next_page_token: nextPageToken,
+  }),
+  LastContact: z.object({ letzter_kontakt: calendarDate }),
+  CommunicationPage: z.object({
+    data: z.array(
+      z.object({
+        event_id: z.uuid(),
+        event_type: z.string(),
+        occurred_at: timestamp,
+        reference_id: z.string(),
+        data: z.looseObject({}).describe('The payload of the event, as received'),
+      }),
+    ),
+    limit,
+    next_page_token: nextPageToken,
+  }),
+  ImportStatus: z.object({
+    total: counters,
+    last_24_hours: counters,
+    last_imports: z.array(
+      z.object({
+        record_id: z.string(),
+        outcome: z.enum(IMPORT_OUTCOMES),
+        patient_id: patientId.nullable(),
+        reason: z.enum(errorCodes).nullable(),
+        received_at: timestamp,
+        archived_at: timestamp.nullable(),
+      }),
+    ),
+  }),
+  Liveness: z.object({ status: z.literal('ok') }),
+  Contract: z.looseObject({ openapi: z.string() }),
+  Problem: z.object({
+    type: z.enum(problemTypes),
+    title: z.string(),
+    status: z.int().min(400).max(599),
+    message: z.string(),
+    errors: z.array(violation),
+  }),
+} as const;
+
+export type SchemaName = keyof typeof requestSchemas | keyof typeof answerSchemas;
