@@ -36,7 +36,31 @@ resource "google_artifact_registry_repository_iam_member" "build" {
   member     = google_service_account.caller["deployment-build"].member
 }
 
-# Cloud Run pulls images as the project's own agent; nothing else reads them.
+# Where `gcloud builds submit` stages its source; the default bucket would lie in the USA.
+resource "google_storage_bucket" "build_source" {
+  name     = "${var.project_id}-build-source"
+  location = upper(var.region)
+
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+
+  lifecycle_rule {
+    condition {
+      age = 7
+    }
+    action {
+      type = "Delete"
+    }
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_storage_bucket_iam_member" "build_reads_source" {
+  bucket = google_storage_bucket.build_source.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.caller["deployment-build"].member
+}
 
 resource "google_project_iam_member" "build_log" {
   project = var.project_id

@@ -9,7 +9,8 @@ export const rules = {
   noPublicAccess,
   leastPrivilege,
   regionEverywhere,
-  bucketForgets,
+  bucketsArePrivate,
+  importBucketForgets,
   triggerRetries,
   databaseSurvives,
   workloadsHaveAnIdentity,
@@ -76,13 +77,23 @@ function regionEverywhere(configuration: Configuration): string[] {
   return isFixed ? findings : [...findings, 'variable region: the default must be europe-west3'];
 }
 
-/** DOMAIN 7: after an erasure no live object holds the person, and files age out as the privacy notice says. */
-function bucketForgets(configuration: Configuration): string[] {
-  const buckets = ofType(configuration, 'google_storage_bucket');
-  return buckets.length === 0 ? ['there is no import bucket'] : buckets.flatMap(bucketFindings);
+function bucketsArePrivate(configuration: Configuration): string[] {
+  return ofType(configuration, 'google_storage_bucket').flatMap((bucket) =>
+    unmet(bucket, [
+      [bucket.body['uniform_bucket_level_access'] === true, 'needs uniform_bucket_level_access'],
+      [bucket.body['public_access_prevention'] === 'enforced', 'public_access_prevention must be enforced'],
+    ]),
+  );
 }
 
-function bucketFindings(bucket: Resource): string[] {
+function unmet(resource: Resource, demands: [boolean, string][]): string[] {
+  return demands.filter(([met]) => !met).map(([, demand]) => `${addressOf(resource)}: ${demand}`);
+}
+
+/** DOMAIN 7: after an erasure no live object holds the person, and files age out as the privacy notice says. */
+function importBucketForgets(configuration: Configuration): string[] {
+  const bucket = ofType(configuration, 'google_storage_bucket').find(({ name }) => name === 'import');
+  if (bucket === undefined) return ['there is no import bucket'];
   const { body } = bucket;
   const ages = new Map(
     blocks(body, 'lifecycle_rule').flatMap((rule) => {
@@ -92,9 +103,7 @@ function bucketFindings(bucket: Resource): string[] {
     }),
   );
   const unforeseen = [...ages.keys()].filter((prefix) => prefix !== 'processed/' && prefix !== 'failed/');
-  const demands: [boolean, string][] = [
-    [body['uniform_bucket_level_access'] === true, 'needs uniform_bucket_level_access'],
-    [body['public_access_prevention'] === 'enforced', 'public_access_prevention must be enforced'],
+  return unmet(bucket, [
     [blocks(body, 'versioning')[0]?.['enabled'] === false, 'an erased file would live on as a version'],
     [
       blocks(body, 'soft_delete_policy')[0]?.['retention_duration_seconds'] === 0,
@@ -106,8 +115,7 @@ function bucketFindings(bucket: Resource): string[] {
       unforeseen.length === 0,
       `a lifecycle rule for ${unforeseen.join()} could delete what was never imported`,
     ],
-  ];
-  return demands.filter(([met]) => !met).map(([, demand]) => `${addressOf(bucket)}: ${demand}`);
+  ]);
 }
 
 function triggerRetries(configuration: Configuration): string[] {
