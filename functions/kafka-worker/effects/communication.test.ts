@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { testLog } from '../../../test/support/kafka.ts';
+import { aForeignEvent, anEmailSent, LATER, patientsWorld } from '../../../test/support/patients-world.ts';
+import type { IncomingMessage } from '../../../shared/kafka/kafkajs.ts';
+import { communicationEffect } from './communication.ts';
+import { handlerOf } from './effect.ts';
+
+const world = patientsWorld();
+const lines: string[] = [];
+const handle = handlerOf(
+  communicationEffect(world.db, () => LATER),
+  testLog(lines),
+);
+
+const message = (value: Buffer | null): IncomingMessage => ({
+  topic: 'communication-events',
+  partition: 0,
+  offset: 0n,
+  timestamp: Date.now(),
+  key: null,
+  value,
+  headers: {},
+});
+const consume = (event: object) => handle(message(Buffer.from(JSON.stringify(event))));
+
+/** Outcome of the last event consumed, as counted. */
+function lastOutcome(): string {
+  const counted = lines.map((line) => JSON.parse(line)).filter(({ metric }) => metric === 'events_consumed');
+  return counted.at(-1).labels.outcome;
+}
+
+describe('a communication event', () => {
+  it('stamps the contact by its own time in Berlin and is one entry of the history', async () => {
+    await world.register(1);
+    const event = anEmailSent(1, { timestamp: '2026-11-03T23:30:00Z' });
+
+    await consume(event);
+
+    expect((await world.patient(1)).letzter_kontakt).toBe('2026-11-04');
+    expect(await world.history(1)).toEqual([event.eventId]);
+    expect(await world.events(1)).toEqual(['patient.created', 'patient.updated']);
+  });
+
+  it('changes nothing when it comes again', async () => {
+    await world.register(2);
+    const event = anEmailSent(2);
+    await Promise.all([consume(event), consume(event), consume(event)]);
+
+    await consume(event);
+
+    expect(lastOutcome()).toBe('duplicate');
+    expect(await world.history(2)).toHaveLength(1);
+    expect(await world.sequence(2)).toBe(2);
+  });
+
+  it('never moves the last contact backwards, and publishes nothing then', async () => {
+    await world.register(3);
+    await consume(anEmailSent(3, { timestamp: '2026-11-03T10:00:00Z' }));
+    await consume(anEmailSent(3, { timestamp: '2026-10-01T10:00:00Z' }));
+    await consume(anEmailSent(3, { timestamp: '2026-11-03 09:00:00' }));
+
+    expect((await world.patient(3)).letzter_kontakt).toBe('2026-11-03');
+    expect(await world.history(3)).toHaveLength(3);
+    expect(await world.events(3)).toEqual(['patient.created', 'patient.updated']);
+  });
+
+  it('counts a call by its own id', async () => {
+    await world.register(4);
+    const payload = {
+      call_id: 'c-9',
+      call_data: {},
+      communication_type: 'patient',
+      patient_id: 4,
+      outcome: 'reached',
+    };
+    await consume(aForeignEvent('phone_call.completed', payload));
+    const [entry] = (await world.db.collection('patients/4/communication').get()).docs;
+    expect(entry!.data()).toMatchObject({ event_type: 'phone_call.completed', reference_id: 'c-9' });
+  });
+
+  it.each([
+    ['no patient', anEmailSent(null), 'no_patient'],
+    ['an unknown patient', anEmailSent(4711), 'unknown_patient'],
+    ['a type of somebody else', aForeignEvent('email.drafted', {}), 'ignored'],
+  ])('with %s is counted and left alone', async (_, event, outcome) => {
+    await consume(event);
+    expect(lastOutcome()).toBe(outcome);
+  });
+
+  it.each([
+    ['is not JSON', Buffer.from('{"eventId":'), 'event.not_json'],
+    ['is not UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'event.not_json'],
+    ['is a tombstone', null, 'event.not_json'],
+    ['has no envelope', Buffer.from('{"payload":{}}'), 'event.invalid_envelope'],
+    [
+      'has version 2',
+      Buffer.from(JSON.stringify(anEmailSent(1, { version: '2.0' }))),
+      'event.unsupported_version',
+    ],
+    ['breaks its schema', Buffer.from(JSON.stringify(anEmailSent('1' as never))), 'event.invalid_payload'],
+  ])('that %s can never be applied', async (_, value, code) => {
+    await expect(handle(message(value))).rejects.toMatchObject({ code, retriable: false });
+  });
+
+  it('of 1.x with unknown keys is accepted', async () => {
+    await world.register(5);
+    await consume(anEmailSent(5, { version: '1.7', sequence: 3, extra: true }));
+    expect(await world.history(5)).toHaveLength(1);
+  });
+
+  it('takes its turn with others of the same patient', async () => {
+    await world.register(6);
+    await Promise.all(Array.from({ length: 20 }, () => consume(anEmailSent(6))));
+    expect(await world.history(6)).toHaveLength(20);
+    expect(await world.sequence(6)).toBe(2);
+  });
+
+  it('leaves no personal value in the log', () => {
+    expect(lines.join('')).not.toMatch(/Beispiel|betreff/);
+  });
+});

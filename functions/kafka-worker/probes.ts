@@ -1,0 +1,47 @@
+/**
+ * The probes of the worker: `/livez` says whether it still polls and relays, `/readyz` whether it has begun to.
+ * Cloud Run restarts what is not alive; a dependency that is away is no reason for it.
+ */
+import { createServer, type Server } from 'node:http';
+import type { ConsumerState } from '../../shared/kafka/consumer.ts';
+
+/** Health of the loops, each by name. */
+export type Probe = () => Readonly<Record<string, boolean>>;
+
+export interface RelayState {
+  /** When the relay's loop last went round, in milliseconds since the epoch; it does so on a stand-by too. */
+  readonly lastTurnAt: number;
+}
+
+/** Longer than any pause of a healthy loop: joining a group may take a minute, and an unreachable broker more. */
+const STUCK_AFTER_MS = 180_000;
+
+/**
+ * A consumer is alive while it polls. One that has lost Kafka is alive too: it is trying again, and a restart
+ * would help nobody.
+ */
+export function isAlive(state: ConsumerState, now: number): boolean {
+  return !state.connected || (state.lastPollAt !== undefined && now - state.lastPollAt < STUCK_AFTER_MS);
+}
+
+export function isTurning(state: RelayState, now: number): boolean {
+  return now - state.lastTurnAt < STUCK_AFTER_MS;
+}
+
+/** Answers the probes until it is closed. */
+export async function serveProbes(port: number, probes: Readonly<Record<string, Probe>>): Promise<Server> {
+  const server = createServer((request, response) => {
+    const probe = probes[new URL(request.url ?? '/', 'http://probe').pathname];
+    if (probe === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    const parts = probe();
+    const status = Object.values(parts).every(Boolean) ? 200 : 503;
+    response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(parts)}\n`);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, resolve);
+  });
+  return server;
+}

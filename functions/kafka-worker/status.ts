@@ -1,0 +1,101 @@
+/**
+ * The worker's status document, written every 10 s whatever the state of Kafka: a missing answer is written
+ * as such, and only a dead worker writes nothing.
+ */
+import type { Firestore } from '@google-cloud/firestore';
+import { openDeadLetterBook, type DeadLetterBook } from '../../shared/kafka/dead-letter-book.ts';
+import type { Admin, KafkaClient } from '../../shared/kafka/kafkajs.ts';
+import { lagOf, totalLag } from '../../shared/kafka/lag.ts';
+import { utcTimestamp, type Clock, type UtcTimestamp } from '../../shared/platform/clock.ts';
+import { errorFields, type Log } from '../../shared/platform/log.ts';
+import { writeWorkerStatus, type GroupStatus } from '../../shared/store/worker-status.ts';
+import { Temporal } from 'temporal-polyfill';
+
+export interface StatusSources {
+  readonly client: KafkaClient;
+  readonly db: Firestore;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Group that reads the dead letters. */
+  readonly readerGroup: string;
+  readonly consumers: readonly {
+    readonly topic: string;
+    readonly group: string;
+    readonly lastPollAt: () => number | undefined;
+  }[];
+  readonly lastRelayAt: () => number | undefined;
+}
+
+const EVERY_MS = 10_000;
+/** One question to Kafka must not keep the document from being written in time. */
+const ASK_WITHIN_MS = 5_000;
+
+export function reportStatus(sources: StatusSources): { stop(): Promise<void> } {
+  const { client, db, clock, log, consumers } = sources;
+  const books = consumers.map(({ topic }) => openDeadLetterBook(client, topic, sources.readerGroup));
+  let admin: Promise<Admin> | undefined;
+  let writing = Promise.resolve();
+
+  async function report(): Promise<void> {
+    const [lags, deadLetters] = await Promise.all([askLags(), countDeadLetters(books)]);
+    await writeWorkerStatus(db, {
+      written_at: utcTimestamp(clock()),
+      kafka_reachable: lags !== undefined,
+      groups: consumers.map(({ topic, group, lastPollAt }, index): GroupStatus => ({
+        group,
+        topic,
+        lag: lags?.[index] ?? null,
+        last_poll_at: timestampOf(lastPollAt()),
+      })),
+      dead_letters: deadLetters ?? null,
+      last_relay_at: timestampOf(sources.lastRelayAt()),
+    }).catch((error: unknown) => log.warn('The status could not be written', errorFields(error)));
+  }
+
+  async function askLags(): Promise<number[] | undefined> {
+    admin ??= client.admin();
+    const asked = admin;
+    const lags = asked.then((admin) =>
+      Promise.all(consumers.map(async ({ group, topic }) => totalLag(await lagOf(admin, group, topic)))),
+    );
+    const answer = await inTime(lags);
+    if (answer === undefined) {
+      admin = undefined;
+      void asked.then((admin) => admin.close()).catch(() => undefined);
+    }
+    return answer;
+  }
+
+  const next = () => {
+    writing = writing.then(report);
+  };
+  const timer = setInterval(next, EVERY_MS);
+  next();
+  return {
+    async stop() {
+      clearInterval(timer);
+      await writing;
+      await admin?.then((admin) => admin.close()).catch(() => undefined);
+    },
+  };
+}
+
+async function countDeadLetters(books: readonly DeadLetterBook[]): Promise<number | undefined> {
+  const refreshed = await inTime(Promise.all(books.map((book) => book.refresh())));
+  return refreshed && books.reduce((sum, book) => sum + book.open().length, 0);
+}
+
+/** The answer, or undefined when it fails or takes too long. */
+async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(resolve, ASK_WITHIN_MS);
+  return Promise.race([answer, promise])
+    .catch(() => undefined)
+    .finally(() => clearTimeout(timer));
+}
+
+function timestampOf(milliseconds: number | undefined): UtcTimestamp | null {
+  return milliseconds === undefined
+    ? null
+    : utcTimestamp(Temporal.Instant.fromEpochMilliseconds(milliseconds));
+}

@@ -1,0 +1,81 @@
+/**
+ * The open dead letters of a topic. Kafka cannot take one message out of a topic, so what an operator decides is
+ * written behind it: a resolution in the same partition names the dead letter's offset. Once everything up
+ * to an offset is resolved, it is deleted for good.
+ */
+import { readReason, type DeadLetterReason } from './dead-letters.ts';
+import type { Admin, IncomingMessage, KafkaClient, OutgoingMessage } from './kafkajs.ts';
+import type { Publisher } from './publish.ts';
+import { readTopic } from './read-topic.ts';
+import { deadLetterTopicOf } from './topics.ts';
+
+export interface DeadLetter {
+  /** The message in the dead-letter topic. */
+  readonly message: IncomingMessage;
+  readonly reason: DeadLetterReason;
+}
+
+export type Resolution = 'replayed' | 'dropped';
+
+export interface DeadLetterBook {
+  /** Reads what has come since the last call. @throws ServiceError `kafka.unavailable` */
+  refresh(): Promise<void>;
+  /** Oldest first within a partition. */
+  open(): readonly DeadLetter[];
+}
+
+const OF = 'dlq-resolved-offset';
+const HOW = 'dlq-resolution';
+
+/** @param topic the topic whose dead letters are kept here */
+export function openDeadLetterBook(client: KafkaClient, topic: string, readerGroup: string): DeadLetterBook {
+  const letters = new Map<string, DeadLetter>();
+  let from = new Map<number, bigint>();
+  let reading: Promise<void> | undefined;
+  const note = (message: IncomingMessage) => {
+    const resolved = message.headers[OF]?.toString();
+    if (resolved !== undefined) {
+      letters.delete(`${message.partition}/${resolved}`);
+      return;
+    }
+    const reason = readReason(message.headers);
+    if (reason !== undefined) letters.set(`${message.partition}/${message.offset}`, { message, reason });
+  };
+  async function read(): Promise<void> {
+    from = await readTopic(client, deadLetterTopicOf(topic), { group: readerGroup, from, onMessage: note });
+  }
+  return {
+    refresh: () => (reading ??= read().finally(() => (reading = undefined))),
+    open: () => [...letters.values()].sort(byPlace),
+  };
+}
+
+/** Notes what became of a dead letter. @throws ServiceError `kafka.unavailable` */
+export async function resolve(
+  publisher: Publisher,
+  { message }: DeadLetter,
+  how: Resolution,
+  now: Date,
+): Promise<void> {
+  const resolution: OutgoingMessage = {
+    topic: message.topic,
+    partition: message.partition,
+    key: message.key,
+    value: null,
+    headers: { [OF]: String(message.offset), [HOW]: how, 'dlq-resolved-at': now.toISOString() },
+  };
+  await publisher.publish([resolution]);
+}
+
+/** Deletes from the dead-letter topic everything before its first open letter, partition by partition. */
+export async function prune(admin: Admin, topic: string, open: readonly DeadLetter[]): Promise<void> {
+  const name = deadLetterTopicOf(topic);
+  for (const [partition, { low, high }] of await admin.ranges(name)) {
+    const first = open.find(({ message }) => message.partition === partition)?.message.offset ?? high;
+    if (first > low) await admin.deleteBefore(name, partition, first);
+  }
+}
+
+function byPlace({ message: a }: DeadLetter, { message: b }: DeadLetter): number {
+  return a.partition - b.partition || Number(a.offset - b.offset);
+}

@@ -1,0 +1,65 @@
+/** A Firestore project of its own with patients in it, and what became of them. */
+import { randomUUID } from 'node:crypto';
+import { Temporal } from 'temporal-polyfill';
+import { registerPatient } from '../../shared/patient/change.ts';
+import { patientId, type Patient } from '../../shared/patient/schema.ts';
+import { connectFirestore } from '../../shared/store/firestore.ts';
+import { addPatient, readPatient } from '../../shared/store/patients.ts';
+import { aNewPatient, AUTUMN } from './builders.ts';
+
+export function patientsWorld() {
+  const project = `demo-${randomUUID().slice(0, 8)}`;
+  const db = connectFirestore({ GOOGLE_CLOUD_PROJECT: project });
+  return {
+    db,
+    project,
+    async register(id: number, fields: Record<string, unknown> = {}): Promise<void> {
+      const batch = db.batch();
+      addPatient(db, batch, registerPatient(patientId.parse(id), aNewPatient(fields), AUTUMN), AUTUMN);
+      await batch.commit();
+    },
+    patient: async (id: number): Promise<Patient> => (await readPatient(db, patientId.parse(id))).patient,
+    sequence: async (id: number): Promise<number> => (await readPatient(db, patientId.parse(id))).sequence,
+    /** Ids of the patient's history entries. */
+    async history(id: number): Promise<string[]> {
+      const { docs } = await db.collection(`patients/${id}/communication`).get();
+      return docs.map((doc) => doc.id);
+    },
+    /** Types of the events of a patient that wait in the outbox, in order. */
+    async events(id: number): Promise<string[]> {
+      const { docs } = await db.collection('outbox').where('patient_id', '==', id).get();
+      return docs
+        .sort((a, b) => (a.get('sequence') as number) - (b.get('sequence') as number))
+        .map((doc) => doc.get('event_type') as string);
+    },
+  };
+}
+
+/** A message value as another service writes it. */
+export function aForeignEvent(
+  eventType: string,
+  payload: object,
+  overrides: Record<string, unknown> = {},
+): { eventId: string } & Record<string, unknown> {
+  return {
+    eventId: randomUUID(),
+    eventType,
+    version: '1.0',
+    timestamp: '2026-11-03T10:00:00Z',
+    producer: 'another-service',
+    payload,
+    ...overrides,
+  };
+}
+
+export function anEmailSent(patient: number | null, overrides: Record<string, unknown> = {}) {
+  const payload = {
+    email_id: 7,
+    email_data: { betreff: 'x' },
+    communication_type: 'patient',
+    patient_id: patient,
+  };
+  return aForeignEvent('email.sent', { ...payload, therapist_id: null }, overrides);
+}
+
+export const LATER = Temporal.Instant.from('2026-11-05T09:00:00Z');
