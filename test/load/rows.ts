@@ -1,0 +1,45 @@
+/**
+ * What a benchmark says: rows of figures measured side by side in one run, each against a bare loop of the same
+ * work where there is one. A `*.bench.ts` beside this file exports `bench`; `npm run bench` runs and prints all.
+ */
+
+export interface Row {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: 'ms' | '/s' | 'MiB' | 'KiB' | '%';
+  /** The same work by a bare loop, in the same unit, measured in the same run. */
+  readonly bare?: number;
+  /** What is aimed at, in words, such as `≥ 0.7 of bare`. */
+  readonly goal?: string;
+}
+
+/** One group of measurements. The engines' addresses are in the environment, as in tests. */
+export type Bench = (progress: (text: string) => void) => Promise<Row[]>;
+
+/** @param share 0.5 for the median, 0.99 for p99 */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}
+
+/** Runs `work` for each item, `concurrency` at a time. @returns items per second */
+export async function rate<T>(
+  items: readonly T[],
+  concurrency: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<number> {
+  const started = performance.now();
+  let next = 0;
+  const lane = async () => {
+    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
+  };
+  await Promise.all(Array.from({ length: concurrency }, lane));
+  return (items.length / (performance.now() - started)) * 1000;
+}
+
+/** Resident memory of a process, from /proc. */
+export async function memoryMiB(pid: number): Promise<number> {
+  const { readFile } = await import('node:fs/promises');
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1024;
+}
