@@ -7,14 +7,15 @@
 #   ratio   counted with `filter`, divided by counted with `of`
 #   absent  nothing at all arrived during `for`
 locals {
-  service_metric = "metric.type=\"logging.googleapis.com/user/patient_service"
-  api_requests   = "metric.type=\"run.googleapis.com/request_count\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"patients-api\""
+  of_check_health = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"check-health\""
+  metric          = "logging.googleapis.com/user/patient_service"
+  api_requests    = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"patients-api\" AND metric.type=\"run.googleapis.com/request_count\""
 
   alerts = {
     "oldest-incoming-file" = {
       title     = "A registration waits in incoming/"
       severity  = "CRITICAL"
-      filter    = "${local.service_metric}/import_oldest_incoming_seconds\""
+      filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/import_oldest_incoming_seconds\""
       measure   = "mean"
       threshold = var.import_stuck_after_seconds
       period    = "120s"
@@ -23,7 +24,7 @@ locals {
     "import-failure-rate" = {
       title     = "Many registration files fail"
       severity  = "ERROR"
-      filter    = "${local.service_metric}/import_failure_percent\""
+      filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/import_failure_percent\""
       measure   = "mean"
       threshold = 20
       period    = "300s"
@@ -32,7 +33,7 @@ locals {
     "outbox-age" = {
       title     = "Events or mails are not going out"
       severity  = "ERROR"
-      filter    = "${local.service_metric}/outbox_oldest_seconds\""
+      filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/outbox_oldest_seconds\""
       measure   = "mean"
       threshold = 300
       period    = "120s"
@@ -41,7 +42,7 @@ locals {
     "consumer-lag" = {
       title     = "Consumed events pile up"
       severity  = "WARNING"
-      filter    = "${local.service_metric}/consumer_lag\""
+      filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/consumer_lag\""
       measure   = "mean"
       threshold = 1000
       period    = "120s"
@@ -50,7 +51,7 @@ locals {
     "dead-letters" = {
       title     = "An event lies in a dead-letter topic"
       severity  = "WARNING"
-      filter    = "${local.service_metric}/dead_letters_waiting\""
+      filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/dead_letters_waiting\""
       measure   = "mean"
       threshold = 0
       period    = "120s"
@@ -59,7 +60,7 @@ locals {
     "worker-not-polling" = {
       title     = "The Kafka worker does not report"
       severity  = "CRITICAL"
-      filter    = "${local.service_metric}/worker_status_age_seconds\""
+      filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/worker_status_age_seconds\""
       measure   = "mean"
       threshold = 60
       period    = "120s"
@@ -78,7 +79,7 @@ locals {
     "scheduler-job-failing" = {
       title     = "The scheduled health run fails"
       severity  = "ERROR"
-      filter    = "${local.service_metric}/scheduler_failures\" AND resource.type=\"cloud_scheduler_job\""
+      filter    = "resource.type=\"cloud_scheduler_job\" AND metric.type=\"${local.metric}/scheduler_failures\""
       measure   = "count"
       threshold = 2
       period    = "300s"
@@ -87,7 +88,7 @@ locals {
     "health-silent" = {
       title    = "check-health has stopped reporting"
       severity = "CRITICAL"
-      filter   = "${local.service_metric}/worker_status_age_seconds\""
+      filter   = "${local.of_check_health} AND metric.type=\"${local.metric}/worker_status_age_seconds\""
       measure  = "absent"
       period   = "60s"
       for      = "600s"
@@ -95,7 +96,7 @@ locals {
     "eventarc-dead-letters" = {
       title     = "A file event could not be delivered"
       severity  = "WARNING"
-      filter    = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"registration-dead-letters\""
+      filter    = "resource.type=\"pubsub_subscription\" AND metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.labels.subscription_id=\"registration-dead-letters\""
       measure   = "level"
       threshold = 0
       period    = "60s"
@@ -104,7 +105,7 @@ locals {
     "storage-filling" = {
       title     = "The import bucket fills up"
       severity  = "WARNING"
-      filter    = "${local.service_metric}/storage_used_percent\""
+      filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/storage_used_percent\""
       measure   = "mean"
       threshold = 80
       period    = "300s"
@@ -112,7 +113,7 @@ locals {
     }
   }
 
-  # Log-based metrics are distributions: the delta of one, reduced by REDUCE_MEAN, is the exact mean of its samples.
+  # The service's metrics are distributions (metrics.tf): the delta of one, reduced by REDUCE_MEAN, is the exact mean of its samples.
   aligners = { mean = "ALIGN_DELTA", count = "ALIGN_DELTA", level = "ALIGN_MAX", ratio = "ALIGN_DELTA", absent = "ALIGN_DELTA" }
   reducers = { mean = "REDUCE_MEAN", count = "REDUCE_SUM", level = "REDUCE_MAX", ratio = "REDUCE_SUM", absent = "REDUCE_COUNT" }
 }

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { fires, type Alert, type Point } from './alert-condition.ts';
 import { parseSources, readSources } from './hcl.ts';
@@ -79,6 +79,22 @@ describe('alerts', () => {
       '    "storage-full" = {',
     );
     expect(Object.keys(alertsOf(mistaken.locals)).sort()).not.toEqual(runbooks);
+  });
+
+  it('say which metric of which kind of resource they watch, or Monitoring refuses them', () => {
+    const incomplete = Object.values(alerts).filter(
+      ({ filter }) =>
+        !filter.includes('${local.api_requests}') &&
+        !(/resource\.type=|local\.of_check_health/.test(filter) && filter.includes('metric.type=')),
+    );
+    expect(incomplete).toEqual([]);
+  });
+
+  it('carry runbooks that fit into a notification: 8 KiB', async () => {
+    for (const name of runbooks) {
+      const text = await readFile(new URL(`../../docs/runbooks/${name}.md`, import.meta.url));
+      expect(text.byteLength, name).toBeLessThan(8192);
+    }
   });
 
   it('have each a demonstration below', () => {

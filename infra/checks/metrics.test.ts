@@ -28,7 +28,7 @@ describe('metrics', () => {
   it('that an alert watches exist', async () => {
     const { locals } = await parseSources(sources);
     const watched = [...stringsIn(locals['alerts'])].flatMap(([, text]) =>
-      serviceMetricsIn(text, 'service_metric}/'),
+      serviceMetricsIn(text, '${local.metric}/'),
     );
     expect(watched.length).toBeGreaterThan(5);
     expect(watched.filter((name) => !known(name))).toEqual([]);
