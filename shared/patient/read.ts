@@ -56,7 +56,14 @@ function futureDates(input: Record<string, unknown>, today: BerlinDate, at: stri
 
 /** The violations behind a failed parse. */
 export function violationsOf(error: z.ZodError, at = ''): Violation[] {
-  return error.issues.flatMap((issue) => violationsOfIssue(issue, at));
+  const wrongTypes = error.issues.filter((issue) => issue.code === 'invalid_type');
+  const mistyped = new Set(wrongTypes.map((issue) => pointerTo(issue.path)));
+  return (
+    error.issues
+      // A text where a list should be is not also a list that is too long.
+      .filter((issue) => issue.code === 'invalid_type' || !mistyped.has(pointerTo(issue.path)))
+      .flatMap((issue) => violationsOfIssue(issue, at))
+  );
 }
 
 function violationsOfIssue(issue: z.core.$ZodIssue, at: string): Violation[] {

@@ -65,5 +65,8 @@ export const int32Id = z
 /** `HH:MM-HH:MM`, the start before the end. */
 export const timeSlot = z
   .string()
-  .regex(/^(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d$/, 'must be a time slot HH:MM-HH:MM')
+  .regex(/^(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d$/, {
+    error: 'must be a time slot HH:MM-HH:MM',
+    abort: true,
+  })
   .refine((value) => value.slice(0, 5) < value.slice(6), 'must start before it ends');

@@ -12,6 +12,7 @@ import { ServiceError } from '../platform/errors.ts';
 import { inTransaction, translated, type Writer } from './firestore.ts';
 import { addEvents } from './outbox.ts';
 import { exchangeReference, takeReference } from './payment-references.ts';
+import { inTurn } from './turns.ts';
 
 export interface StoredPatient {
   readonly patient: Patient;
@@ -65,7 +66,9 @@ export function updatePatient(
   now: Instant,
   change: (stored: StoredPatient) => ChangeResult,
 ): Promise<StoredPatient> {
-  return inTransaction(db, (transaction) => updatePatientWithin(db, transaction, id, now, change));
+  return inTurn(patientDoc(db, id), () =>
+    inTransaction(db, (transaction) => updatePatientWithin(db, transaction, id, now, change)),
+  );
 }
 
 /** {@link updatePatient} as a part of a larger transaction, whose reads must come before. */

@@ -1,0 +1,237 @@
+/** What is refused, by POST and by PATCH alike: each rule of the contract broken once, and bodies that are none. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { aBody, startApi, type Api } from '../support/api.ts';
+
+let api: Api;
+let path: string;
+beforeAll(async () => {
+  api = await startApi();
+  path = `/api/patients/${(await api.create()).id}`;
+});
+
+const exclusions = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
+const deep = JSON.parse(`${'['.repeat(500)}${']'.repeat(500)}`) as unknown;
+
+/** Field, value, and where the violation points when it is not the field itself. */
+const refused: [field: string, value: unknown, pointer?: string][] = [
+  ...['anrede', 'geschlecht', 'vorname', 'nachname', 'vertraege_unterschrieben', 'status'].map(
+    (field): [string, unknown] => [field, null],
+  ),
+  ...['zahlung_eingegangen', 'offen_fuer_gruppentherapie', 'offen_fuer_diga'].map(
+    (field): [string, unknown] => [field, null],
+  ),
+  ...[
+    'ausgeschlossene_therapeuten',
+    'bevorzugtes_therapeutengeschlecht',
+    'bevorzugtes_therapieverfahren',
+  ].map((field): [string, unknown] => [field, null]),
+  ...['id', 'startdatum', 'letzter_kontakt', 'created_at', 'updated_at'].map((field): [string, unknown] => [
+    field,
+    null,
+  ]),
+  ['id', 5],
+  ['startdatum', '2026-01-01'],
+  ['anrede', 'herr'],
+  ['anrede', 1],
+  ['geschlecht', 'Weiblich'],
+  ['vorname', ''],
+  ['vorname', ' \t'],
+  ['vorname', 'x'.repeat(101)],
+  ['vorname', 5],
+  ['vorname', ['Lena']],
+  ['nachname', '\ud800'],
+  ['strasse', 'x'.repeat(256)],
+  ['plz', '1234'],
+  ['plz', 12345],
+  ['plz', '1234a'],
+  ['plz', '１２３４５'],
+  ['ort', 'x'.repeat(101)],
+  ['email', 'lena'],
+  ['email', `${'x'.repeat(250)}@example.org`],
+  ['telefon', 'keins'],
+  ['telefon', 49221],
+  ['hausarzt', 'x'.repeat(256)],
+  ['krankenkasse', 'x'.repeat(101)],
+  ['krankenversicherungsnummer', 'x'.repeat(51)],
+  ['geburtsdatum', '2023-02-29'],
+  ['geburtsdatum', '2999-01-01'],
+  ['geburtsdatum', '1990-1-1'],
+  ['geburtsdatum', '01.02.1990'],
+  ['geburtsdatum', 19900101],
+  ['symptome', []],
+  ['symptome', ['Schlafstörungen', 'Schlafstörungen']],
+  ['symptome', ['schlafstörungen'], '/symptome/0'],
+  ['symptome', 'Schlafstörungen'],
+  [
+    'symptome',
+    [
+      'Innere Leere',
+      'Einsamkeit',
+      'Zwänge',
+      'Essstörungen',
+      'Identitätskrise',
+      'Selbstzweifel',
+      'Schlafstörungen',
+    ],
+  ],
+  ['erfahrung_mit_psychotherapie', 'false'],
+  ['letzte_sitzung_vorherige_psychotherapie', '2999-01-01'],
+  ['vertraege_unterschrieben', 'true'],
+  ['vertraege_unterschrieben', 1],
+  ['erster_therapieplatz_am', '2026-13-01'],
+  ['funktionierender_therapieplatz_am', '2026-02-30'],
+  ['status', 'In_Therapie'],
+  ['empfehler_der_unterstuetzung', 'x'.repeat(2001)],
+  ['zahlungsreferenz', '123456789'],
+  ['zahlungsreferenz', 'a b'],
+  ['zahlungsreferenz', 'ä'],
+  ['zahlung_eingegangen', 0],
+  ['zeitliche_verfuegbarkeit', []],
+  ['zeitliche_verfuegbarkeit', { montag: ['12:00-08:00'] }, '/zeitliche_verfuegbarkeit/montag/0'],
+  ['zeitliche_verfuegbarkeit', { montag: ['08:00-08:00'] }, '/zeitliche_verfuegbarkeit/montag/0'],
+  ['zeitliche_verfuegbarkeit', { montag: ['8:00-12:00'] }, '/zeitliche_verfuegbarkeit/montag/0'],
+  ['zeitliche_verfuegbarkeit', { montag: ['24:00-24:30'] }, '/zeitliche_verfuegbarkeit/montag/0'],
+  ['zeitliche_verfuegbarkeit', { montag: Array(25).fill('08:00-09:00') }, '/zeitliche_verfuegbarkeit/montag'],
+  ['zeitliche_verfuegbarkeit', { feiertag: [] }, '/zeitliche_verfuegbarkeit/feiertag'],
+  ['zeitliche_verfuegbarkeit', { montag: deep }, '/zeitliche_verfuegbarkeit/montag/0'],
+  ['raeumliche_verfuegbarkeit', {}, '/raeumliche_verfuegbarkeit/max_km'],
+  ['raeumliche_verfuegbarkeit', { max_km: 0 }, '/raeumliche_verfuegbarkeit/max_km'],
+  ['raeumliche_verfuegbarkeit', { max_km: 501 }, '/raeumliche_verfuegbarkeit/max_km'],
+  ['raeumliche_verfuegbarkeit', { max_km: '20' }, '/raeumliche_verfuegbarkeit/max_km'],
+  ['raeumliche_verfuegbarkeit', { max_km: 1.5 }, '/raeumliche_verfuegbarkeit/max_km'],
+  ['raeumliche_verfuegbarkeit', { max_km: 5, max_min: 5 }, '/raeumliche_verfuegbarkeit/max_min'],
+  ['verkehrsmittel', 'Fahrrad'],
+  ['ausgeschlossene_therapeuten', exclusions(10_000)],
+  ['ausgeschlossene_therapeuten', exclusions(1001)],
+  ['ausgeschlossene_therapeuten', ['7'], '/ausgeschlossene_therapeuten/0'],
+  ['ausgeschlossene_therapeuten', [0], '/ausgeschlossene_therapeuten/0'],
+  ['ausgeschlossene_therapeuten', [{ reason: 'x' }], '/ausgeschlossene_therapeuten/0/id'],
+  ['ausgeschlossene_therapeuten', [{ id: 1, x: 1 }], '/ausgeschlossene_therapeuten/0/x'],
+  [
+    'ausgeschlossene_therapeuten',
+    [{ id: 1, reason: 'x'.repeat(501) }],
+    '/ausgeschlossene_therapeuten/0/reason',
+  ],
+  [
+    'ausgeschlossene_therapeuten',
+    [{ id: 1, excluded_at: 'gestern' }],
+    '/ausgeschlossene_therapeuten/0/excluded_at',
+  ],
+  ['zugewiesener_therapeut', 0],
+  ['zugewiesener_therapeut', 2 ** 31],
+  ['zugewiesener_therapeut', '4'],
+  ['bevorzugtes_therapeutengeschlecht', 'egal'],
+  ['bevorzugtes_therapieverfahren', 'Egal'],
+  ['unknown_field', 1],
+  ['hat_ptv11', true],
+  ['constructor', 1],
+];
+
+describe.each(['POST', 'PATCH', 'PUT'])('%s', (method) => {
+  const send = (fields: object) =>
+    method === 'POST'
+      ? api.send('POST', '/api/patients', { body: aBody({ ...fields }) })
+      : api.send(method, path, { body: fields });
+
+  it.each(refused)('refuses %s = %j by its pointer', async (field, value, pointer = `/${field}`) => {
+    const { status, body } = await send({ [field]: value });
+    expect(status).toBe(422);
+    expect(body.errors.map((error) => error.pointer)).toEqual([pointer]);
+  });
+
+  it('reports every violation at once, and no value', async () => {
+    const { body } = await send({ plz: 'Geheim1', email: 'Geheim2', status: 'Geheim3', 'Frau Geheim': 1 });
+    expect(body.errors.map((error) => error.pointer).sort()).toEqual(['', '/email', '/plz', '/status']);
+    expect(JSON.stringify(body)).not.toContain('Geheim');
+  });
+});
+
+const bodies: [what: string, status: number, body: string | Uint8Array, headers?: Record<string, string>][] =
+  [
+    ['an empty body', 400, ''],
+    ['half a document', 400, '{"vorname": "Le'],
+    ['invalid UTF-8', 400, Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d)],
+    ['a byte order mark', 400, '\ufeff{}'],
+    ['an array', 422, '[]'],
+    ['null', 422, 'null'],
+    ['a text', 422, '"x"'],
+    ['a prototype key', 422, '{"__proto__": {"vorname": "x"}}'],
+    ['100,000 brackets', 422, `{"ort": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
+    ['more than 1 MiB', 413, JSON.stringify({ ort: 'x'.repeat(2 ** 20) })],
+    ['a form', 415, 'vorname=Lena', { 'content-type': 'application/x-www-form-urlencoded' }],
+    ['plain text', 415, '{}', { 'content-type': 'text/plain' }],
+    ['another charset', 415, '{}', { 'content-type': 'application/json; charset=latin1' }],
+    ['a compressed body', 415, '{}', { 'content-encoding': 'gzip' }],
+  ];
+
+describe.each([
+  ['POST', () => '/api/patients'],
+  ['PATCH', () => path],
+])('a body of a %s', (method, target) => {
+  it.each(bodies)('that is %s: %i', async (_, status, body, headers = {}) => {
+    const answer = await api.send(method, target(), { body, headers });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(Object.keys(answer.body).sort()).toEqual(['errors', 'message', 'status', 'title', 'type']);
+  });
+
+  it('may name the charset', async () => {
+    const headers = { 'content-type': 'application/json; charset=UTF-8' };
+    const { status } = await api.send(method, target(), { body: aBody(), headers });
+    expect(status).toBeLessThan(300);
+  });
+});
+
+describe('what looks odd and is right', () => {
+  it.each([
+    [{ geburtsdatum: '2024-02-29' }, { geburtsdatum: '2024-02-29' }],
+    [
+      { ort: ' ', plz: '', email: '' },
+      { ort: null, plz: null, email: null },
+    ],
+    [{ vorname: 'Zoe\u0308' }, { vorname: 'Zoë' }],
+    [{ telefon: '0221 / 47 11 00' }, { telefon: '+49221471100' }],
+    [{ ort: '𝒳'.repeat(100) }, { ort: '𝒳'.repeat(100) }],
+    [{ plz: '01067' }, { plz: '01067' }],
+    [{ zeitliche_verfuegbarkeit: {} }, { zeitliche_verfuegbarkeit: {} }],
+  ])('%j becomes %j', async (fields, stored) => {
+    const { id } = await api.create(fields);
+    expect((await api.send('GET', `/api/patients/${id}`)).body).toMatchObject(stored);
+  });
+
+  it('1000 exclusions', async () => {
+    const patient = await api.create({ ausgeschlossene_therapeuten: exclusions(1000) });
+    expect(patient.ausgeschlossene_therapeuten).toHaveLength(1000);
+  });
+});
+
+describe('paths and methods', () => {
+  it.each(['0', '-1', '2147483648', '1e3', 'abc', '1.0', '01', '%00', '999999'])(
+    'id %s names nobody',
+    async (id) => {
+      for (const method of ['GET', 'DELETE']) {
+        expect((await api.send(method, `/api/patients/${id}`)).status).toBe(404);
+      }
+      expect((await api.send('PATCH', `/api/patients/${id}`, { body: {} })).status).toBe(404);
+      expect((await api.send('GET', `/api/patients/${id}/communication`)).status).toBe(404);
+      expect((await api.send('PATCH', `/api/patients/${id}/last-contact`, { body: {} })).status).toBe(404);
+    },
+  );
+
+  it.each([
+    ['DELETE', '/api/patients', 'GET, HEAD, POST'],
+    ['POST', '/api/patients/1', 'GET, HEAD, PATCH, PUT, DELETE'],
+    ['DELETE', '/api/patients/import-status', 'GET, HEAD'],
+    ['GET', '/api/patients/1/last-contact', 'PATCH'],
+    ['POST', '/livez', 'GET, HEAD'],
+  ])('%s %s is not allowed, and it is said what is', async (method, target, allow) => {
+    const { status, headers } = await api.send(method, target);
+    expect(status).toBe(405);
+    expect(headers.get('allow')).toBe(allow);
+  });
+
+  it('an idempotency key has visible characters', async () => {
+    const headers = { 'idempotency-key': 'a b' };
+    expect((await api.send('POST', '/api/patients', { body: aBody(), headers })).status).toBe(422);
+  });
+});

@@ -1,0 +1,173 @@
+/** Listing and searching: order, pages, totals, and what a term finds. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { registerPatient } from '../../shared/patient/change.ts';
+import { patientId, type Patient } from '../../shared/patient/schema.ts';
+import { addPatient } from '../../shared/store/patients.ts';
+import { startApi, type Api } from '../support/api.ts';
+import { AUTUMN, aNewPatient } from '../support/builders.ts';
+
+interface Page {
+  data: Patient[];
+  page: number;
+  limit: number;
+  total: number | null;
+  next_page_token: string | null;
+  errors: { pointer: string }[];
+}
+
+const persons = [
+  { vorname: 'Zoë', nachname: 'Groß' },
+  { vorname: 'Zoe', nachname: 'Gross', status: 'in_Therapie' },
+  { vorname: 'Jürgen', nachname: 'Müller', email: 'juergen.mueller@example.org' },
+  { vorname: 'Ann', nachname: '100%_Sicher' },
+  { vorname: 'Ann', nachname: '100xSicher' },
+  ...Array.from({ length: 25 }, (_, at) => ({ vorname: 'Kim', nachname: `Reihe${at}` })),
+];
+
+/** Apart from the ids that the service gives. */
+const FIRST_ID = 5001;
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+  const batch = api.db.batch();
+  persons.forEach((person, at) => {
+    // Pairs share a time, so that the id has to decide.
+    const created = registerPatient(
+      patientId.parse(FIRST_ID + at),
+      aNewPatient(person),
+      AUTUMN.add({ seconds: at >> 1 }),
+    );
+    addPatient(api.db, batch, created, AUTUMN);
+  });
+  await batch.commit();
+});
+
+const list = async (query: Record<string, string | number> = {}) => {
+  const parameters = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+  return api.send<Page>('GET', `/api/patients?${parameters}`, { role: 'reader' });
+};
+const idsOf = (page: Page) => page.data.map((patient) => patient.id - FIRST_ID);
+const newestFirst = persons.map((_, at) => at).reverse();
+
+describe('the list', () => {
+  it('has the newest first, and 20 on a page', async () => {
+    const { body } = await list();
+    expect(body).toMatchObject({ page: 1, limit: 20, total: persons.length });
+    expect(idsOf(body)).toEqual(newestFirst.slice(0, 20));
+  });
+
+  it.each([{}, { search: 'reihe' }, { search: 'e' }])(
+    'gives each patient once when the tokens are followed: %o',
+    async (filter) => {
+      const seen: number[] = [];
+      let token: string | null = null;
+      let pages = 0;
+      do {
+        const { body } = await list({
+          ...filter,
+          limit: 7,
+          ...(token === null ? {} : { page_token: token }),
+        });
+        pages += 1;
+        expect(body.page).toBe(pages);
+        seen.push(...idsOf(body));
+        token = body.next_page_token;
+      } while (token !== null && pages < 10);
+      expect(seen).toEqual(idsOf((await list({ ...filter, limit: 1000 })).body));
+    },
+  );
+
+  it('gives the same by page numbers', async () => {
+    const pages = await Promise.all([1, 2, 3].map((page) => list({ page, limit: 13 })));
+    expect(pages.flatMap(({ body }) => idsOf(body))).toEqual(newestFirst);
+    expect((await list({ page: 4, limit: 13 })).body.data).toEqual([]);
+  });
+
+  it('keeps to a status', async () => {
+    const { body } = await list({ status: 'in_Therapie' });
+    expect(idsOf(body)).toEqual([1]);
+    expect(body.total).toBe(1);
+  });
+});
+
+describe('a search', () => {
+  it.each([
+    ['gross', [1, 0]],
+    ['GROß', [1, 0]],
+    ['zoë', [1, 0]],
+    ['muller', [2]],
+    ['MÜLL', [2]],
+    ['mu\u0308ller', [2]],
+    ['mueller@exam', [2]],
+    ['100%', [3]],
+    ['%_s', [3]],
+    ['_', [3]],
+    ['%', [3]],
+    ['0xs', [4]],
+    ['reihe24', [29]],
+    ['nobody at all', []],
+  ])('for %s finds %j', async (search, found) => {
+    const { body } = await list({ search });
+    expect(idsOf(body)).toEqual(found);
+    expect(body.total).toBe(found.length);
+  });
+
+  it('counts all hits, not those of the page', async () => {
+    expect((await list({ search: 'reihe', limit: 3 })).body.total).toBe(25);
+    expect((await list({ search: 'reihe1', page: 2, limit: 4 })).body).toMatchObject({ total: 11, page: 2 });
+  });
+
+  it('keeps to a status, too', async () => {
+    expect(idsOf((await list({ search: 'gross', status: 'in_Therapie' })).body)).toEqual([1]);
+  });
+
+  it('follows a change of the name', async () => {
+    const { id } = await api.create({ vorname: 'Vorher' });
+    await api.send('PATCH', `/api/patients/${id}`, { body: { vorname: 'Nachher' } });
+    expect((await list({ search: 'vorher' })).body.total).toBe(0);
+    expect(idsOf((await list({ search: 'nachher' })).body)).toEqual([id - FIRST_ID]);
+    await api.send('DELETE', `/api/patients/${id}`);
+  });
+});
+
+describe('a faulty parameter', () => {
+  it.each([
+    ['limit', 0],
+    ['limit', -1],
+    ['limit', 1001],
+    ['limit', '1e2'],
+    ['limit', '9999999999999'],
+    ['limit', ' 5'],
+    ['page', 0],
+    ['page', -1],
+    ['page', 10_001],
+    ['page', 'x'],
+    ['status', 'Offen'],
+    ['search', 'x'.repeat(256)],
+    ['page_token', 'x'],
+    ['page_token', Buffer.from('[{"created_at":"2026","id":1,"page":1},"x"]').toString('base64url')],
+    ['page_token', Buffer.from('null').toString('base64url')],
+    ['unknown', 1],
+  ])('%s=%s is refused by its name', async (name, value) => {
+    const { status, body } = await list({ [name]: value });
+    expect(status).toBe(422);
+    expect(body.errors.map((error) => error.pointer)).toEqual([`/${name}`]);
+  });
+
+  it('accepts the bounds', async () => {
+    expect((await list({ limit: 1, page: 10_000 })).status).toBe(200);
+    expect((await list({ limit: 1000, page: 1, search: '' })).status).toBe(200);
+  });
+
+  it('refuses a token of another filter, an altered one, and one beside a page number', async () => {
+    const { body } = await list({ limit: 3, status: 'offen' });
+    const token = body.next_page_token!;
+    expect((await list({ limit: 3, status: 'offen', page_token: token })).status).toBe(200);
+    expect((await list({ limit: 3, page_token: token })).status).toBe(422);
+    expect((await list({ status: 'offen', page: 2, page_token: token })).status).toBe(422);
+    const [position, print] = JSON.parse(Buffer.from(token, 'base64url').toString());
+    const altered = Buffer.from(JSON.stringify([{ ...position, id: 1 }, print])).toString('base64url');
+    expect((await list({ limit: 3, status: 'offen', page_token: altered })).status).toBe(422);
+  });
+});

@@ -1,0 +1,155 @@
+/**
+ * The API for one test file: the application on the emulators, a token issuer of its own, and requests with a role.
+ */
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
+import { Temporal } from 'temporal-polyfill';
+import { createApp } from '../../functions/patients-api/app.ts';
+import { variableNames } from '../../functions/patients-api/config.ts';
+import type { NumberedEnvelope } from '../../shared/events/envelope.ts';
+import type { Patient, PatientId } from '../../shared/patient/schema.ts';
+import { createAuthentication, type Role } from '../../shared/platform/auth.ts';
+import type { Instant } from '../../shared/platform/clock.ts';
+import { readConfig } from '../../shared/platform/config.ts';
+import type { ProblemDetails } from '../../shared/platform/problem-details.ts';
+import { connectBucket } from '../../shared/registration/bucket.ts';
+import { connectFirestore } from '../../shared/store/firestore.ts';
+import { patientEntriesQuery } from '../../shared/store/outbox.ts';
+import { createPatientIds } from '../../shared/store/patient-ids.ts';
+import { testLog } from './kafka.ts';
+
+/** An issuer of bearer tokens, with its keys at a URL. Keeps no test process alive. */
+export async function startIssuer() {
+  const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true });
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'test', alg: 'RS256' };
+  const server = createServer((_, response) => {
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
+  });
+  server.unref();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const sign = (claims: JWTPayload, expires: string | number = '1h') =>
+    new SignJWT({ iss: issuer, aud: 'patients-api', sub: 'test-subject', ...claims })
+      .setProtectedHeader({ alg: 'RS256', kid: 'test' })
+      .setIssuedAt()
+      .setExpirationTime(expires)
+      .sign(privateKey);
+  return {
+    sign,
+    publicKey,
+    /** The variables that make the API trust this issuer. */
+    environment: {
+      AUTH_ISSUER: issuer,
+      AUTH_AUDIENCE: 'patients-api',
+      AUTH_JWKS_URL: `${issuer}/keys`,
+      AUTH_ROLE_CLAIM: 'role',
+    },
+    tokens: {
+      reader: await sign({ role: 'reader' }),
+      staff: await sign({ role: 'staff' }),
+      admin: await sign({ role: 'admin' }),
+    } satisfies Record<Role, string>,
+  };
+}
+
+interface Sent {
+  /** Null: without a token. */
+  readonly role?: Role | null;
+  /** Sent as JSON, unless it is a string or bytes, which are sent as they are. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Answered<T> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: T;
+}
+
+/** The application with a Firestore project and a bucket of its own. */
+export async function startApi(overrides: Record<string, string> = {}) {
+  const name = `api-${randomUUID().slice(0, 8)}`;
+  const issuer = await startIssuer();
+  const config = await readConfig(variableNames, {
+    ...process.env,
+    GOOGLE_CLOUD_PROJECT: name,
+    GCS_IMPORT_BUCKET: name,
+    ...issuer.environment,
+    ...overrides,
+  });
+  const db = connectFirestore(config);
+  const lines: string[] = [];
+  let fixed: Instant | undefined;
+  const deps = {
+    db,
+    bucket: connectBucket(config),
+    allocatePatientId: createPatientIds(db),
+    clock: () => fixed ?? Temporal.Now.instant(),
+    log: testLog(lines),
+    authenticate: createAuthentication(config),
+    corsOrigins: config.CORS_ORIGINS,
+    assets: new URL('../../functions/patients-api/assets/', import.meta.url),
+  };
+  const app = createApp(deps);
+
+  async function send<T = Patient & Omit<ProblemDetails, 'status'>>(
+    method: string,
+    path: string,
+    { role = 'admin', body, headers = {} }: Sent = {},
+  ): Promise<Answered<T>> {
+    const raw = typeof body === 'string' || body instanceof Uint8Array;
+    const response = await app.request(path, {
+      method,
+      headers: {
+        ...(role === null ? {} : { authorization: `Bearer ${issuer.tokens[role]}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: raw ? (body as BodyInit) : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (/json/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : text) as T,
+    };
+  }
+
+  return {
+    app,
+    db,
+    deps,
+    issuer,
+    config,
+    send,
+    /** Everything logged so far. */
+    lines,
+    /** Stops the clock at an instant; undefined lets it run. */
+    at(instant: string | undefined) {
+      fixed = instant === undefined ? undefined : Temporal.Instant.from(instant);
+    },
+    /** A new patient, as answered. */
+    async create(fields: Record<string, unknown> = {}): Promise<Patient> {
+      const { status, body } = await send('POST', '/api/patients', { body: aBody(fields) });
+      if (status !== 201) throw new Error(`the patient was not created: ${JSON.stringify(body)}`);
+      return body;
+    },
+    /** The patient's events that wait in the outbox, in order. */
+    async events(id: PatientId): Promise<NumberedEnvelope[]> {
+      const waiting = await patientEntriesQuery(db, id).get();
+      return waiting.docs
+        .filter((doc) => doc.get('kind') === 'kafka')
+        .map((doc) => JSON.parse(doc.get('envelope') as string) as NumberedEnvelope)
+        .sort((a, b) => a.sequence - b.sequence);
+    },
+  };
+}
+
+export type Api = Awaited<ReturnType<typeof startApi>>;
+
+/** The least that makes a patient, and more. */
+export function aBody(fields: Record<string, unknown> = {}): Record<string, unknown> {
+  return { anrede: 'Frau', geschlecht: 'weiblich', vorname: 'Lena', nachname: 'Beispiel', ...fields };
+}
