@@ -3,6 +3,7 @@
  * functions-framework stays outside the bundles: inlined, it would keep a second registry of functions.
  */
 import { cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { build } from 'esbuild';
 
 const root = new URL('../', import.meta.url);
@@ -17,8 +18,12 @@ export const deployables = {
 
 export type Deployable = keyof typeof deployables;
 
-export async function bundle(name: Deployable): Promise<{ bytes: number }> {
-  const target = new URL(`dist/${name}/`, root);
+/** @param dist folder of the bundles; below the root, where they find functions-framework */
+export async function bundle(
+  name: Deployable,
+  dist = new URL('dist', root).pathname,
+): Promise<{ bytes: number }> {
+  const target = new URL(`${name}/`, `file://${dist}/`);
   await rm(target, { recursive: true, force: true });
   await mkdir(target, { recursive: true });
   await build({
@@ -60,12 +65,22 @@ async function manifest(name: Deployable): Promise<object> {
   };
 }
 
+/** Files of a package that a deployable serves, brought along so that its page asks no one else for them. */
+const served: Partial<Record<Deployable, readonly string[]>> = {
+  'patients-api': ['swagger-ui-dist/swagger-ui.css', 'swagger-ui-dist/swagger-ui-bundle.js'],
+};
+
 /** Files that a deployable reads at run time stand in its folder's `assets/`. */
 async function copyAssets(name: Deployable, target: URL): Promise<void> {
-  const assets = new URL(`functions/${name}/assets/`, root);
-  await cp(assets, new URL('assets/', target), { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
+  const assets = new URL('assets/', target);
+  await cp(new URL(`functions/${name}/assets/`, root), assets, { recursive: true }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    },
+  );
+  for (const file of served[name] ?? []) {
+    await cp(new URL(import.meta.resolve(file)), new URL(basename(file), assets));
+  }
 }
 
 if (import.meta.main) {

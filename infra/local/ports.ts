@@ -1,8 +1,7 @@
 /**
- * Ports of this machine: free ones, who owns a busy one, and whether one answers yet.
+ * Ports of this machine: free ones, whether one answers, and who owns a busy one.
  */
 import { connect } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import getPort from 'get-port';
 import { run } from './process.ts';
 
@@ -24,26 +23,6 @@ export function isListening(port: number, host = HOST): Promise<boolean> {
     socket.once('error', () => answer(false));
     socket.once('timeout', () => answer(false));
   });
-}
-
-/** Waits until `probe` says true. @throws Error naming `what` once the time is over or `gone` has come first */
-export async function waitUntil(
-  what: string,
-  probe: () => Promise<boolean>,
-  { withinMs = 30_000, gone }: { withinMs?: number; gone?: Promise<void> } = {},
-): Promise<void> {
-  let ended = false;
-  const noteEnd = async () => {
-    await gone;
-    ended = gone !== undefined;
-  };
-  void noteEnd();
-  const deadline = Date.now() + withinMs;
-  while (!(await probe().catch(() => false))) {
-    if (ended) throw new Error(`${what} ended before it was ready`);
-    if (Date.now() > deadline) throw new Error(`${what} was not ready within ${withinMs / 1000} s`);
-    await delay(25);
-  }
 }
 
 /** The owner of a busy port in words, such as `process 4711 (java -cp …)`; undefined when the port is free. */

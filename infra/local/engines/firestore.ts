@@ -6,8 +6,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, realpath, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { HOST, waitUntil } from '../ports.ts';
+import { HOST } from '../ports.ts';
 import { launch, run } from '../process.ts';
+import { untilReady } from '../ready.ts';
 import { type Engine, type EngineOptions, given } from './engine.ts';
 
 const MAIN_CLASS = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore';
@@ -34,7 +35,7 @@ export async function startFirestore({
     args: [...JVM, '-cp', await findJar(), MAIN_CLASS, `--host=${HOST}`, `--port=${port}`, ...seed],
     logFile,
   });
-  await waitUntil('The Firestore emulator', async () => (await fetch(url)).ok, { gone: running.exited });
+  await untilReady(running, 'The Firestore emulator', async () => (await fetch(url)).ok);
   return {
     ...running,
     address: `${HOST}:${port}`,

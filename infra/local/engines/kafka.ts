@@ -6,8 +6,9 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort, HOST, isListening, waitUntil } from '../ports.ts';
+import { freePort, HOST, isListening } from '../ports.ts';
 import { launch, run, type Running } from '../process.ts';
+import { untilReady } from '../ready.ts';
 import { type Engine, type EngineOptions, given } from './engine.ts';
 
 const POM = join(import.meta.dirname, '../pom.xml');
@@ -19,7 +20,7 @@ export async function startKafka(options: EngineOptions): Promise<Engine> {
   const address = process.env['KAFKA_BOOTSTRAP_SERVERS'];
   if (address !== undefined && options.useGiven !== false) return given(address);
   const started = (await dockerAnswers()) ? startRedpanda(options) : await startApacheKafka(options);
-  await waitUntil('Kafka', () => isListening(options.port), { gone: started.exited, withinMs: 60_000 });
+  await untilReady(started, 'Kafka', () => isListening(options.port));
   return { address: `${HOST}:${options.port}`, ...started };
 }
 

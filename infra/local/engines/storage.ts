@@ -3,8 +3,9 @@
  * download a rules engine that this service does not use. Or the one that STORAGE_EMULATOR_HOST names.
  */
 import { join } from 'node:path';
-import { HOST, waitUntil } from '../ports.ts';
+import { HOST } from '../ports.ts';
 import { launch } from '../process.ts';
+import { untilReady } from '../ready.ts';
 import { type Engine, type EngineOptions, given } from './engine.ts';
 
 /**
@@ -25,7 +26,7 @@ export async function startStorage({
     logFile,
   });
   const url = `http://${HOST}:${port}`;
-  await waitUntil('The Storage emulator', async () => (await fetch(`${url}/b`)).ok, { gone: running.exited });
+  await untilReady(running, 'The Storage emulator', async () => (await fetch(`${url}/b`)).ok);
   return { ...running, address: url };
 }
 

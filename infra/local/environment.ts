@@ -1,0 +1,49 @@
+/**
+ * The environment in which the deployables run locally: the variables of shared/platform/variables.ts with
+ * invented values, and the addresses of this stack. What the user's own environment sets wins.
+ */
+import { AUDIENCE } from './issuer.ts';
+import { HOST } from './ports.ts';
+import type { Settings } from './settings.ts';
+
+/** Addresses of the engines, as their clients want them. */
+export interface EngineAddresses {
+  readonly firestore: string;
+  readonly storage: string;
+  readonly kafka: string;
+}
+
+function issuerUrl({ ports }: Settings): string {
+  return `http://${HOST}:${ports.issuer}`;
+}
+
+const invented = {
+  ENVIRONMENT: 'local',
+  PAYMENT_ACCOUNT_HOLDER: 'Therapieplatzsuche Beispiel gGmbH',
+  PAYMENT_IBAN: 'DE89370400440532013000',
+  PAYMENT_BIC: 'COBADEFFXXX',
+  MAIL_SENDER_ADDRESS: 'platzsuche@example.org',
+  MAIL_SENDER_NAME: 'Therapieplatzsuche Beispiel',
+  CONTRACT_URL: 'https://example.org/vertrag',
+  CONTACT_ADDRESS: 'hilfe@example.org',
+} as const;
+
+export function environmentOf(settings: Settings, engines: EngineAddresses): NodeJS.ProcessEnv {
+  return {
+    ...invented,
+    ...process.env,
+    // As on Cloud Run: functions-framework sends error texts to clients everywhere else.
+    NODE_ENV: 'production',
+    METADATA_SERVER_DETECTION: 'none',
+    GOOGLE_CLOUD_PROJECT: settings.project,
+    GCS_IMPORT_BUCKET: settings.bucket,
+    FIRESTORE_EMULATOR_HOST: engines.firestore,
+    STORAGE_EMULATOR_HOST: engines.storage,
+    KAFKA_BOOTSTRAP_SERVERS: engines.kafka,
+    COMMUNICATION_SERVICE_URL: `http://${HOST}:${settings.ports.communication}`,
+    AUTH_ISSUER: issuerUrl(settings),
+    AUTH_AUDIENCE: AUDIENCE,
+    AUTH_JWKS_URL: `${issuerUrl(settings)}/jwks.json`,
+    AUTH_ROLE_CLAIM: 'role',
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * The parts of the local stack besides the engines, one row each: what runs, where it listens, when it is ready.
+ */
+import { existsSync } from 'node:fs';
+import { stop as stopBundler } from 'esbuild';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { bundle, deployables, type Deployable } from '../bundle.ts';
+import { finalizedJournal } from './engines/storage.ts';
+import { environmentOf, type EngineAddresses } from './environment.ts';
+import { HOST, isListening } from './ports.ts';
+import { launch } from './process.ts';
+import { untilReady } from './ready.ts';
+import type { Ports, Settings } from './settings.ts';
+import type { Part } from './supervisor.ts';
+
+export type PartName = 'communication' | 'eventarc' | 'import' | 'api' | 'health' | 'worker';
+
+interface Row {
+  readonly name: PartName;
+  readonly args: readonly string[];
+  /** Listens here once it is ready; the deliverer listens nowhere. */
+  readonly port?: number;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Where the stack keeps what it writes. */
+export interface Folders {
+  readonly data: string;
+  readonly logs: string;
+  /** The bundles of `npm run build`, made for this stack. */
+  readonly dist: string;
+}
+
+const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-framework')).replace(
+  /index\.js$/,
+  'main.js',
+);
+
+/** Which deployable is which part. */
+const functions = {
+  import: 'import-registration',
+  api: 'patients-api',
+  health: 'check-health',
+} as const satisfies Partial<Record<PartName, Deployable>>;
+
+/** Bundles what is deployed into `dist`. */
+export async function bundleDeployables(dist: string): Promise<void> {
+  const names = (Object.keys(deployables) as Deployable[]).filter(hasEntryPoint);
+  await Promise.all(names.map((name) => bundle(name, dist)));
+  // esbuild's service would stay beside the stack with all that it has read.
+  await stopBundler();
+}
+
+function hasEntryPoint(name: Deployable): boolean {
+  return existsSync(join(import.meta.dirname, '../../functions', name, 'index.ts'));
+}
+
+export function partsOf(settings: Settings, engines: EngineAddresses, folders: Folders): Part[] {
+  const env = environmentOf(settings, engines);
+  return rows(settings, folders).map((row) => ({ name: row.name, start: () => startRow(row, env, folders) }));
+}
+
+function rows({ ports, bucket }: Settings, { data, dist }: Folders): Row[] {
+  const script = (name: string) => join(import.meta.dirname, name);
+  const named = (name: string) => join(data, name);
+  return [
+    {
+      name: 'communication',
+      args: [script('communication/index.ts')],
+      port: ports.communication,
+      env: { PORT: String(ports.communication), DATA_DIR: named('communication') },
+    },
+    {
+      name: 'eventarc',
+      args: [
+        script('eventarc.ts'),
+        finalizedJournal(named('storage')),
+        join(named('eventarc'), 'delivered.jsonl'),
+        `http://${HOST}:${ports.import}/`,
+        bucket,
+      ],
+    },
+    ...(Object.keys(functions) as (keyof typeof functions)[])
+      .filter((name) => hasEntryPoint(functions[name]))
+      .map((name) => functionRow(name, ports, dist)),
+    ...(hasEntryPoint('kafka-worker') ? [workerRow(ports, dist)] : []),
+  ];
+}
+
+function workerRow(ports: Ports, dist: string): Row {
+  return {
+    name: 'worker',
+    args: [join(dist, 'kafka-worker', 'index.js')],
+    env: { PORT: String(ports.worker) },
+  };
+}
+
+/** As on Cloud Run: functions-framework finds its function by the environment. */
+function functionRow(name: keyof typeof functions, ports: Ports, dist: string): Row {
+  const deployable = functions[name];
+  return {
+    name,
+    args: [FRAMEWORK, `--source=${join(dist, deployable)}`],
+    port: ports[name],
+    env: { FUNCTION_TARGET: deployables[deployable], PORT: String(ports[name]) },
+  };
+}
+
+async function startRow(row: Row, env: NodeJS.ProcessEnv, folders: Folders) {
+  const running = launch({
+    command: process.execPath,
+    args: row.args,
+    env: { ...env, ...row.env },
+    logFile: logFileOf(folders, row.name),
+  });
+  const { port } = row;
+  if (port !== undefined) await untilReady(running, `${row.name} (see its log)`, () => isListening(port));
+  return running;
+}
+
+export function logFileOf(folders: Folders, name: string): string {
+  return join(folders.logs, `${name}.log`);
+}

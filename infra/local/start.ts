@@ -1,0 +1,77 @@
+/**
+ * `npm start`: brings the local stack up, shows what happens on it, and takes it down on Ctrl-C or SIGTERM.
+ */
+import Table from 'cli-table3';
+import { Command } from 'commander';
+import { resolve } from 'node:path';
+import { followLines, parseLine } from './lines.ts';
+import { startStack, type Stack, type StackFile } from './stack.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+
+const command = new Command('npm start --')
+  .description('Starts the local stack: emulators, Kafka, the functions, the worker and the stand-ins.')
+  .option('--keep', 'continue on the data of the last run')
+  .addHelpText('after', '\nExample:\n  npm start -- --keep')
+  .parse();
+const { keep = false } = command.opts<{ keep?: boolean }>();
+const dropFolder = resolve(root, process.env['PATIENT_IMPORT_LOCAL_PATH'] ?? 'drop');
+
+const ended = new AbortController();
+const starting = startStack({
+  dir: resolve(root, '.local'),
+  ports: 'configured',
+  keep,
+  dropFolder,
+  onProgress: say,
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void shutDown());
+
+try {
+  const stack = await starting;
+  if (!ended.signal.aborted) {
+    console.log(addressTable(stack.describe()));
+    console.log(`drop files into ${dropFolder}, or use npm run drop -- FILE`);
+    console.log('ready');
+    await showPublished(stack);
+  }
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+}
+
+/** A second signal does not wait: what still runs is then ended by force (reaper.ts). */
+async function shutDown(): Promise<void> {
+  if (ended.signal.aborted) process.exit(130);
+  ended.abort();
+  console.log('stopping');
+  const stack = await starting.catch(() => undefined);
+  await stack?.stop();
+  process.exit();
+}
+
+function say(name: string, sentence: string): void {
+  console.log(`${name.padEnd(14)} ${sentence}`);
+}
+
+function addressTable(stack: StackFile): string {
+  const { project, bucket, api, health, firestore, storage, communication, kafka, tokens } = stack;
+  const addresses = { project, bucket, api, health, firestore, storage, communication, kafka };
+  const table = new Table({ style: { head: [], border: [] } });
+  table.push(...Object.entries(addresses));
+  for (const [role, token] of Object.entries(tokens)) {
+    table.push([`token ${role}`, `${token.slice(0, 24)}… (whole in .local/stack.json)`]);
+  }
+  return table.toString();
+}
+
+/** One line for each event that the worker publishes: type, patient, sequence, milliseconds since the commit. */
+async function showPublished(stack: Stack): Promise<void> {
+  const lines = followLines(stack.logFile('worker'), { signal: ended.signal, fromEnd: keep });
+  for await (const line of lines) {
+    const entry = parseLine(line) as Partial<Record<string, string | number>> | undefined;
+    if (entry?.['message'] !== 'event published') continue;
+    const { event_type, patient_id, sequence, delay_ms } = entry;
+    say('published', `${event_type} · patient ${patient_id} · sequence ${sequence} · ${delay_ms} ms`);
+  }
+}
