@@ -6,10 +6,13 @@ import type { Firestore, Query } from '@google-cloud/firestore';
 import { Temporal } from 'temporal-polyfill';
 import type { PatientId, TherapistId } from '../../shared/patient/schema.ts';
 import { communicationQuery } from '../../shared/store/communication-history.ts';
+import { EXPIRING, expiredQuery } from '../../shared/store/expiry.ts';
+import { newestSnapshotQuery } from '../../shared/store/health-snapshots.ts';
 import { patientKeysQuery } from '../../shared/store/idempotency-keys.ts';
 import { importsOfPatientQuery, importsOfTokenQuery } from '../../shared/store/erasures.ts';
 import { importsQuery, lastImportsQuery } from '../../shared/store/import-statistics.ts';
 import { eventsQuery, mailsQuery, patientEntriesQuery } from '../../shared/store/outbox.ts';
+import { longestWaitingQuery, waitingQuery } from '../../shared/store/outbox-backlog.ts';
 import { patientsQuery } from '../../shared/store/patient-list.ts';
 import { assignedPatientsQuery, blockedPatientsQuery } from '../../shared/store/patients.ts';
 import { patientTokensQuery, type TokenHash } from '../../shared/store/registration-tokens.ts';
@@ -33,6 +36,12 @@ export function queries(db: Firestore): Record<string, Query[]> {
     eventsQuery: [eventsQuery(db, 0, 500)],
     mailsQuery: [mailsQuery(db, 100)],
     patientEntriesQuery: [patientEntriesQuery(db, patient)],
+    waitingQuery: [waitingQuery(db, 'kafka'), waitingQuery(db, 'mail')],
+    longestWaitingQuery: [longestWaitingQuery(db, 'kafka'), longestWaitingQuery(db, 'mail')],
+    expiredQuery: EXPIRING.map((collection) =>
+      expiredQuery(db, collection, Temporal.Instant.fromEpochMilliseconds(0)),
+    ),
+    newestSnapshotQuery: [newestSnapshotQuery(db)],
     patientsQuery: [
       patientsQuery(db, undefined, undefined),
       patientsQuery(db, 'offen', undefined),

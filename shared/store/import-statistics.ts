@@ -1,6 +1,6 @@
 /** How the imports went, counted and listed from the import records. */
 import type { Firestore, Query } from '@google-cloud/firestore';
-import { utcTimestamp, type Instant } from '../platform/clock.ts';
+import { utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
 import type { ImportRecord, RecordId } from './imports.ts';
 
@@ -36,6 +36,15 @@ export async function countImports(db: Firestore, since?: Instant): Promise<Impo
     ),
   );
   return Object.fromEntries(counts) as Record<ImportRecord['outcome'], number>;
+}
+
+/** When a file last had this outcome; null if none is recorded. @throws ServiceError `store.unavailable` */
+export async function lastImportAt(
+  db: Firestore,
+  outcome: ImportRecord['outcome'],
+): Promise<UtcTimestamp | null> {
+  const page = await translated(() => importsQuery(db, outcome).limit(1).get());
+  return (page.docs[0]?.get('received_at') as UtcTimestamp | undefined) ?? null;
 }
 
 export function lastImportsQuery(db: Firestore, limit: number): Query {

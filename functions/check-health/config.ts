@@ -1,0 +1,16 @@
+/** What check-health reads from its environment: what the import reads, because it sweeps up missed files, and its limits. */
+import { mailVariables } from '../../shared/registration/confirmation-mail.ts';
+
+export const variableNames = [
+  'GOOGLE_CLOUD_PROJECT',
+  'ENVIRONMENT',
+  'LOG_LEVEL',
+  'GCS_IMPORT_BUCKET',
+  'STORAGE_EMULATOR_HOST',
+  'PATIENT_IMPORT_LOCAL_PATH',
+  'REGISTRATION_HMAC_KEY',
+  'PATIENT_IMPORT_CHECK_INTERVAL_SECONDS',
+  'IMPORT_STUCK_AFTER_SECONDS',
+  'IMPORT_STORAGE_QUOTA_BYTES',
+  ...mailVariables,
+] as const;

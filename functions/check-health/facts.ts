@@ -1,0 +1,110 @@
+/**
+ * What health is judged by, gathered from stored state: every question at the same time, each within its own
+ * budget. What the answers mean is the verdict's business.
+ */
+import { statfs } from 'node:fs/promises';
+import type { Bucket } from '@google-cloud/storage';
+import type { Firestore } from '@google-cloud/firestore';
+import type { Clock, Instant, UtcTimestamp } from '../../shared/platform/clock.ts';
+import type { Log } from '../../shared/platform/log.ts';
+import { INCOMING, isIncoming } from '../../shared/registration/archive.ts';
+import { listObjects } from '../../shared/registration/bucket.ts';
+import { readNewestSnapshot, type HealthSnapshot } from '../../shared/store/health-snapshots.ts';
+import { countImports, lastImportAt } from '../../shared/store/import-statistics.ts';
+import { outboxBacklog } from '../../shared/store/outbox-backlog.ts';
+import { readWorkerStatus, type WorkerStatus } from '../../shared/store/worker-status.ts';
+import { ask, type Reading } from './reading.ts';
+
+export interface Incoming {
+  readonly files: number;
+  /** Zero when none waits. */
+  readonly oldest_seconds: number;
+}
+
+export interface Waiting {
+  readonly entries: number;
+  /** Zero when nothing waits. */
+  readonly oldest_seconds: number;
+}
+
+/** A success is a file that went to `processed/`: a patient, or a duplicate of one. */
+export interface ImportFigures {
+  readonly last_success: UtcTimestamp | null;
+  readonly last_failure: UtcTimestamp | null;
+  readonly successes_24h: number;
+  readonly failures_24h: number;
+}
+
+export interface Facts {
+  readonly now: Instant;
+  readonly incoming: Reading<Incoming>;
+  readonly imports: Reading<ImportFigures>;
+  readonly outbox: Reading<Waiting>;
+  /** Undefined: no worker has ever reported. */
+  readonly worker: Reading<WorkerStatus | undefined>;
+  /** Undefined: there was no scheduled run yet. */
+  readonly lastRun: Reading<Pick<HealthSnapshot, 'taken_at' | 'bucket'> | undefined>;
+  /** Bytes; undefined where there is no drop folder. */
+  readonly freeDisk: Reading<number> | undefined;
+}
+
+export interface FactSources {
+  readonly db: Firestore;
+  readonly bucket: Bucket;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly dropFolder: string | undefined;
+}
+
+/** Never throws; takes hardly longer than `withinMs`. */
+export async function gatherFacts(sources: FactSources, withinMs: number): Promise<Facts> {
+  const { db, bucket, clock, log, dropFolder } = sources;
+  const now = clock();
+  const about = (check: string) => ({ check, withinMs, log });
+  const [incoming, imports, outbox, worker, lastRun, freeDisk] = await Promise.all([
+    ask(() => lookIntoIncoming(bucket, now), about('incoming')),
+    ask(() => readImportFigures(db, now), about('imports')),
+    ask(() => lookIntoOutbox(db, now), about('outbox')),
+    ask(() => readWorkerStatus(db), about('worker')),
+    ask(() => readNewestSnapshot(db), about('last run')),
+    dropFolder === undefined ? undefined : ask(() => freeBytes(dropFolder), about('disk')),
+  ]);
+  return { now, incoming, imports, outbox, worker, lastRun, freeDisk };
+}
+
+async function lookIntoIncoming(bucket: Bucket, now: Instant): Promise<Incoming> {
+  let files = 0;
+  let oldestMs = 0;
+  for await (const { name, uploadedAt } of listObjects(bucket, INCOMING)) {
+    if (!isIncoming(name)) continue;
+    files += 1;
+    oldestMs = Math.max(oldestMs, now.epochMilliseconds - uploadedAt.epochMilliseconds);
+  }
+  return { files, oldest_seconds: Math.floor(oldestMs / 1000) };
+}
+
+async function readImportFigures(db: Firestore, now: Instant): Promise<ImportFigures> {
+  const [counts, imported, duplicate, failed] = await Promise.all([
+    countImports(db, now.subtract({ hours: 24 })),
+    lastImportAt(db, 'imported'),
+    lastImportAt(db, 'duplicate'),
+    lastImportAt(db, 'failed'),
+  ]);
+  return {
+    last_success: [imported, duplicate].reduce((one, other) => ((one ?? '') > (other ?? '') ? one : other)),
+    last_failure: failed,
+    successes_24h: counts.imported + counts.duplicate,
+    failures_24h: counts.failed,
+  };
+}
+
+async function lookIntoOutbox(db: Firestore, now: Instant): Promise<Waiting> {
+  const { events, mails, oldest } = await outboxBacklog(db);
+  const waitedMs = oldest === undefined ? 0 : now.epochMilliseconds - oldest.epochMilliseconds;
+  return { entries: events + mails, oldest_seconds: Math.max(0, Math.floor(waitedMs / 1000)) };
+}
+
+async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}

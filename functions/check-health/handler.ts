@@ -1,0 +1,59 @@
+/**
+ * The paths of check-health: GET /health and /health/import for whoever watches, POST /run for Cloud Scheduler.
+ * Both health paths answer the same: everything that is checked is a part of the import's way to its end.
+ */
+import type { HttpFunction, Request, Response } from '@google-cloud/functions-framework';
+import { ServiceError } from '../../shared/platform/errors.ts';
+import { errorFields } from '../../shared/platform/log.ts';
+import { problemOf } from '../../shared/platform/problem-details.ts';
+import { continueTrace, withTrace } from '../../shared/platform/trace.ts';
+import { gatherFacts } from './facts.ts';
+import { runScheduled, type HealthDependencies } from './run.ts';
+import { judge } from './verdict.ts';
+
+/** Each question has as long, and all are asked at the same time. */
+export const ANSWER_WITHIN_MS = 1000;
+
+type Answer = (deps: HealthDependencies) => Promise<{ readonly status: number; readonly body: object }>;
+
+const routes: Readonly<Record<string, { readonly methods: readonly string[]; readonly answer: Answer }>> = {
+  '/health': { methods: ['GET', 'HEAD'], answer: answerHealth },
+  '/health/import': { methods: ['GET', 'HEAD'], answer: answerHealth },
+  '/run': { methods: ['POST'], answer: answerRun },
+};
+
+export function createHandler(deps: HealthDependencies): HttpFunction {
+  return (request, response) =>
+    withTrace(continueTrace(request.get('traceparent')), async () => {
+      try {
+        await dispatch(deps, request, response);
+      } catch (error) {
+        if (!(error instanceof ServiceError)) deps.log.error('a request failed', errorFields(error));
+        const { details, headers } = problemOf(error);
+        response.status(details.status).set(headers).send(JSON.stringify(details));
+      }
+    });
+}
+
+async function dispatch(deps: HealthDependencies, request: Request, response: Response): Promise<void> {
+  const route = Object.hasOwn(routes, request.path) ? routes[request.path] : undefined;
+  if (route === undefined) throw new ServiceError('request.not_found');
+  response.set('cache-control', 'no-store');
+  if (!route.methods.includes(request.method)) {
+    response.set('allow', route.methods.join(', '));
+    throw new ServiceError('request.method_not_allowed');
+  }
+  const { status, body } = await route.answer(deps);
+  response.status(status).json(body);
+}
+
+async function answerHealth(deps: HealthDependencies) {
+  const report = judge(await gatherFacts(deps, ANSWER_WITHIN_MS), deps.limits);
+  return { status: report.status === 'unhealthy' ? 503 : 200, body: report };
+}
+
+/** An error status lets Cloud Scheduler report the run as failed, which raises its alert. */
+async function answerRun(deps: HealthDependencies) {
+  const report = await runScheduled(deps);
+  return { status: report.failed_steps.length > 0 ? 503 : 200, body: report };
+}

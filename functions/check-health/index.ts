@@ -1,0 +1,34 @@
+/** check-health under functions-framework: reads the environment and registers the handler. */
+import { http } from '@google-cloud/functions-framework';
+import { systemClock } from '../../shared/platform/clock.ts';
+import { readConfig } from '../../shared/platform/config.ts';
+import { createLog } from '../../shared/platform/log.ts';
+import { connectBucket } from '../../shared/registration/bucket.ts';
+import { connectFirestore } from '../../shared/store/firestore.ts';
+import { createPatientIds } from '../../shared/store/patient-ids.ts';
+import { variableNames } from './config.ts';
+import { gatherFacts } from './facts.ts';
+import { ANSWER_WITHIN_MS, createHandler } from './handler.ts';
+import type { HealthDependencies } from './run.ts';
+
+const config = await readConfig(variableNames);
+const db = connectFirestore(config);
+const deps: HealthDependencies = {
+  db,
+  bucket: connectBucket(config),
+  allocatePatientId: createPatientIds(db),
+  clock: systemClock,
+  log: createLog({
+    service: 'check-health',
+    project: config.GOOGLE_CLOUD_PROJECT,
+    level: config.LOG_LEVEL,
+  }),
+  mail: config,
+  signature: { key: config.REGISTRATION_HMAC_KEY, environment: config.ENVIRONMENT },
+  dropFolder: config.PATIENT_IMPORT_LOCAL_PATH,
+  limits: config,
+};
+
+// The first calls pay for connections and tokens, which must not look like an outage to whoever asks first.
+await gatherFacts(deps, ANSWER_WITHIN_MS);
+http('checkHealth', createHandler(deps));

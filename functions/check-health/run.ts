@@ -1,0 +1,108 @@
+/**
+ * The scheduled run, once a minute: sweeps missed files, completes interrupted erasures, removes what has expired,
+ * and leaves a snapshot and its figures as metrics. A step that fails or hangs keeps no other from its turn.
+ */
+import { parseTimestamp, utcTimestamp, type Instant } from '../../shared/platform/clock.ts';
+import { measure } from '../../shared/platform/metrics.ts';
+import { isServiceError } from '../../shared/platform/errors.ts';
+import { errorFields } from '../../shared/platform/log.ts';
+import { completeErasures } from '../../shared/registration/erase-patient.ts';
+import type { ImportDependencies } from '../../shared/registration/import-object.ts';
+import { removeExpired } from '../../shared/store/expiry.ts';
+import {
+  readNewestSnapshot,
+  writeSnapshot,
+  type HealthSnapshot,
+} from '../../shared/store/health-snapshots.ts';
+import { isFresh, measureBucket } from './bucket-size.ts';
+import { gatherFacts, type FactSources } from './facts.ts';
+import { reportSamples } from './samples.ts';
+import { sweepIncoming, type Swept } from './sweep.ts';
+import { judge, type Limits, type Status } from './verdict.ts';
+
+export interface HealthDependencies extends ImportDependencies, FactSources {
+  readonly limits: Limits & { readonly PATIENT_IMPORT_CHECK_INTERVAL_SECONDS: number };
+}
+
+export interface RunReport {
+  readonly status: Status;
+  /** Null where the step failed or, the sweep, was not due. */
+  readonly swept: Swept | null;
+  readonly erasures_completed: number | null;
+  readonly expired_removed: number | null;
+  readonly failed_steps: readonly string[];
+}
+
+/** All together they end before Cloud Run ends the request (300 s). */
+const STEP_MS = 50_000;
+/** A file this young is left to its event. */
+const LEFT_TO_EVENT_SECONDS = 60;
+/** Cloud Scheduler does not call to the second. */
+const EARLY_SECONDS = 5;
+
+export async function runScheduled(deps: HealthDependencies): Promise<RunReport> {
+  const { db, bucket, clock, log, limits } = deps;
+  const failed: string[] = [];
+
+  async function step<T>(name: string, work: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
+    const signal = AbortSignal.timeout(STEP_MS);
+    try {
+      return await Promise.race([work(signal), rejectedOn(signal)]);
+    } catch (error) {
+      log.error('a step of the scheduled run failed', { component: name, ...errorFields(error) });
+      measure(log, 'errors', { error_code: isServiceError(error) ? error.code : 'internal' });
+      failed.push(name);
+      return null;
+    }
+  }
+
+  const last = await step('read the last run', () => readNewestSnapshot(db));
+  const due = isSweepDue(last?.swept_at, clock(), limits.PATIENT_IMPORT_CHECK_INTERVAL_SECONDS);
+  const sweptAt = utcTimestamp(clock());
+  // Where less is promised than the usual wait for the event, the sweep must come within the promise.
+  const olderThan = Math.min(LEFT_TO_EVENT_SECONDS, limits.IMPORT_STUCK_AFTER_SECONDS);
+  const swept = due ? await step('sweep', (signal) => sweepIncoming(deps, olderThan, signal)) : null;
+  if (swept !== null && swept.failed > 0) failed.push('sweep');
+  const erasures = await step('complete erasures', () => completeErasures(deps));
+  const expired = await step('remove what has expired', () => removeExpired(db, clock()));
+  const size =
+    last?.bucket && isFresh(last.bucket, clock())
+      ? last.bucket
+      : ((await step('measure the bucket', () => measureBucket(bucket, clock))) ?? last?.bucket ?? null);
+
+  const facts = {
+    ...(await gatherFacts(deps, 10_000)),
+    lastRun: { value: { taken_at: utcTimestamp(clock()), bucket: size } },
+  };
+  const report = judge(facts, limits);
+  reportSamples(log, facts, report);
+  const snapshot: HealthSnapshot = {
+    taken_at: utcTimestamp(facts.now),
+    status: report.status,
+    checks: report.checks,
+    swept_at: swept === null ? (last?.swept_at ?? null) : sweptAt,
+    bucket: size,
+  };
+  await step('write the snapshot', () => writeSnapshot(db, snapshot, facts.now));
+  const done: RunReport = {
+    status: report.status,
+    swept,
+    erasures_completed: erasures,
+    expired_removed: expired,
+    failed_steps: failed,
+  };
+  log.info('scheduled run', { status: report.status, count: swept?.imported ?? 0 });
+  return done;
+}
+
+function isSweepDue(sweptAt: string | null | undefined, now: Instant, intervalSeconds: number): boolean {
+  const last = parseTimestamp(sweptAt ?? '');
+  if (last === undefined) return true;
+  return now.epochMilliseconds - last.epochMilliseconds >= (intervalSeconds - EARLY_SECONDS) * 1000;
+}
+
+function rejectedOn(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}

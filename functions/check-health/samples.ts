@@ -1,0 +1,33 @@
+/** The figures of a scheduled run as metrics, one sample each, which the alerts compare with their limits. */
+import type { Log } from '../../shared/platform/log.ts';
+import { measure } from '../../shared/platform/metrics.ts';
+import type { Facts } from './facts.ts';
+import { valueOf } from './reading.ts';
+import type { Report } from './verdict.ts';
+
+/** What is not known has no sample. */
+export function reportSamples(log: Log, facts: Facts, { checks }: Report): void {
+  const { kafka, storage, outbox } = checks;
+  const samples = {
+    import_oldest_incoming_seconds: checks.import.oldest_incoming_seconds,
+    import_failure_percent: percent(checks.import.failure_rate),
+    outbox_entries: outbox.entries,
+    outbox_oldest_seconds: outbox.oldest_seconds,
+    consumer_lag: kafka.consumer_lag,
+    dead_letters_waiting: kafka.dead_letters,
+    worker_status_age_seconds: kafka.reported_seconds_ago ?? neverReported(facts),
+    storage_used_percent: percent(storage.bytes === null ? null : storage.bytes / storage.quota_bytes),
+  };
+  for (const [metric, value] of Object.entries(samples)) {
+    if (value !== null) measure(log, metric as keyof typeof samples, {}, value);
+  }
+}
+
+function percent(share: number | null): number | null {
+  return share === null ? null : Math.round(share * 1000) / 10;
+}
+
+/** A worker that has never reported is as late as can be: without a sample its alert would stay silent. */
+function neverReported({ worker, now }: Facts): number | null {
+  return 'value' in worker && valueOf(worker) === undefined ? Math.floor(now.epochMilliseconds / 1000) : null;
+}

@@ -1,0 +1,56 @@
+/** Imports the files in `incoming/` that their event has not: it was lost, or a crash came between record and move. */
+import pLimit from 'p-limit';
+import { errorFields } from '../../shared/platform/log.ts';
+import { INCOMING, isIncoming } from '../../shared/registration/archive.ts';
+import { listObjects } from '../../shared/registration/bucket.ts';
+import {
+  importObject,
+  type FinalizedObject,
+  type ImportDependencies,
+} from '../../shared/registration/import-object.ts';
+import { recordIdOf } from '../../shared/store/imports.ts';
+
+export interface Swept {
+  /** Files that are done with, whatever their outcome. */
+  readonly imported: number;
+  /** Files that stay for the next sweep. */
+  readonly failed: number;
+}
+
+/**
+ * The longest waiting first. One that cannot be imported now is logged and holds up no other.
+ * @param olderThanSeconds younger files are left to their event
+ * @param signal once aborted, no further import is begun
+ * @throws ServiceError `storage.unavailable` when `incoming/` cannot be listed
+ */
+export async function sweepIncoming(
+  deps: ImportDependencies,
+  olderThanSeconds: number,
+  signal: AbortSignal,
+): Promise<Swept> {
+  const missed = await missedFiles(deps, olderThanSeconds);
+  const limit = pLimit(8);
+  const done = await limit.map(missed, (object) => !signal.aborted && importMissed(deps, object));
+  const imported = done.filter(Boolean).length;
+  return { imported, failed: missed.length - imported };
+}
+
+async function missedFiles({ bucket, clock }: ImportDependencies, olderThanSeconds: number) {
+  const until = clock().subtract({ seconds: olderThanSeconds }).epochMilliseconds;
+  const missed: FinalizedObject[] = [];
+  for await (const object of listObjects(bucket, INCOMING)) {
+    if (isIncoming(object.name) && object.uploadedAt.epochMilliseconds <= until) missed.push(object);
+  }
+  return missed.sort((a, b) => a.uploadedAt.epochMilliseconds - b.uploadedAt.epochMilliseconds);
+}
+
+async function importMissed(deps: ImportDependencies, object: FinalizedObject): Promise<boolean> {
+  try {
+    await importObject(deps, object);
+    return true;
+  } catch (error) {
+    const record_id = recordIdOf(deps.bucket.name, object.name, object.generation);
+    deps.log.error('a missed file could not be imported', { record_id, ...errorFields(error) });
+    return false;
+  }
+}

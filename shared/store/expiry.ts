@@ -1,0 +1,46 @@
+/**
+ * Removes what has expired. In production a TTL policy does the same within a day; this is within a minute, and
+ * works on the emulator, which has no TTL.
+ */
+import { Timestamp, type Firestore, type Query } from '@google-cloud/firestore';
+import type { Instant } from '../platform/clock.ts';
+import { isPreconditionLost, translated } from './firestore.ts';
+
+/** The collections whose documents carry `expires_at`; null there means never. */
+export const EXPIRING = ['imports', 'idempotency_keys', 'applied_events', 'health_snapshots'] as const;
+
+const PAGE = 300;
+
+export function expiredQuery(db: Firestore, collection: (typeof EXPIRING)[number], now: Instant): Query {
+  return db
+    .collection(collection)
+    .where('expires_at', '<=', Timestamp.fromMillis(now.epochMilliseconds))
+    .orderBy('expires_at')
+    .limit(PAGE);
+}
+
+/**
+ * Removes at most one page of each collection: what is left is the next run's.
+ * @returns how many documents were removed
+ * @throws ServiceError `store.*`
+ */
+export async function removeExpired(db: Firestore, now: Instant): Promise<number> {
+  const removed = await Promise.all(
+    EXPIRING.map((collection) => removePage(expiredQuery(db, collection, now))),
+  );
+  return removed.reduce((sum, count) => sum + count, 0);
+}
+
+async function removePage(query: Query): Promise<number> {
+  const page = await translated(() => query.get());
+  const batch = query.firestore.batch();
+  for (const doc of page.docs) batch.delete(doc.ref, { lastUpdateTime: doc.updateTime });
+  try {
+    await translated(() => batch.commit());
+    return page.size;
+  } catch (error) {
+    // One of them was written again meanwhile.
+    if (isPreconditionLost(error)) return 0;
+    throw error;
+  }
+}

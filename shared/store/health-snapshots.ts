@@ -1,0 +1,46 @@
+/**
+ * What each scheduled run of check-health saw: kept for the trend, and the newest one tells the next run and
+ * `/health` what is too slow to find out at every call.
+ */
+import { Timestamp, type Firestore, type Query } from '@google-cloud/firestore';
+import type { Instant, UtcTimestamp } from '../platform/clock.ts';
+import { translated } from './firestore.ts';
+
+export interface HealthSnapshot {
+  readonly taken_at: UtcTimestamp;
+  readonly status: string;
+  /** The verdict's checks with their figures, as `/health` answers them. */
+  readonly checks: Readonly<Record<string, unknown>>;
+  /** When a run last looked through `incoming/`; carried over by runs that did not. */
+  readonly swept_at: UtcTimestamp | null;
+  readonly bucket: BucketSize | null;
+}
+
+export interface BucketSize {
+  readonly bytes: number;
+  readonly measured_at: UtcTimestamp;
+  /** How long it took to add up. */
+  readonly took_ms: number;
+}
+
+const KEPT_MS = 30 * 24 * 3600 * 1000;
+
+function snapshots(db: Firestore) {
+  return db.collection('health_snapshots');
+}
+
+/** @throws ServiceError `store.unavailable` */
+export async function writeSnapshot(db: Firestore, snapshot: HealthSnapshot, now: Instant): Promise<void> {
+  const expires = Timestamp.fromMillis(now.epochMilliseconds + KEPT_MS);
+  await translated(() => snapshots(db).add({ ...snapshot, expires_at: expires }));
+}
+
+export function newestSnapshotQuery(db: Firestore): Query {
+  return snapshots(db).orderBy('taken_at', 'desc').limit(1);
+}
+
+/** Undefined before the first run. @throws ServiceError `store.unavailable` */
+export async function readNewestSnapshot(db: Firestore): Promise<HealthSnapshot | undefined> {
+  const page = await translated(() => newestSnapshotQuery(db).get());
+  return page.docs[0]?.data() as HealthSnapshot | undefined;
+}

@@ -1,0 +1,58 @@
+/** What waits in the outbox, for whom, and since when: for health and the operators. The relay has no use for it. */
+import type { Firestore, Query, Timestamp } from '@google-cloud/firestore';
+import { Temporal } from 'temporal-polyfill';
+import type { Instant } from '../platform/clock.ts';
+import { translated } from './firestore.ts';
+import { SHARDS } from './outbox.ts';
+
+type Kind = 'kafka' | 'mail';
+
+export interface OutboxBacklog {
+  readonly events: number;
+  readonly mails: number;
+  /** When the entry that has waited longest was committed; undefined when nothing waits. */
+  readonly oldest: Instant | undefined;
+}
+
+export function waitingQuery(db: Firestore, kind: Kind): Query {
+  return db.collection('outbox').where('kind', '==', kind);
+}
+
+/** The entry of a kind that has waited longest. */
+export function longestWaitingQuery(db: Firestore, kind: Kind): Query {
+  const everyShard = Array.from({ length: SHARDS }, (_, shard) => shard);
+  return (
+    waitingQuery(db, kind)
+      .where('shard', 'in', everyShard)
+      .orderBy('created_at')
+      // A field that only this kind has, so that neither index holds entries of the other.
+      .orderBy(kind === 'kafka' ? 'sequence' : 'path')
+      .limit(1)
+  );
+}
+
+/** @throws ServiceError `store.unavailable` */
+export async function outboxBacklog(db: Firestore): Promise<OutboxBacklog> {
+  const [events, mails, firstEvent, firstMail] = await translated(() =>
+    Promise.all([
+      waitingQuery(db, 'kafka').count().get(),
+      waitingQuery(db, 'mail').count().get(),
+      longestWaitingQuery(db, 'kafka').get(),
+      longestWaitingQuery(db, 'mail').get(),
+    ]),
+  );
+  const since = [...firstEvent.docs, ...firstMail.docs].map((doc) =>
+    (doc.get('created_at') as Timestamp).toMillis(),
+  );
+  return {
+    events: events.data().count,
+    mails: mails.data().count,
+    oldest: since.length === 0 ? undefined : Temporal.Instant.fromEpochMilliseconds(Math.min(...since)),
+  };
+}
+
+/** The patients who have an event that is not published yet. @throws ServiceError `store.unavailable` */
+export async function patientsWithEvents(db: Firestore): Promise<Set<number>> {
+  const waiting = await translated(() => waitingQuery(db, 'kafka').select('patient_id').get());
+  return new Set(waiting.docs.map((doc) => doc.get('patient_id') as number));
+}
