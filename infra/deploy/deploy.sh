@@ -9,8 +9,8 @@ set -Eeuo pipefail
 readonly REPOSITORY="${REGION}-docker.pkg.dev/${PROJECT_ID}/patient-service"
 readonly SERVICES=(import-registration check-health patients-api)
 readonly WORKER=kafka-worker
-# How long the new worker may take to report that it reaches Kafka.
-readonly WORKER_PAUSE="${WORKER_PAUSE:-15}" WORKER_TRIES="${WORKER_TRIES:-12}"
+# How often, and after which pause, check-health is asked whether the new worker reaches Kafka.
+readonly WORKER_PAUSE="${WORKER_PAUSE:-45}" WORKER_TRIES="${WORKER_TRIES:-4}"
 
 run() { gcloud run "$@" --region="$REGION" --project="$PROJECT_ID" --quiet; }
 pools() { gcloud beta run worker-pools "$@" --region="$REGION" --project="$PROJECT_ID" --quiet; }
@@ -103,9 +103,9 @@ worker_before=$(pools describe "$WORKER" --flatten='status.instanceSplits[]' \
 pools update-instance-split "$WORKER" --to-latest
 health_url=$(run services describe check-health --format='value(status.url)')
 for ((try = 1; ; try++)); do
-  # The old worker's last report is stale by then: what is read comes from the new one.
+  # The old worker's last report counts for 30 s; what is believed after the pause comes from the new one.
   sleep "$WORKER_PAUSE"
-  if answers check-health "$health_url" /health '200 503' '"reachable": *true'; then break; fi
+  if answers check-health "$health_url" /health '200 503' '"kafka":{[^{}]*"reachable":true'; then break; fi
   ((try < WORKER_TRIES))
 done
 run jobs update ops --image="$worker_image"

@@ -37,7 +37,7 @@ case "$url" in
   *generateIdToken) echo '{ "token": "identity" }'; exit ;;
   */openapi.json) echo '{"openapi": "3.1.0"}' > "$out"; printf 200 ;;
   */api/patients) echo '{"title": "A valid bearer token is required"}' > "$out"; printf '%s' "\${API:-401}" ;;
-  */health) echo "{\\"status\\": \\"healthy\\", \\"reachable\\": \${REACHABLE:-true}}" > "$out"; printf 200 ;;
+  */health) echo '{"status":"healthy","checks":{"kafka":{"reasons":[],"reachable":'"\${REACHABLE:-true}"',"groups":[]},"firestore":{"reachable":true}}}' > "$out"; printf 200 ;;
   *) echo ok > "$out"; printf 200 ;;
 esac
 `;
