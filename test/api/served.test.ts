@@ -1,0 +1,123 @@
+/** The API behind functions-framework, over real sockets: what the framework must not get in the way of. */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Running } from '../../infra/local/process.ts';
+import { aBody, startIssuer } from '../support/api.ts';
+import { buildApi } from '../support/served-api.ts';
+
+let build: Awaited<ReturnType<typeof buildApi>>;
+let api: Running & { url: string };
+let authorization: string;
+beforeAll(async () => {
+  build = await buildApi();
+  const issuer = await startIssuer();
+  authorization = `Bearer ${issuer.tokens.admin}`;
+  const name = `served-${randomUUID().slice(0, 8)}`;
+  api = await build.start({ GOOGLE_CLOUD_PROJECT: name, GCS_IMPORT_BUCKET: name, ...issuer.environment });
+});
+afterAll(async () => {
+  await api.stop();
+  await build.remove();
+});
+
+/** Sends chunks without a length, as long as the server listens. */
+function sendChunks(
+  method: string,
+  path: string,
+  chunks: Iterable<Buffer>,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const sending = request(`${api.url}${path}`, {
+      method,
+      headers: { authorization, 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
+    });
+    let answered = false;
+    sending.on('response', (response) => {
+      answered = true;
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      response.on('close', () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    sending.on('error', (error) => (answered ? undefined : reject(error)));
+    for (const chunk of chunks) sending.write(chunk);
+    sending.end();
+  });
+}
+
+const post = (body: BodyInit, headers: Record<string, string> = {}) =>
+  fetch(`${api.url}/api/patients`, {
+    method: 'POST',
+    headers: { authorization, 'content-type': 'application/json', ...headers },
+    body,
+  });
+
+describe('bodies', () => {
+  it('reach the application, with and without a length', async () => {
+    expect((await post(JSON.stringify(aBody()))).status).toBe(201);
+    const chunked = await sendChunks('POST', '/api/patients', [
+      Buffer.from(JSON.stringify(aBody()).slice(0, 20)),
+      Buffer.from(JSON.stringify(aBody()).slice(20)),
+    ]);
+    expect(chunked.status).toBe(201);
+  });
+
+  it.each([
+    ['malformed JSON', 400, '{"vorname": ', {}],
+    ['invalid UTF-8', 400, Uint8Array.of(0x7b, 0xff, 0x7d), {}],
+    ['nothing', 400, '', {}],
+    ['a form', 415, 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }],
+    ['an unknown charset', 415, '{}', { 'content-type': 'application/json; charset=x' }],
+    ['an unknown coding', 415, '{}', { 'content-encoding': 'x' }],
+    ['2 MiB', 413, Buffer.alloc(2 * 2 ** 20, ' '), {}],
+  ])('that are %s are answered with a problem document: %i', async (_, status, body, headers) => {
+    const response = await post(body as BodyInit, headers as Record<string, string>);
+    expect(response.status).toBe(status);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(await response.json()).toMatchObject({ status });
+  });
+
+  it('of 2 MiB in chunks are refused while they arrive', async () => {
+    const { status, text } = await sendChunks(
+      'POST',
+      '/api/patients',
+      Array(32).fill(Buffer.alloc(65_536, ' ')),
+    );
+    expect(status).toBe(413);
+    expect(JSON.parse(text)).toMatchObject({ status: 413 });
+  });
+
+  it('of a stranger are not read at all', async () => {
+    const response = await post(Buffer.alloc(2 * 2 ** 20), { authorization: 'Bearer x.y.z' });
+    expect(response.status).toBe(401);
+    expect((await fetch(`${api.url}/livez`)).status).toBe(200);
+  });
+});
+
+describe('the page', () => {
+  it('has all its files from here, and may ask no one else', async () => {
+    const page = await fetch(`${api.url}/docs`);
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+    const files = [...(await page.text()).matchAll(/(?:src|href)="(docs\/[^"]+)"/g)].map(([, file]) => file);
+    expect(files).toHaveLength(3);
+    for (const file of files) expect((await fetch(`${api.url}/${file}`)).status).toBe(200);
+    expect((await fetch(`${api.url}/docs/..%2findex.js`)).status).toBe(404);
+    expect((await fetch(`${api.url}/docs/constructor`)).status).toBe(404);
+  });
+});
+
+describe('the process', () => {
+  it('continues the trace of the caller in its logs', async () => {
+    const traceId = randomUUID().replaceAll('-', '');
+    await fetch(`${api.url}/livez`, { headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` } });
+    expect(await readFile(build.logFile, 'utf8')).toContain(`/traces/${traceId}`);
+  });
+
+  it('does not start without a configuration, and names all that is missing', async () => {
+    const start = build.start({ GOOGLE_CLOUD_PROJECT: '', GCS_IMPORT_BUCKET: '' });
+    await expect(start).rejects.toThrow();
+    const log = await readFile(build.logFile, 'utf8');
+    expect(log).toContain('GCS_IMPORT_BUCKET is not set; GOOGLE_CLOUD_PROJECT is not set');
+  });
+});

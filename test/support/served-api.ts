@@ -1,0 +1,37 @@
+/** The API as it is deployed: its bundle under functions-framework, in a process of its own. */
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { bundle } from '../../infra/bundle.ts';
+import { freePort, HOST } from '../../infra/local/ports.ts';
+import { launch, type Running } from '../../infra/local/process.ts';
+import { untilReady } from '../../infra/local/ready.ts';
+
+const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-framework')).replace(
+  /index\.js$/,
+  'main.js',
+);
+
+/** Bundles the API into a folder of its own; `start` runs it, as often as wanted. */
+export async function buildApi() {
+  const dist = join(import.meta.dirname, '../../.local', `api-${randomUUID().slice(0, 8)}`);
+  const { bytes } = await bundle('patients-api', dist);
+  return {
+    bytes,
+    logFile: join(dist, 'api.log'),
+    async start(environment: Readonly<Record<string, string>>): Promise<Running & { url: string }> {
+      const port = await freePort();
+      const running = launch({
+        command: process.execPath,
+        args: [FRAMEWORK, `--source=${join(dist, 'patients-api')}`],
+        env: { ...process.env, ...environment, FUNCTION_TARGET: 'patientsApi', PORT: String(port) },
+        logFile: join(dist, 'api.log'),
+      });
+      const url = `http://${HOST}:${port}`;
+      await untilReady(running, 'the API', async () => (await fetch(`${url}/livez`)).ok);
+      return { ...running, url };
+    },
+    remove: () => rm(dist, { recursive: true, force: true }),
+  };
+}
