@@ -1,10 +1,13 @@
 # What each deployable finds in its environment. infra/checks compares this file with the variables that the
 # code reads, both ways. A null is left out: the variable is not set.
 locals {
-  variables_of_platform = {
+  variables_of_project = {
     GOOGLE_CLOUD_PROJECT = var.project_id
-    ENVIRONMENT          = var.environment
-    LOG_LEVEL            = var.log_level
+  }
+
+  variables_of_service = {
+    ENVIRONMENT = var.environment
+    LOG_LEVEL   = var.log_level
   }
 
   variables_of_bucket = {
@@ -61,11 +64,11 @@ locals {
   }
 
   variable_groups = {
-    import-registration = [local.variables_of_platform, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts]
-    patients-api        = [local.variables_of_platform, local.variables_of_bucket, local.variables_of_auth]
-    check-health        = [local.variables_of_platform, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts, local.variables_of_health]
-    kafka-worker        = [local.variables_of_platform, local.variables_of_kafka, local.variables_of_mail_delivery]
-    ops                 = [local.variables_of_platform, local.variables_of_bucket, local.variables_of_kafka]
+    import-registration = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts]
+    patients-api        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_auth]
+    check-health        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts, local.variables_of_health]
+    kafka-worker        = [local.variables_of_project, local.variables_of_service, local.variables_of_kafka, local.variables_of_mail_delivery]
+    ops                 = [local.variables_of_project, local.variables_of_bucket, local.variables_of_kafka]
   }
 
   environment = {

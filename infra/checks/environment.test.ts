@@ -1,4 +1,6 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { kafkaVariables } from '../../shared/kafka/settings.ts';
 import { deployables } from '../bundle.ts';
 import { variables } from '../../shared/platform/variables.ts';
 import { environmentFindings, variablesSet } from './environment.ts';
@@ -15,6 +17,14 @@ async function variablesRead(deployable: string): Promise<readonly string[]> {
   return config.variableNames;
 }
 
+/** The operators' command opens what each of its commands needs: the names stand in its modules. */
+async function variablesReadByOps(): Promise<readonly string[]> {
+  const folder = new URL('../../functions/kafka-worker/ops/', import.meta.url);
+  const files = (await readdir(folder)).filter((file) => /(?<!\.test)\.ts$/.test(file));
+  const text = (await Promise.all(files.map((file) => readFile(new URL(file, folder), 'utf8')))).join('\n');
+  return [...kafkaVariables, ...Object.keys(variables).filter((name) => text.includes(`'${name}'`))];
+}
+
 describe('the environment of the deployables', () => {
   it('is described for each of them, and for the operators’ command', () => {
     expect(Object.keys(set).sort()).toEqual([...Object.keys(deployables), 'ops'].sort());
@@ -28,6 +38,10 @@ describe('the environment of the deployables', () => {
       );
     },
   );
+
+  it('ops: every variable read is set, and every one set is read', async () => {
+    expect(environmentFindings('ops', await variablesReadByOps(), set['ops'] ?? [])).toEqual([]);
+  });
 
   it('names only variables that have a rule', () => {
     expect(
