@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { Firestore, type Query } from '@google-cloud/firestore';
 import { describe, expect, it } from 'vitest';
+import { EXPIRING } from '../../shared/store/expiry.ts';
 import { missingIndex, needOf, serves, type IndexFile } from './indexes.ts';
 import { queries } from './queries.ts';
 
@@ -48,6 +49,12 @@ describe('Firestore indexes', () => {
     expect(hiddenQueriesIn("function readAll() {\n  return c.where('a', '==', 1).get();\n}\n")).toEqual([
       'readAll',
     ]);
+  });
+
+  it('stand beside a TTL policy for every collection whose documents expire, and for no other', () => {
+    const policies = file.fieldOverrides.filter(({ ttl }) => ttl === true);
+    expect(policies.map(({ collectionGroup }) => collectionGroup).sort()).toEqual([...EXPIRING].sort());
+    expect(policies.every(({ fieldPath }) => fieldPath === 'expires_at')).toBe(true);
   });
 
   it('turn red when one is missing', () => {
