@@ -6,6 +6,8 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
 
+const GRACE_MS = 3_000;
+
 let reaper: Writable | undefined;
 
 /** Puts a process group on the list. @returns what takes it off again, once it has ended */
@@ -29,6 +31,16 @@ function startReaper(): Writable {
   return child.stdin;
 }
 
+function endAll(groups: ReadonlySet<number>, signal: NodeJS.Signals): void {
+  for (const pid of groups) {
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      // It had ended already.
+    }
+  }
+}
+
 if (import.meta.main) {
   const groups = new Set<number>();
   process.on('SIGINT', () => undefined);
@@ -39,12 +51,7 @@ if (import.meta.main) {
     else groups.delete(pid);
   });
   lines.on('close', () => {
-    for (const pid of groups) {
-      try {
-        process.kill(-pid, 'SIGKILL');
-      } catch {
-        // It had ended already.
-      }
-    }
+    endAll(groups, 'SIGTERM');
+    setTimeout(() => endAll(groups, 'SIGKILL'), GRACE_MS);
   });
 }

@@ -3,7 +3,7 @@
  */
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { followLines, parseLine } from './lines.ts';
 import { startStack, type Stack, type StackFile } from './stack.ts';
 
@@ -18,35 +18,27 @@ const { keep = false } = command.opts<{ keep?: boolean }>();
 const dropFolder = resolve(root, process.env['PATIENT_IMPORT_LOCAL_PATH'] ?? 'drop');
 
 const ended = new AbortController();
-const starting = startStack({
-  dir: resolve(root, '.local'),
-  ports: 'configured',
-  keep,
-  dropFolder,
-  onProgress: say,
-});
+let running: Stack | undefined;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void shutDown());
 
 try {
-  const stack = await starting;
-  if (!ended.signal.aborted) {
-    console.log(addressTable(stack.describe()));
-    console.log(`drop files into ${dropFolder}, or use npm run drop -- FILE`);
-    console.log('ready');
-    await showPublished(stack);
-  }
+  const dir = resolve(root, '.local');
+  running = await startStack({ dir, ports: 'configured', keep, dropFolder, onProgress: say });
+  console.log(addressTable(running.describe()));
+  console.log(`drop files into ${relative(process.cwd(), dropFolder)}/, or use npm run drop -- FILE`);
+  console.log('ready');
+  await showPublished(running);
 } catch (error) {
   console.error((error as Error).message);
   process.exitCode = 1;
 }
 
-/** A second signal does not wait: what still runs is then ended by force (reaper.ts). */
+/** Before everything is ready, and on a second signal, it does not wait: the reaper ends what runs. */
 async function shutDown(): Promise<void> {
-  if (ended.signal.aborted) process.exit(130);
+  if (running === undefined || ended.signal.aborted) process.exit(130);
   ended.abort();
   console.log('stopping');
-  const stack = await starting.catch(() => undefined);
-  await stack?.stop();
+  await running.stop();
   process.exit();
 }
 

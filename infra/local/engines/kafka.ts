@@ -19,42 +19,45 @@ const HEAP = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava
 export async function startKafka(options: EngineOptions): Promise<Engine> {
   const address = process.env['KAFKA_BOOTSTRAP_SERVERS'];
   if (address !== undefined && options.useGiven !== false) return given(address);
-  const started = (await dockerAnswers()) ? startRedpanda(options) : await startApacheKafka(options);
+  const started = await ((await hasRedpanda()) ? startRedpanda(options) : startApacheKafka(options));
   await untilReady(started, 'Kafka', () => isListening(options.port));
   return { address: `${HOST}:${options.port}`, ...started };
 }
 
-async function dockerAnswers(): Promise<boolean> {
-  const out = await run('docker', ['info', '--format', '{{.ServerVersion}}']).catch(() => '');
-  return out.trim() !== '';
+/** True where Docker answers and has the image, or can fetch it. */
+async function hasRedpanda(): Promise<boolean> {
+  const succeeds = (...args: string[]) =>
+    run('docker', args).then(
+      () => true,
+      () => false,
+    );
+  if (!(await succeeds('info'))) return false;
+  if (await succeeds('image', 'inspect', REDPANDA)) return true;
+  console.error('kafka      downloading Redpanda');
+  return succeeds('pull', '--quiet', REDPANDA);
 }
 
-function startRedpanda({ port, dataDir, logFile }: EngineOptions): Running {
+async function startRedpanda({ port, dataDir, logFile }: EngineOptions): Promise<Running> {
   const name = `patient-service-kafka-${port}`;
+  const docker = (...args: string[]) => run('docker', args).catch(() => '');
+  // Docker keeps the data in a volume, since Redpanda's user could not write to our folder; a new folder means a new volume.
+  if (!existsSync(dataDir)) await docker('volume', 'rm', '--force', name);
+  await mkdir(dataDir, { recursive: true });
   const container = launch({
     command: 'docker',
     args: [
-      `run --rm --name ${name} -p ${HOST}:${port}:19092 ${REDPANDA}`,
+      `run --rm --name ${name} -p ${HOST}:${port}:19092 -v ${name}:/var/lib/redpanda/data ${REDPANDA}`,
       'redpanda start --mode dev-container --smp 1 --memory 512M',
       `--kafka-addr external://0.0.0.0:19092 --advertise-kafka-addr external://${HOST}:${port}`,
       '--set redpanda.auto_create_topics_enabled=false',
-    ]
-      .flatMap((words) => words.split(' '))
-      .toSpliced(2, 0, '--volume', `${dataDir}:/var/lib/redpanda/data`),
+    ].flatMap((words) => words.split(' ')),
     logFile,
   });
-  const docker = (...args: string[]) => run('docker', args).catch(() => '');
-  return {
-    ...container,
-    stop: async () => {
-      await docker('stop', name);
-      await container.exited;
-    },
-    kill: async () => {
-      await docker('kill', name);
-      await container.exited;
-    },
+  const ended = async (how: 'stop' | 'kill') => {
+    await docker(how, name);
+    await container.exited;
   };
+  return { ...container, stop: () => ended('stop'), kill: () => ended('kill') };
 }
 
 async function startApacheKafka({ port, dataDir, logFile }: EngineOptions): Promise<Running> {
