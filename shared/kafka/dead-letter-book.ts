@@ -22,6 +22,8 @@ export interface DeadLetterBook {
   refresh(): Promise<void>;
   /** Oldest first within a partition. */
   open(): readonly DeadLetter[];
+  /** Deletes from the dead-letter topic what was read and stands before the first open letter of its partition. */
+  prune(admin: Admin): Promise<void>;
 }
 
 const OF = 'dlq-resolved-offset';
@@ -44,9 +46,17 @@ export function openDeadLetterBook(client: KafkaClient, topic: string, readerGro
   async function read(): Promise<void> {
     from = await readTopic(client, deadLetterTopicOf(topic), { group: readerGroup, from, onMessage: note });
   }
+  const open = () => [...letters.values()].sort(byPlace);
   return {
     refresh: () => (reading ??= read().finally(() => (reading = undefined))),
-    open: () => [...letters.values()].sort(byPlace),
+    open,
+    async prune(admin) {
+      const dead = open();
+      for (const [partition, end] of from) {
+        const first = dead.find(({ message }) => message.partition === partition)?.message.offset ?? end;
+        if (first > 0n) await admin.deleteBefore(deadLetterTopicOf(topic), partition, first);
+      }
+    },
   };
 }
 
@@ -65,15 +75,6 @@ export async function resolve(
     headers: { [OF]: String(message.offset), [HOW]: how, 'dlq-resolved-at': now.toISOString() },
   };
   await publisher.publish([resolution]);
-}
-
-/** Deletes from the dead-letter topic everything before its first open letter, partition by partition. */
-export async function prune(admin: Admin, topic: string, open: readonly DeadLetter[]): Promise<void> {
-  const name = deadLetterTopicOf(topic);
-  for (const [partition, { low, high }] of await admin.ranges(name)) {
-    const first = open.find(({ message }) => message.partition === partition)?.message.offset ?? high;
-    if (first > low) await admin.deleteBefore(name, partition, first);
-  }
 }
 
 function byPlace({ message: a }: DeadLetter, { message: b }: DeadLetter): number {

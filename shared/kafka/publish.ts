@@ -73,8 +73,8 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
 }
 
 /** The messages in runs that fit a batch; a message larger than that stands alone. */
-export function chunksOf(messages: readonly OutgoingMessage[], limit = CHUNK_BYTES): OutgoingMessage[][] {
-  const chunks: OutgoingMessage[][] = [];
+export function chunksOf<M extends OutgoingMessage>(messages: readonly M[], limit = CHUNK_BYTES): M[][] {
+  const chunks: M[][] = [];
   let room = 0;
   for (const message of messages) {
     const size = sizeOf(message);

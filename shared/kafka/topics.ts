@@ -13,6 +13,8 @@ export const topics = {
 export const groups = {
   communication: 'patient-service-comm',
   therapists: 'patient-service-therapist',
+  /** Reads without processing: dead letters and verification. */
+  operators: 'patient-service-ops',
 } as const;
 
 type Prefixes = Config<'KAFKA_TOPIC_PREFIX' | 'KAFKA_GROUP_PREFIX'>;

@@ -135,6 +135,11 @@ export function unblockTherapist(before: Patient, therapist: TherapistId, now: I
   return settle(before, { ...before, ausgeschlossene_therapeuten: kept }, now);
 }
 
+/** The patient as it is, told once more to readers that may have missed something. */
+export function restate(patient: Patient): ChangeResult {
+  return { patient, events: [{ type: 'patient.updated', payload: data(patient) }] };
+}
+
 /** The one event of an erasure. It holds ids only, so it can outlive the person's data. */
 export function erasureEvent(id: PatientId): PatientEvent {
   return { type: 'patient.deleted', payload: { patient_id: id, id, additional_data: { id } } };

@@ -11,18 +11,17 @@ import { berlinDateOf, utcTimestamp, type Clock } from '../../../shared/platform
 import { isServiceError, ServiceError } from '../../../shared/platform/errors.ts';
 import { addCommunication, type CommunicationEntry } from '../../../shared/store/communication-history.ts';
 import { inTransaction, isAlreadyExists } from '../../../shared/store/firestore.ts';
-import { updatePatientWithin } from '../../../shared/store/patients.ts';
+import { patientDoc, updatePatientWithin } from '../../../shared/store/patients.ts';
+import { inTurn } from '../../../shared/store/turns.ts';
 import type { Effect } from './effect.ts';
-import { createTurns } from './turns.ts';
 
 export function communicationEffect(db: Firestore, clock: Clock): Effect {
-  const turns = createTurns();
   return {
     types: Object.keys(communicationEventPayloads),
     async apply(event) {
       const { patientId, entry } = read(event);
       if (patientId === null) return { outcome: 'no_patient' };
-      return turns(patientId, () => record(db, clock, patientId, entry, event));
+      return inTurn(patientDoc(db, patientId), () => record(db, clock, patientId, entry, event));
     },
   };
 }

@@ -16,8 +16,10 @@ import { inTransaction, translated } from '../../../shared/store/firestore.ts';
 import {
   assignedPatientsQuery,
   blockedPatientsQuery,
+  patientDoc,
   updatePatientWithin,
 } from '../../../shared/store/patients.ts';
+import { inTurn } from '../../../shared/store/turns.ts';
 import type { Effect } from './effect.ts';
 
 type TherapistEvent = keyof typeof therapistEventPayloads;
@@ -90,10 +92,12 @@ async function changeOne(
 ): Promise<void> {
   const now = clock();
   try {
-    await inTransaction(db, async (transaction) => {
-      if (await isAppliedWithin(db, transaction, eventId)) return;
-      await updatePatientWithin(db, transaction, id, now, ({ patient }) => change(patient, now));
-    });
+    await inTurn(patientDoc(db, id), () =>
+      inTransaction(db, async (transaction) => {
+        if (await isAppliedWithin(db, transaction, eventId)) return;
+        await updatePatientWithin(db, transaction, id, now, ({ patient }) => change(patient, now));
+      }),
+    );
   } catch (error) {
     if (!isServiceError(error, 'patient.not_found')) throw error;
   }

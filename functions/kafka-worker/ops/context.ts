@@ -1,0 +1,94 @@
+/**
+ * What the operators' commands stand on: configuration and connections, each opened when a command first needs
+ * it and closed when it ends.
+ */
+import { readFile } from 'node:fs/promises';
+import type { Firestore } from '@google-cloud/firestore';
+import { kafkaClient, type Admin, type KafkaClient } from '../../../shared/kafka/kafkajs.ts';
+import { createPublisher, type Publisher } from '../../../shared/kafka/publish.ts';
+import { kafkaVariables } from '../../../shared/kafka/settings.ts';
+import { namesIn, type Names } from '../../../shared/kafka/topics.ts';
+import { readConfig, type Config } from '../../../shared/platform/config.ts';
+import { createLog } from '../../../shared/platform/log.ts';
+import type { VariableName } from '../../../shared/platform/variables.ts';
+import { connectFirestore } from '../../../shared/store/firestore.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Context {
+  readonly environment: Environment;
+  config<K extends VariableName>(names: readonly K[]): Promise<Config<K>>;
+  db(): Promise<Firestore>;
+  kafka(): Promise<{ client: KafkaClient; names: Names }>;
+  admin(): Promise<Admin>;
+  publisher(): Promise<Publisher>;
+  close(): Promise<void>;
+}
+
+/** Where a started local stack says how it is reached. */
+const LOCAL_STACK = '.local/stack.json';
+
+/** The process's environment; without a project in it, that of the local stack in this folder, where one runs. */
+export async function opsEnvironment(environment: Environment = process.env): Promise<Environment> {
+  if (environment['GOOGLE_CLOUD_PROJECT'] !== undefined) return environment;
+  const text = await readFile(LOCAL_STACK, 'utf8').catch(() => undefined);
+  if (text === undefined) return environment;
+  const stack = JSON.parse(text) as Record<'project' | 'bucket' | 'firestore' | 'storage' | 'kafka', string>;
+  const local = {
+    GOOGLE_CLOUD_PROJECT: stack.project,
+    GCS_IMPORT_BUCKET: stack.bucket,
+    FIRESTORE_EMULATOR_HOST: stack.firestore.replace(/^https?:\/\//, ''),
+    STORAGE_EMULATOR_HOST: stack.storage,
+    KAFKA_BOOTSTRAP_SERVERS: stack.kafka,
+    METADATA_SERVER_DETECTION: 'none',
+  };
+  // Google's clients look into the process's environment themselves.
+  Object.assign(process.env, local);
+  return { ...environment, ...local };
+}
+
+export function openContext(environment: Environment): Context {
+  const opened: (() => Promise<unknown>)[] = [];
+  const config: Context['config'] = (names) => readConfig(names, environment);
+  /** Opens once, and remembers how to close. */
+  const once = <T>(open: () => Promise<T>, close: (resource: T) => Promise<unknown>) => {
+    let resource: Promise<T> | undefined;
+    return () => {
+      if (resource === undefined) {
+        const opening = open();
+        resource = opening;
+        opened.push(() => opening.then(close).catch(() => undefined));
+      }
+      return resource;
+    };
+  };
+  const kafka = once(
+    async () => {
+      const settings = await config(kafkaVariables);
+      // Standard output belongs to the answer.
+      const log = createLog({ service: 'ops', project: '', destination: process.stderr, level: 'error' });
+      return { client: kafkaClient(settings, log, 'patient-service-ops'), names: namesIn(settings) };
+    },
+    async () => undefined,
+  );
+  return {
+    environment,
+    config,
+    kafka,
+    db: once(
+      async () => connectFirestore(await config(['GOOGLE_CLOUD_PROJECT'])),
+      (db) => db.terminate(),
+    ),
+    admin: once(
+      async () => (await kafka()).client.admin(),
+      (admin) => admin.close(),
+    ),
+    publisher: once(
+      async () => createPublisher((await kafka()).client),
+      (publisher) => publisher.close(),
+    ),
+    close: async () => {
+      await Promise.all(opened.map((close) => close()));
+    },
+  };
+}

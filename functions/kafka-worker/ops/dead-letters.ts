@@ -1,0 +1,158 @@
+/**
+ * `ops dlq`: the dead letters of both consumed topics, listed, shown, sent to their topic again or dropped for
+ * good. Values may speak of persons, so they are shown only when asked for by place.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  openDeadLetterBook,
+  resolve,
+  type DeadLetter,
+  type DeadLetterBook,
+  type Resolution,
+} from '../../../shared/kafka/dead-letter-book.ts';
+import { revived } from '../../../shared/kafka/dead-letters.ts';
+import type { Names } from '../../../shared/kafka/topics.ts';
+import type { Context } from './context.ts';
+import type { Output } from './output.ts';
+
+/** Which dead letters are meant; without a filter all. */
+export interface Filter {
+  readonly topic?: ConsumedTopic;
+  /** Error class, such as `event.invalid_payload`. */
+  readonly error?: string;
+  /** Died at or after this instant, RFC 3339. */
+  readonly since?: string;
+  /** `topic:partition:offset` as listed. */
+  readonly place?: readonly string[];
+}
+
+export const consumedTopics = ['communication', 'therapists'] as const satisfies (keyof Names['topics'])[];
+export type ConsumedTopic = (typeof consumedTopics)[number];
+
+export async function list(context: Context, output: Output, filter: Filter): Promise<void> {
+  const letters = await find(context, filter);
+  output.table(
+    ['place', 'error', 'attempts', 'failed_at', 'origin', 'bytes'],
+    letters.map(({ place, letter: { message, reason } }) => [
+      place,
+      reason.errorClass,
+      reason.attempts,
+      reason.failedAt,
+      `${reason.topic}:${reason.partition}:${reason.offset}`,
+      message.value?.byteLength ?? 0,
+    ]),
+  );
+  output.say(letters.length === 0 ? 'No dead letters.' : `${letters.length} dead letters.`);
+}
+
+export async function show(
+  context: Context,
+  output: Output,
+  place: string,
+  withValue: boolean,
+): Promise<void> {
+  const [found] = await find(context, { place: [place] });
+  if (found === undefined) throw new UnknownPlace(place);
+  const { message, reason } = found.letter;
+  output.fields({
+    place,
+    error: reason.errorClass,
+    message: reason.errorMessage,
+    attempts: reason.attempts,
+    failed_at: reason.failedAt,
+    origin: `${reason.topic}:${reason.partition}:${reason.offset}`,
+    ...Object.fromEntries(
+      Object.entries(message.headers)
+        .filter(([name]) => !name.startsWith('dlq-'))
+        .map(([name, value]) => [`header ${name}`, String(value)]),
+    ),
+    bytes: message.value?.byteLength ?? 0,
+    ...(withValue ? { key: message.key?.toString() ?? null, value: message.value?.toString() ?? null } : {}),
+  });
+}
+
+export interface Handling {
+  readonly how: Resolution;
+  readonly dryRun: boolean;
+  /** Dead letters a second; undefined: as fast as Kafka takes them. */
+  readonly rate: number | undefined;
+}
+
+/**
+ * Replays or drops what the filter finds. A replay that is interrupted may be repeated: consumers apply an event
+ * once.
+ */
+export async function handle(
+  context: Context,
+  output: Output,
+  filter: Filter,
+  { how, dryRun, rate }: Handling,
+): Promise<void> {
+  const letters = await find(context, filter);
+  if (!dryRun) {
+    const publisher = await context.publisher();
+    for (const [index, { letter }] of letters.entries()) {
+      const started = Date.now();
+      if (how === 'replayed') await publisher.publish([revived(letter.message, letter.reason.topic)]);
+      await resolve(publisher, letter, how, new Date());
+      output.progress(`${how} ${index + 1} of ${letters.length}`);
+      if (rate !== undefined) await sleep(Math.max(0, 1000 / rate - (Date.now() - started)));
+    }
+    output.progress('');
+    await forget(context, new Set(letters.map(({ topic }) => topic)));
+  }
+  output.table(
+    ['place', 'error', 'outcome'],
+    letters.map(({ place, letter }) => [place, letter.reason.errorClass, dryRun ? `would be ${how}` : how]),
+  );
+  output.say(`${letters.length} dead letters ${dryRun ? `would be ${how}` : how}.`);
+}
+
+/** A place that names no open dead letter. */
+export class UnknownPlace extends Error {
+  constructor(place: string) {
+    super(`There is no open dead letter at ${place}; \`ops dlq list\` shows the places.`);
+  }
+}
+
+interface Found {
+  readonly place: string;
+  readonly topic: ConsumedTopic;
+  readonly letter: DeadLetter;
+}
+
+async function find(context: Context, { topic, error, since, place }: Filter): Promise<Found[]> {
+  const wanted = topic === undefined ? consumedTopics : [topic];
+  const perTopic = await Promise.all(wanted.map((name) => openLetters(context, name)));
+  const after = since === undefined ? undefined : Date.parse(since);
+  return perTopic
+    .flat()
+    .filter(({ letter: { reason } }) => error === undefined || reason.errorClass === error)
+    .filter(({ letter: { reason } }) => after === undefined || Date.parse(reason.failedAt) >= after)
+    .filter((found) => place === undefined || place.includes(found.place));
+}
+
+async function openLetters(context: Context, topic: ConsumedTopic): Promise<Found[]> {
+  const book = await readBook(context, topic);
+  return book.open().map((letter) => ({
+    place: `${topic}:${letter.message.partition}:${letter.message.offset}`,
+    topic,
+    letter,
+  }));
+}
+
+async function readBook(context: Context, topic: ConsumedTopic): Promise<DeadLetterBook> {
+  const { client, names } = await context.kafka();
+  const book = openDeadLetterBook(client, names.topics[topic], names.groups.operators);
+  await book.refresh();
+  return book;
+}
+
+/** What is resolved need not be kept; a cluster that forbids the deletion keeps it until its retention ends. */
+async function forget(context: Context, topics: ReadonlySet<ConsumedTopic>): Promise<void> {
+  const admin = await context.admin();
+  for (const topic of topics) {
+    const book = await readBook(context, topic);
+    await book.prune(admin).catch(() => undefined);
+  }
+}

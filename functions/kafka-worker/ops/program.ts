@@ -1,0 +1,214 @@
+/**
+ * The operators' command line: names, options, help and exit codes. Each command's work stands in the module of
+ * its name.
+ */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { patientId } from '../../../shared/patient/schema.ts';
+import { isServiceError } from '../../../shared/platform/errors.ts';
+import type { ImportRecord } from '../../../shared/store/imports.ts';
+import { IMPORT_OUTCOMES } from '../../../shared/store/import-statistics.ts';
+import { openContext, type Context } from './context.ts';
+import { consumedTopics, handle, list, show, UnknownPlace, type Filter } from './dead-letters.ts';
+import { listImports, retryImport, UnknownFile } from './imports.ts';
+import { createOutput, type Output, type Streams } from './output.ts';
+import { lag, outboxStatus } from './queues.ts';
+import { republish } from './republish.ts';
+import { verify } from './verify.ts';
+
+/** 0: done. The others are promises to scripts. */
+export const exitCodes = { amiss: 1, usage: 2, unavailable: 3, notFound: 4 } as const;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Runs one command line. @returns the exit code */
+export async function runOps(
+  args: readonly string[],
+  environment: Environment,
+  streams: Streams,
+): Promise<number> {
+  const context = openContext(environment);
+  let code = 0;
+  try {
+    const program = commandLine(context, streams, (outcome) => (code = outcome));
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    return explain(error, streams);
+  } finally {
+    await context.close();
+  }
+}
+
+function explain(error: unknown, { err }: Streams): number {
+  if (isCommanderError(error)) return error.exitCode === 0 ? 0 : exitCodes.usage;
+  const message = error instanceof Error ? error.message : 'Something went wrong';
+  err.write(`${message}\n`);
+  if (error instanceof UnknownPlace || error instanceof UnknownFile) return exitCodes.notFound;
+  if (isServiceError(error, 'patient.not_found')) return exitCodes.notFound;
+  if (isServiceError(error, 'config.invalid')) return exitCodes.usage;
+  return exitCodes.unavailable;
+}
+
+function isCommanderError(error: unknown): error is { exitCode: number } {
+  return String((error as { code?: unknown } | null)?.code).startsWith('commander.');
+}
+
+const examples = `
+Examples:
+  ops dlq list --error event.invalid_payload
+  ops dlq show communication:3:17 --value
+  ops dlq replay --topic communication --since 2026-11-24T08:00:00Z --dry-run
+  ops dlq drop communication:3:17 communication:3:21
+  ops republish --patient 4711
+  ops verify --json
+
+Exit codes: 0 done, 1 verify found something amiss, 2 usage or configuration, 3 a dependency is not
+reachable, 4 no such dead letter, file or patient.`;
+
+function commandLine(context: Context, streams: Streams, finish: (code: number) => void): Command {
+  const program = new Command('ops')
+    .description('Look into the Kafka side of the patient service, and mend it')
+    .option('--json', 'answer with JSON for programs')
+    .addHelpText('after', examples)
+    .configureOutput({
+      writeOut: (text) => void streams.out.write(text),
+      writeErr: (text) => void streams.err.write(text),
+    })
+    .exitOverride()
+    .showHelpAfterError('(ops --help shows examples)');
+  const output = (): Output => createOutput(program.opts<{ json?: true }>().json === true, streams);
+
+  addDeadLetters(program, context, output);
+  program
+    .command('outbox')
+    .description('what waits to leave the service')
+    .command('status')
+    .description('count and age of the entries, and when the relay last ran')
+    .action(() => outboxStatus(context, output()));
+  program
+    .command('lag')
+    .description('how far each consumer group is behind')
+    .action(() => lag(context, output()));
+  program
+    .command('republish')
+    .description("put a patient's state into the outbox once more, as patient.updated")
+    .addOption(new Option('--patient <id>', 'one patient').argParser(readPatientId).conflicts('all'))
+    .option('--all', 'every patient')
+    .option('--dry-run', 'only count')
+    .option('--rate <n>', 'at most so many patients a second', readRate)
+    .action(async ({ patient, all, dryRun = false, rate }: RepublishOptions, command: Command) => {
+      const whom = patient ?? (all === true ? 'all' : undefined);
+      if (whom === undefined) command.error('error: name --patient <id> or --all');
+      else await republish(context, output(), { patient: whom, dryRun, rate });
+    });
+  program
+    .command('verify')
+    .description(
+      "reconcile Firestore with the topic: every patient's last event is there, nothing missing between",
+    )
+    .action(async () => finish((await verify(context, output())) ? 0 : exitCodes.amiss));
+  addImports(program, context, output);
+  return program;
+}
+
+interface RepublishOptions {
+  readonly patient?: ReturnType<typeof readPatientId>;
+  readonly all?: true;
+  readonly dryRun?: boolean;
+  readonly rate?: number;
+}
+
+interface FilterOptions {
+  readonly topic?: Filter['topic'];
+  readonly error?: string;
+  readonly since?: string;
+}
+
+interface HandlingOptions extends FilterOptions {
+  readonly all?: true;
+  readonly dryRun?: boolean;
+  readonly rate?: number;
+}
+
+function addDeadLetters(program: Command, context: Context, output: () => Output): void {
+  const dlq = program.command('dlq').description('messages that could not be applied');
+  const filtered = (command: Command) =>
+    command
+      .addOption(new Option('--topic <topic>', 'only of this topic').choices(consumedTopics))
+      .option('--error <class>', 'only with this error class, such as event.invalid_payload')
+      .option('--since <time>', 'only those that died at or after this time (RFC 3339)', readTime);
+  filtered(dlq.command('list').description('all that are open')).action((options: FilterOptions) =>
+    list(context, output(), filterOf(options)),
+  );
+  dlq
+    .command('show <place>')
+    .description('one of them: its reason and headers')
+    .option('--value', 'key and value too; they may speak of a person')
+    .action((place: string, { value = false }: { value?: boolean }) => show(context, output(), place, value));
+  for (const [name, how, description] of [
+    ['replay', 'replayed', 'send them to their topic again'],
+    ['drop', 'dropped', 'give them up'],
+  ] as const) {
+    filtered(dlq.command(`${name} [place...]`).description(description))
+      .option('--all', 'all that are open')
+      .option('--dry-run', 'only show which')
+      .option('--rate <n>', 'at most so many a second', readRate)
+      .action(async (places: string[], options: HandlingOptions, command: Command) => {
+        const { dryRun = false, rate, all = false } = options;
+        const filter = filterOf(options, places);
+        if (Object.keys(filter).length === 0 && !all) command.error('error: name places, a filter or --all');
+        await handle(context, output(), filter, { how, dryRun, rate });
+      });
+  }
+}
+
+function addImports(program: Command, context: Context, output: () => Output): void {
+  const imports = program.command('import').description('registration files');
+  imports
+    .command('list')
+    .description('the last imports')
+    .addOption(new Option('--outcome <outcome>', 'only with this outcome').choices(IMPORT_OUTCOMES))
+    .option('--limit <n>', 'how many to look at', readCount, 50)
+    .action((options: { outcome?: ImportRecord['outcome']; limit: number }) =>
+      listImports(context, output(), options),
+    );
+  imports
+    .command('retry <file>')
+    .description('send a failed file through the import again, by record id or path below failed/')
+    .action((file: string) => retryImport(context, output(), file));
+}
+
+function filterOf({ topic, error, since }: FilterOptions, places: readonly string[] = []): Filter {
+  return {
+    ...(topic === undefined ? {} : { topic }),
+    ...(error === undefined ? {} : { error }),
+    ...(since === undefined ? {} : { since }),
+    ...(places.length === 0 ? {} : { place: places }),
+  };
+}
+
+function readPatientId(text: string) {
+  const parsed = patientId.safeParse(/^\d+$/.test(text) ? Number(text) : undefined);
+  if (!parsed.success) throw new InvalidArgumentError('It must be a patient id.');
+  return parsed.data;
+}
+
+function readRate(text: string): number {
+  const rate = Number(text);
+  if (!(rate > 0 && rate <= 100_000)) throw new InvalidArgumentError('It must be a number above 0.');
+  return rate;
+}
+
+function readCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > 1_000) {
+    throw new InvalidArgumentError('It must be from 1 to 1000.');
+  }
+  return count;
+}
+
+function readTime(text: string): string {
+  if (Number.isNaN(Date.parse(text)))
+    throw new InvalidArgumentError('It must be a time like 2026-11-24T08:00:00Z.');
+  return text;
+}

@@ -1,0 +1,51 @@
+/**
+ * `ops republish`: tells a patient's state once more as `patient.updated`, for readers that have lost it. The
+ * event goes through the outbox like any other, with the patient's next number.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { restate } from '../../../shared/patient/change.ts';
+import type { PatientId } from '../../../shared/patient/schema.ts';
+import { systemClock } from '../../../shared/platform/clock.ts';
+import { isServiceError } from '../../../shared/platform/errors.ts';
+import { scanPatients } from '../../../shared/store/patient-scan.ts';
+import { updatePatient } from '../../../shared/store/patients.ts';
+import type { Context } from './context.ts';
+import type { Output } from './output.ts';
+
+export interface Republishing {
+  /** One patient, or all. */
+  readonly patient: PatientId | 'all';
+  readonly dryRun: boolean;
+  /** Patients a second; undefined: as fast as Firestore takes them. */
+  readonly rate: number | undefined;
+}
+
+/** @throws ServiceError `patient.not_found` when the one patient does not exist */
+export async function republish(
+  context: Context,
+  output: Output,
+  { patient, dryRun, rate }: Republishing,
+): Promise<void> {
+  const db = await context.db();
+  let count = 0;
+  const ids = patient === 'all' ? allIds(context) : [patient];
+  for await (const id of ids) {
+    const started = Date.now();
+    try {
+      if (!dryRun) await updatePatient(db, id, systemClock(), (stored) => restate(stored.patient));
+      count += 1;
+    } catch (error) {
+      // Erased since the page was read.
+      if (patient !== 'all' || !isServiceError(error, 'patient.not_found')) throw error;
+    }
+    output.progress(`republished ${count}`);
+    if (rate !== undefined) await sleep(Math.max(0, 1000 / rate - (Date.now() - started)));
+  }
+  output.progress('');
+  output.fields({ patients: count, dry_run: dryRun });
+  output.say(`${count} patients ${dryRun ? 'would be' : 'were'} put into the outbox.`);
+}
+
+async function* allIds(context: Context): AsyncGenerator<PatientId> {
+  for await (const { id } of scanPatients(await context.db())) yield id;
+}
