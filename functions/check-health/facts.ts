@@ -56,6 +56,9 @@ export interface FactSources {
   readonly dropFolder: string | undefined;
 }
 
+/** How long the first questions of a process may take. */
+export const WARM_UP_MS = 3000;
+
 /** Never throws; takes hardly longer than `withinMs`. */
 export async function gatherFacts(sources: FactSources, withinMs: number): Promise<Facts> {
   const { db, bucket, clock, log, dropFolder } = sources;

@@ -12,7 +12,7 @@ import { runScheduled, type HealthDependencies } from './run.ts';
 import { judge } from './verdict.ts';
 
 /** Each question has as long, and all are asked at the same time. */
-export const ANSWER_WITHIN_MS = 1000;
+const ANSWER_WITHIN_MS = 1000;
 
 type Answer = (deps: HealthDependencies) => Promise<{ readonly status: number; readonly body: object }>;
 

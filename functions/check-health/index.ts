@@ -7,8 +7,8 @@ import { connectBucket } from '../../shared/registration/bucket.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
 import { createPatientIds } from '../../shared/store/patient-ids.ts';
 import { variableNames } from './config.ts';
-import { gatherFacts } from './facts.ts';
-import { ANSWER_WITHIN_MS, createHandler } from './handler.ts';
+import { gatherFacts, WARM_UP_MS } from './facts.ts';
+import { createHandler } from './handler.ts';
 import type { HealthDependencies } from './run.ts';
 
 const config = await readConfig(variableNames);
@@ -29,6 +29,6 @@ const deps: HealthDependencies = {
   limits: config,
 };
 
-// The first calls pay for connections and tokens, which must not look like an outage to whoever asks first.
-await gatherFacts(deps, ANSWER_WITHIN_MS);
+// The first questions pay for connections and tokens, which must not look like an outage to whoever asks first.
+await gatherFacts(deps, WARM_UP_MS);
 http('checkHealth', createHandler(deps));

@@ -130,7 +130,7 @@ function judgeOutbox({ outbox }: Facts): Report['checks']['outbox'] {
     unanswered('degraded', 'the outbox could not be read', faultOf(outbox)),
     backlog !== undefined && backlog.oldest_seconds > OUTBOX_LATE_SECONDS
       ? degraded(
-          `${backlog.entries} events or mails wait to be sent, the oldest for ${backlog.oldest_seconds} s`,
+          `events or mails that wait to be sent: ${backlog.entries}, the oldest for ${backlog.oldest_seconds} s`,
         )
       : undefined,
   ]);
@@ -157,9 +157,9 @@ function judgeKafka({ worker, now }: Facts): Report['checks']['kafka'] {
         : undefined,
       silent ? degraded(`the worker has not reported for ${age} s`) : undefined,
       reported?.kafka_reachable === false ? degraded('the worker does not reach Kafka') : undefined,
-      lag !== null && lag > LAG ? degraded(`${lag} consumed messages are not applied yet`) : undefined,
+      lag !== null && lag > LAG ? degraded(`consumed messages that are not applied yet: ${lag}`) : undefined,
       (reported?.dead_letters ?? 0) > 0
-        ? degraded(`${reported?.dead_letters} dead letters wait for an operator`)
+        ? degraded(`dead letters that wait for an operator: ${reported?.dead_letters}`)
         : undefined,
     ],
   );

@@ -14,22 +14,24 @@ import { untilReady } from './ready.ts';
 import type { Ports, Settings } from './settings.ts';
 import type { Part } from './supervisor.ts';
 
-export type PartName = 'communication' | 'eventarc' | 'import' | 'api' | 'health' | 'worker';
+export type PartName = 'communication' | 'eventarc' | 'scheduler' | 'import' | 'api' | 'health' | 'worker';
 
 interface Row {
   readonly name: PartName;
   readonly args: readonly string[];
-  /** Listens here once it is ready; the deliverer listens nowhere. */
+  /** Listens here once it is ready; those who only call others listen nowhere. */
   readonly port?: number;
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Where the stack keeps what it writes. */
+/** Where the stack keeps what it writes, and where it looks for files. */
 export interface Folders {
   readonly data: string;
   readonly logs: string;
   /** The bundles of `npm run build`, made for this stack. */
   readonly dist: string;
+  /** The watched one, if any. */
+  readonly drop: string | undefined;
 }
 
 const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-framework')).replace(
@@ -57,7 +59,7 @@ function hasEntryPoint(name: Deployable): boolean {
 }
 
 export function partsOf(settings: Settings, engines: EngineAddresses, folders: Folders): Part[] {
-  const env = environmentOf(settings, engines);
+  const env = { ...environmentOf(settings, engines), PATIENT_IMPORT_LOCAL_PATH: folders.drop };
   return rows(settings, folders).map((row) => ({ name: row.name, start: () => startRow(row, env, folders) }));
 }
 
@@ -81,6 +83,7 @@ function rows({ ports, bucket }: Settings, { data, dist }: Folders): Row[] {
         bucket,
       ],
     },
+    { name: 'scheduler', args: [script('scheduler.ts'), `http://${HOST}:${ports.health}/run`] },
     ...(Object.keys(functions) as (keyof typeof functions)[])
       .filter((name) => hasEntryPoint(functions[name]))
       .map((name) => functionRow(name, ports, dist)),

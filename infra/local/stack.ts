@@ -66,7 +66,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const configured = await readSettings();
   const settings = options.ports === 'free' ? await onFreePorts(configured) : configured;
   await requireFreePorts(settings, options.ports === 'configured');
-  const folders: Folders = { data: join(dir, 'data'), logs: join(dir, 'logs'), dist: join(dir, 'dist') };
+  const folders: Folders = {
+    data: join(dir, 'data'),
+    logs: join(dir, 'logs'),
+    dist: join(dir, 'dist'),
+    drop: options.dropFolder,
+  };
   const stackFile = join(dir, 'stack.json');
   await rm(stackFile, { force: true });
   if (!keep)

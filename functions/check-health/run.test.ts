@@ -1,0 +1,140 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Timestamp } from '@google-cloud/firestore';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import type { PatientId } from '../../shared/patient/schema.ts';
+import { beginErasure, openErasures } from '../../shared/store/erasures.ts';
+import { EXPIRING } from '../../shared/store/expiry.ts';
+import { readNewestSnapshot } from '../../shared/store/health-snapshots.ts';
+import { aRegistration } from '../../test/support/builders.ts';
+import { healthWorld } from '../../test/support/health-world.ts';
+import { documents, objectNames } from '../../test/support/import-world.ts';
+
+it('sweeps files older than a minute and leaves younger ones to their event', async () => {
+  const { run, drop, pass, bucket } = await healthWorld();
+  await drop(aRegistration(), 'incoming/old.json');
+  pass(50);
+  expect((await run()).body.swept).toEqual({ imported: 0, failed: 0 });
+  expect(await objectNames(bucket)).toEqual(['incoming/old.json']);
+  pass(60);
+  expect((await run()).body.swept).toEqual({ imported: 1, failed: 0 });
+  expect(await objectNames(bucket)).toEqual([expect.stringMatching(/^processed\//)]);
+});
+
+it('sweeps within the promise where less than a minute is promised', async () => {
+  const { run, drop, pass } = await healthWorld({
+    limits: {
+      IMPORT_STUCK_AFTER_SECONDS: 5,
+      IMPORT_STORAGE_QUOTA_BYTES: 1000,
+      PATIENT_IMPORT_CHECK_INTERVAL_SECONDS: 1,
+    },
+  });
+  await drop(aRegistration());
+  pass(6);
+  expect((await run()).body.swept).toEqual({ imported: 1, failed: 0 });
+});
+
+it('sweeps no more often than the interval, whoever calls', async () => {
+  const { run, pass } = await healthWorld();
+  expect((await run()).body.swept).not.toBeNull();
+  pass(30);
+  expect((await run()).body.swept).toBeNull();
+  pass(27);
+  expect((await run()).body.swept).not.toBeNull();
+});
+
+it('imports a file once, although two runs and its event meet', async () => {
+  const { run, drop, pass, db } = await healthWorld();
+  await Promise.all(Array.from({ length: 5 }, () => drop(aRegistration())));
+  pass(120);
+  await Promise.all([run(), run(), run()]);
+  expect(await documents(db, 'patients')).toHaveLength(5);
+  expect(await documents(db, 'imports')).toHaveLength(5);
+});
+
+it('completes an erasure that was interrupted', async () => {
+  const { run, drop, pass, db, bucket, deps } = await healthWorld();
+  await drop(aRegistration());
+  pass(120);
+  await run();
+  const [patient] = await documents(db, 'patients');
+  await beginErasure(db, Number(patient!.id) as PatientId, deps.clock());
+  expect(await objectNames(bucket)).toHaveLength(1);
+
+  expect((await run()).body.erasures_completed).toBe(1);
+  expect(await openErasures(db, 10)).toEqual([]);
+  expect(await objectNames(bucket)).toEqual([]);
+  expect(await documents(db, 'imports')).toEqual([]);
+});
+
+it('removes what has expired, and nothing else', async () => {
+  const { run, db, deps } = await healthWorld();
+  const at = (seconds: number) => Timestamp.fromMillis(deps.clock().epochMilliseconds + seconds * 1000);
+  for (const collection of EXPIRING) {
+    await db
+      .collection(collection)
+      .doc('expired')
+      .set({ expires_at: at(-1) });
+    await db
+      .collection(collection)
+      .doc('living')
+      .set({ expires_at: at(60) });
+    await db.collection(collection).doc('endless').set({ expires_at: null });
+  }
+  expect((await run()).body.expired_removed).toBe(EXPIRING.length);
+  for (const collection of EXPIRING) {
+    const left = (await documents(db, collection)).map(({ id }) => id);
+    expect(left).toEqual(expect.arrayContaining(['endless', 'living']));
+    expect(left).not.toContain('expired');
+  }
+});
+
+it('leaves a snapshot with the verdict, the size of the bucket and the time of the sweep', async () => {
+  const { run, drop, db, health, samples } = await healthWorld();
+  const { bytes } = await drop(aRegistration());
+  const { status } = (await run()).body;
+  const snapshot = await readNewestSnapshot(db);
+  expect(snapshot).toMatchObject({ status, bucket: { bytes }, checks: { storage: { bytes } } });
+  expect(snapshot?.swept_at).not.toBeNull();
+  expect((await health()).body.checks.storage).toMatchObject({ bytes, quota_bytes: 1_000_000 });
+  expect(samples('storage_used_percent')).toEqual([Math.round((bytes / 1_000_000) * 1000) / 10]);
+});
+
+it('gives each metric one sample a run', async () => {
+  const { run, reportWorker, pass, drop, samples } = await healthWorld();
+  await drop(aRegistration());
+  pass(40);
+  await run();
+  pass(20);
+  await reportWorker();
+  pass(45);
+  await run();
+  // A worker that never reported is late since 1970.
+  expect(samples('worker_status_age_seconds')).toEqual([expect.toSatisfy((age) => age > 1e9), 45]);
+  const [waiting, swept] = samples('import_oldest_incoming_seconds');
+  expect(waiting).toBeGreaterThanOrEqual(40);
+  expect(swept).toBe(0);
+  expect(samples('import_failure_percent')).toEqual([0, 0]);
+  expect(samples('outbox_entries')).toEqual([0, 2]);
+  expect(samples('outbox_oldest_seconds')).toHaveLength(2);
+  expect(samples('consumer_lag')).toEqual([0]);
+  expect(samples('dead_letters_waiting')).toEqual([0]);
+});
+
+it('goes on when the bucket refuses, and reports the run as failed', async () => {
+  const refusing = createServer((_, response) => void response.writeHead(403).end());
+  await new Promise<void>((resolve) => refusing.listen(0, '127.0.0.1', resolve));
+  vi.stubEnv('STORAGE_EMULATOR_HOST', `http://127.0.0.1:${(refusing.address() as AddressInfo).port}`);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    refusing.close();
+  });
+  const { run, db, samples } = await healthWorld();
+  const { status, body } = await run();
+  expect([status, body.status]).toEqual([503, 'unhealthy']);
+  expect(body.failed_steps.toSorted()).toEqual(['measure the bucket', 'sweep']);
+  expect(body.expired_removed).toBe(0);
+  expect(await readNewestSnapshot(db)).toMatchObject({ status: 'unhealthy', swept_at: null });
+  expect(samples('outbox_entries')).toEqual([0]);
+  expect(samples('import_oldest_incoming_seconds')).toEqual([]);
+});

@@ -1,0 +1,278 @@
+import fc from 'fast-check';
+import { Temporal } from 'temporal-polyfill';
+import { describe, expect, it } from 'vitest';
+import { utcTimestamp } from '../../shared/platform/clock.ts';
+import type { Facts } from './facts.ts';
+import { judge, type Status } from './verdict.ts';
+
+const now = Temporal.Instant.from('2026-11-02T09:00:00Z');
+const ago = (seconds: number) => utcTimestamp(now.subtract({ seconds }));
+const limits = { IMPORT_STUCK_AFTER_SECONDS: 900, IMPORT_STORAGE_QUOTA_BYTES: 1000 };
+const HANGING = { fault: 'not answered within 1 s' };
+
+const worker = {
+  written_at: ago(5),
+  kafka_reachable: true,
+  groups: [
+    { group: 'comm', topic: 'communication-events', lag: 2, last_poll_at: ago(1) },
+    { group: 'therapist', topic: 'therapist-events', lag: 3, last_poll_at: ago(1) },
+  ],
+  dead_letters: 0,
+  last_relay_at: ago(1),
+};
+const imports = {
+  last_success: ago(60),
+  last_failure: null as string | null,
+  successes_24h: 10,
+  failures_24h: 0,
+};
+const lastRun = { taken_at: ago(30), bucket: { bytes: 500, measured_at: ago(30), took_ms: 5 } };
+
+/** A service in order, but for what the test names. */
+function facts(differing: Partial<Facts> = {}): Facts {
+  return {
+    now,
+    incoming: { value: { files: 0, oldest_seconds: 0 } },
+    imports: { value: imports },
+    outbox: { value: { entries: 0, oldest_seconds: 0 } },
+    worker: { value: worker },
+    lastRun: { value: lastRun },
+    freeDisk: undefined,
+    ...differing,
+  };
+}
+
+const incoming = (oldest_seconds: number): Partial<Facts> => ({
+  incoming: { value: { files: 1, oldest_seconds } },
+});
+const counted = (successes_24h: number, failures_24h: number): Partial<Facts> => ({
+  imports: { value: { ...imports, successes_24h, failures_24h } },
+});
+const reported = (differing: Partial<typeof worker>): Partial<Facts> => ({
+  worker: { value: { ...worker, ...differing } },
+});
+const filled = (bytes: number): Partial<Facts> => ({
+  lastRun: { value: { ...lastRun, bucket: { ...lastRun.bucket, bytes } } },
+});
+const disk = (value: number): Partial<Facts> => ({ freeDisk: { value } });
+const MIB = 1024 * 1024;
+
+type Rule = [situation: string, differing: Partial<Facts>, check: string, status: Status, reason?: string];
+
+const rules: Rule[] = [
+  ['a file as old as promised', incoming(900), 'import', 'healthy'],
+  [
+    'a file older than promised',
+    incoming(901),
+    'import',
+    'unhealthy',
+    'a file has waited in incoming/ for 901 s, 900 s are promised',
+  ],
+  ['one failed file of five', counted(4, 1), 'import', 'healthy'],
+  ['more than a fifth failed', counted(3, 1), 'import', 'degraded', '1 of 4 files failed in the last 24 h'],
+  ['half of six failed', counted(3, 3), 'import', 'degraded'],
+  [
+    'more than half of five failed',
+    counted(2, 3),
+    'import',
+    'unhealthy',
+    '3 of 5 files failed in the last 24 h',
+  ],
+  ['all of four failed', counted(0, 4), 'import', 'degraded'],
+  ['no file in 24 h', counted(0, 0), 'import', 'healthy'],
+  [
+    'a bucket that hangs',
+    { incoming: HANGING },
+    'import',
+    'unhealthy',
+    'incoming/ could not be looked into: not answered within 1 s',
+  ],
+  ['import records that hang', { imports: HANGING }, 'import', 'degraded'],
+  [
+    'an entry of 30 s in the outbox',
+    { outbox: { value: { entries: 1, oldest_seconds: 30 } } },
+    'outbox',
+    'healthy',
+  ],
+  [
+    'an entry of 31 s in the outbox',
+    { outbox: { value: { entries: 4, oldest_seconds: 31 } } },
+    'outbox',
+    'degraded',
+    'events or mails that wait to be sent: 4, the oldest for 31 s',
+  ],
+  ['an outbox that hangs', { outbox: HANGING }, 'outbox', 'degraded'],
+  ['a worker that reported 30 s ago', reported({ written_at: ago(30) }), 'kafka', 'healthy'],
+  [
+    'a silent worker',
+    reported({ written_at: ago(31) }),
+    'kafka',
+    'degraded',
+    'the worker has not reported for 31 s',
+  ],
+  [
+    'a worker that never reported',
+    { worker: { value: undefined } },
+    'kafka',
+    'degraded',
+    'no worker has reported its status yet',
+  ],
+  [
+    'a worker without Kafka',
+    reported({ kafka_reachable: false }),
+    'kafka',
+    'degraded',
+    'the worker does not reach Kafka',
+  ],
+  [
+    'a lag',
+    reported({ groups: [{ ...worker.groups[0]!, lag: 1001 }] }),
+    'kafka',
+    'degraded',
+    'consumed messages that are not applied yet: 1001',
+  ],
+  [
+    'a dead letter',
+    reported({ dead_letters: 1 }),
+    'kafka',
+    'degraded',
+    'dead letters that wait for an operator: 1',
+  ],
+  ['a bucket at 80 % of its quota', filled(800), 'storage', 'healthy'],
+  [
+    'a bucket above 80 % of its quota',
+    filled(801),
+    'storage',
+    'degraded',
+    'the bucket holds 80 % of its quota',
+  ],
+  ['a full bucket', filled(1001), 'storage', 'unhealthy'],
+  ['a disk with room for a hundred files', disk(100 * MIB), 'storage', 'healthy'],
+  ['a disk with room for fewer', disk(100 * MIB - 1), 'storage', 'degraded'],
+  ['a disk without room for one file', disk(MIB - 1), 'storage', 'unhealthy'],
+  ['a drop folder that is not there', { freeDisk: { fault: 'the question failed' } }, 'storage', 'degraded'],
+  ['one read of Firestore that hangs', { imports: HANGING }, 'firestore', 'healthy'],
+  [
+    'a Firestore that hangs',
+    { imports: HANGING, outbox: HANGING, worker: HANGING, lastRun: HANGING },
+    'firestore',
+    'unhealthy',
+    'Firestore does not answer: not answered within 1 s',
+  ],
+  ['a service never run by its schedule', { lastRun: { value: undefined } }, 'scheduled_run', 'degraded'],
+  ['an overdue run', { lastRun: { value: { ...lastRun, taken_at: ago(301) } } }, 'scheduled_run', 'degraded'],
+];
+
+describe('the verdict', () => {
+  it('finds a service in order healthy, without a reason', () => {
+    const { status, checks } = judge(facts(), limits);
+    expect(status).toBe('healthy');
+    expect(Object.values(checks).flatMap((check) => check.reasons)).toEqual([]);
+  });
+
+  it.each(rules)('on %s', (_, differing, name, status, reason) => {
+    const report = judge(facts(differing), limits);
+    const check = report.checks[name as keyof typeof report.checks];
+    expect(check.status).toBe(status);
+    if (reason !== undefined) expect(check.reasons).toEqual([reason]);
+    expect(check.reasons.length > 0).toBe(status !== 'healthy');
+    if (status !== 'healthy') expect(report.status).not.toBe('healthy');
+  });
+
+  it('says nothing of Kafka that a silent worker once knew', () => {
+    const { kafka } = judge(facts(reported({ written_at: ago(600) })), limits).checks;
+    expect(kafka.reachable).toBeNull();
+    expect(kafka.reported_seconds_ago).toBe(600);
+  });
+
+  it('adds up the lag of all groups, and knows none where one is unknown', () => {
+    const lagOf = (differing: Partial<Facts>) => judge(facts(differing), limits).checks.kafka.consumer_lag;
+    expect(lagOf({})).toBe(5);
+    const [comm, therapist] = worker.groups;
+    const unknown = { ...comm!, lag: null };
+    expect(lagOf({ worker: { value: { ...worker, groups: [unknown, therapist!] } } })).toBeNull();
+    expect(lagOf({ worker: HANGING })).toBeNull();
+  });
+});
+
+const reading = <T>(value: fc.Arbitrary<T>) =>
+  fc.oneof(
+    value.map((value) => ({ value })),
+    fc.constant({ fault: 'not answered within 1 s' }),
+  );
+const count = fc.nat({ max: 5000 });
+const anyFacts: fc.Arbitrary<Facts> = fc.record({
+  now: fc.constant(now),
+  incoming: reading(fc.record({ files: count, oldest_seconds: count })),
+  imports: reading(
+    fc.record({
+      last_success: fc.constantFrom(null, ago(60)),
+      last_failure: fc.constantFrom(null, ago(70)),
+      successes_24h: count,
+      failures_24h: count,
+    }),
+  ),
+  outbox: reading(fc.record({ entries: count, oldest_seconds: count })),
+  worker: reading(
+    fc.option(
+      fc.record({
+        written_at: count.map(ago),
+        kafka_reachable: fc.boolean(),
+        groups: fc.array(
+          fc.record({
+            group: fc.constant('g'),
+            topic: fc.constant('t'),
+            lag: fc.option(count),
+            last_poll_at: fc.constant(null),
+          }),
+        ),
+        dead_letters: fc.option(count),
+        last_relay_at: fc.constant(null),
+      }),
+      { nil: undefined },
+    ),
+  ),
+  lastRun: reading(
+    fc.option(fc.record({ taken_at: count.map(ago), bucket: fc.constant(null) }), { nil: undefined }),
+  ),
+  freeDisk: fc.option(reading(fc.nat()), { nil: undefined }),
+});
+
+describe('whatever the facts', () => {
+  it('the whole is as bad as its worst check, and only a sound check has no reason', () => {
+    fc.assert(
+      fc.property(anyFacts, (facts) => {
+        const { status, checks } = judge(facts, limits);
+        const statuses = Object.values(checks).map((check) => check.status);
+        expect(statuses).toContain(status);
+        if (status !== 'unhealthy') expect(statuses).not.toContain('unhealthy');
+        if (status === 'healthy') expect(new Set(statuses)).toEqual(new Set(['healthy']));
+        for (const check of Object.values(checks)) {
+          expect(check.reasons.length === 0).toBe(check.status === 'healthy');
+        }
+      }),
+    );
+  });
+
+  it('an older file is never healthier', () => {
+    const rank = (status: Status) => ['healthy', 'degraded', 'unhealthy'].indexOf(status);
+    fc.assert(
+      fc.property(anyFacts, count, count, (facts, one, other) => {
+        const [younger, older] = [Math.min(one, other), Math.max(one, other)].map(
+          (age) => judge({ ...facts, ...incoming(age) }, limits).status,
+        ) as [Status, Status];
+        expect(rank(older)).toBeGreaterThanOrEqual(rank(younger));
+      }),
+    );
+  });
+
+  it('no reason and no figure is undefined or NaN: the answer is JSON as it stands', () => {
+    fc.assert(
+      fc.property(anyFacts, (facts) => {
+        const report = judge(facts, limits);
+        expect(JSON.parse(JSON.stringify(report))).toEqual(report);
+        expect(JSON.stringify(report)).not.toMatch(/undefined|NaN/);
+      }),
+    );
+  });
+});
