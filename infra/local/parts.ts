@@ -1,7 +1,6 @@
 /**
  * The parts of the local stack besides the engines, one row each: what runs, where it listens, when it is ready.
  */
-import { existsSync } from 'node:fs';
 import { stop as stopBundler } from 'esbuild';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
@@ -48,14 +47,10 @@ const functions = {
 
 /** Bundles what is deployed into `dist`. */
 export async function bundleDeployables(dist: string): Promise<void> {
-  const names = (Object.keys(deployables) as Deployable[]).filter(hasEntryPoint);
+  const names = Object.keys(deployables) as Deployable[];
   await Promise.all(names.map((name) => bundle(name, dist)));
   // esbuild's service would stay beside the stack with all that it has read.
   await stopBundler();
-}
-
-function hasEntryPoint(name: Deployable): boolean {
-  return existsSync(join(import.meta.dirname, '../../functions', name, 'index.ts'));
 }
 
 export function partsOf(settings: Settings, engines: EngineAddresses, folders: Folders): Part[] {
@@ -84,10 +79,8 @@ function rows({ ports, bucket }: Settings, { data, dist }: Folders): Row[] {
       ],
     },
     { name: 'scheduler', args: [script('scheduler.ts'), `http://${HOST}:${ports.health}/run`] },
-    ...(Object.keys(functions) as (keyof typeof functions)[])
-      .filter((name) => hasEntryPoint(functions[name]))
-      .map((name) => functionRow(name, ports, dist)),
-    ...(hasEntryPoint('kafka-worker') ? [workerRow(ports, dist)] : []),
+    ...(Object.keys(functions) as (keyof typeof functions)[]).map((name) => functionRow(name, ports, dist)),
+    workerRow(ports, dist),
   ];
 }
 

@@ -4,21 +4,16 @@
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Bucket } from '@google-cloud/storage';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { watchDropFolder } from './drop-folder.ts';
-import { startFirestore } from './engines/firestore.ts';
-import { startKafka } from './engines/kafka.ts';
-import { startStorage } from './engines/storage.ts';
-import type { Engine, EngineOptions } from './engines/engine.ts';
+import { enginesOf, requireFreePorts, type EngineName } from './engine-parts.ts';
+import type { EngineAddresses } from './environment.ts';
 import { startIssuer, type Issuer } from './issuer.ts';
 import { bundleDeployables, logFileOf, partsOf, type Folders, type PartName } from './parts.ts';
-import { HOST, ownerOf } from './ports.ts';
+import { HOST } from './ports.ts';
 import { onFreePorts, readSettings, type Settings } from './settings.ts';
-import { supervise, type Supervised } from './supervisor.ts';
+import { supervise, type Part, type Supervised } from './supervisor.ts';
 import { createLocalTopics } from './topics.ts';
-
-type EngineName = 'firestore' | 'storage' | 'kafka';
 
 /** What `.local/stack.json` says of a running stack. */
 export interface StackFile {
@@ -62,93 +57,64 @@ export interface Stack {
  * @throws Error with one sentence for the user: a busy port and its owner, a missing engine, a part that did not come up
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { dir, keep = false, onProgress = () => undefined } = options;
   const configured = await readSettings();
-  const settings = options.ports === 'free' ? await onFreePorts(configured) : configured;
-  await requireFreePorts(settings, options.ports === 'configured');
-  const folders: Folders = {
-    data: join(dir, 'data'),
-    logs: join(dir, 'logs'),
-    dist: join(dir, 'dist'),
-    drop: options.dropFolder,
-  };
-  const stackFile = join(dir, 'stack.json');
-  await rm(stackFile, { force: true });
-  if (!keep)
-    await Promise.all(
-      [folders.data, folders.logs].map((folder) => rm(folder, { recursive: true, force: true })),
-    );
-  await mkdir(folders.logs, { recursive: true });
-
-  const supervised = new Map<string, Supervised>();
-  const closers: (() => Promise<void>)[] = [];
+  const useGiven = options.ports === 'configured';
+  const settings = useGiven ? configured : await onFreePorts(configured);
+  await requireFreePorts(settings, useGiven);
+  const folders = await prepareFolders(options);
+  const stackFile = join(options.dir, 'stack.json');
+  const onProgress = options.onProgress ?? (() => undefined);
+  const running = new Map<string, Supervised>();
+  const stops: (() => Promise<unknown>)[] = [];
   let describe: (() => StackFile) | undefined;
+
   const writeStackFile = async () => {
     if (describe !== undefined) await writeFile(stackFile, `${JSON.stringify(describe(), undefined, 2)}\n`);
+  };
+  /** Starts parts at the same time; what is started later is stopped earlier. */
+  const bringUp = async (parts: readonly Part[]) => {
+    const supervised = parts.map((part) =>
+      supervise(part, (event, name) => {
+        onProgress(name, event === 'died' ? 'died, starting it again' : 'is up again');
+        void writeStackFile();
+      }),
+    );
+    for (const part of supervised) running.set(part.name, part);
+    stops.unshift(() => Promise.all(supervised.map((part) => part.stop())));
+    await Promise.all(
+      supervised.map(async (part) => {
+        const since = Date.now();
+        await part.start();
+        onProgress(part.name, `ready after ${((Date.now() - since) / 1000).toFixed(1)} s`);
+      }),
+    );
   };
   const stop = async () => {
     describe = undefined;
     await rm(stackFile, { force: true });
-    const engines = [...supervised.values()].slice(0, 3);
-    await Promise.all(closers.map((close) => close()));
-    await Promise.all([...supervised.values()].slice(3).map((part) => part.stop()));
-    await Promise.all(engines.map((engine) => engine.stop()));
-  };
-  const onChange = (event: 'died' | 'restarted', name: string) => {
-    onProgress(name, event === 'died' ? 'died, starting it again' : 'is up again');
-    void writeStackFile();
-  };
-  const bringUp = async (part: Supervised) => {
-    const since = Date.now();
-    await part.start();
-    onProgress(part.name, `ready after ${((Date.now() - since) / 1000).toFixed(1)} s`);
+    for (const stopOne of stops) await stopOne();
   };
 
   try {
-    const engine = (name: EngineName, start: (options: EngineOptions) => Promise<Engine>) =>
-      startEngine(name, start, { settings, folders, options, onChange, supervised, bringUp });
-    const [firestore, storage, kafka] = await Promise.all([
-      engine('firestore', (where) => startFirestore({ ...where, project: settings.project })),
-      engine('storage', startStorage),
-      engine('kafka', startKafka),
-      bundleDeployables(folders.dist),
-    ]);
+    const engines = enginesOf(settings, folders, useGiven);
+    await Promise.all([bringUp(engines.parts), bundleDeployables(folders.dist)]);
+    const addresses = engines.addresses();
+    await createLocalTopics(addresses.kafka);
     const issuer = await startIssuer(settings.ports.issuer, join(folders.data, 'issuer.pem'));
-    closers.push(() => issuer.close());
-    await createLocalTopics(kafka);
-    const parts = partsOf(settings, { firestore, storage, kafka }, folders).map((part) =>
-      supervise(part, onChange),
-    );
-    for (const part of parts) supervised.set(part.name, part);
-    await Promise.all(parts.map(bringUp));
-    if (options.dropFolder !== undefined) {
-      const watcher = await watchDropFolder(options.dropFolder, importBucket(settings, storage));
-      closers.push(() => watcher.close());
+    stops.unshift(() => issuer.close());
+    await bringUp(partsOf(settings, addresses, folders));
+    if (folders.drop !== undefined) {
+      const watcher = await watchDropFolder(folders.drop, importBucket(settings, addresses.storage));
+      stops.unshift(() => watcher.close());
     }
-    const { ports, project, bucket } = settings;
-    const at = (port: number) => `http://${HOST}:${port}`;
-    describe = () => ({
-      ready: true,
-      project,
-      bucket,
-      api: at(ports.api),
-      health: at(ports.health),
-      firestore: `http://${firestore}`,
-      storage,
-      communication: at(ports.communication),
-      kafka,
-      tokens: issuer.tokens,
-      pids: Object.fromEntries(
-        [...supervised].map(([name, { pid }]) => [name, pid]).filter(([, pid]) => pid !== undefined),
-      ) as StackFile['pids'],
-    });
+    const description = () => describeStack(settings, addresses, issuer.tokens, running);
+    describe = description;
     await writeStackFile();
-    const described = describe;
     return {
       settings,
-      describe: described,
+      describe: description,
       part: (name) => {
-        const part = supervised.get(name);
+        const part = running.get(name);
         if (part === undefined) throw new Error(`the stack has no part ${name}`);
         return part;
       },
@@ -161,66 +127,40 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-async function startEngine(
-  name: EngineName,
-  start: (options: EngineOptions) => Promise<Engine>,
-  {
-    settings,
-    folders,
-    options,
-    onChange,
-    supervised,
-    bringUp,
-  }: {
-    settings: Settings;
-    folders: Folders;
-    options: StackOptions;
-    onChange: (event: 'died' | 'restarted', name: string) => void;
-    supervised: Map<string, Supervised>;
-    bringUp: (part: Supervised) => Promise<void>;
-  },
-): Promise<string> {
-  let address = '';
-  const part = supervise(
-    {
-      name,
-      start: async () => {
-        const engine = await start({
-          port: settings.ports[name],
-          dataDir: join(folders.data, name),
-          logFile: logFileOf(folders, name),
-          useGiven: options.ports === 'configured',
-        });
-        ({ address } = engine);
-        return engine;
-      },
-    },
-    onChange,
-  );
-  supervised.set(name, part);
-  await bringUp(part);
-  return address;
-}
-
-const givenBy: Readonly<Record<string, string>> = {
-  firestore: 'FIRESTORE_EMULATOR_HOST',
-  storage: 'STORAGE_EMULATOR_HOST',
-  kafka: 'KAFKA_BOOTSTRAP_SERVERS',
-};
-
-async function requireFreePorts({ ports }: Settings, useGiven: boolean): Promise<void> {
-  const busy: string[] = [];
-  for (const [name, port] of Object.entries(ports)) {
-    const variable = givenBy[name];
-    if (useGiven && variable !== undefined && process.env[variable] !== undefined) continue;
-    const owner = await ownerOf(port);
-    if (owner !== undefined) busy.push(`port ${port} (${name}) is taken by ${owner}`);
+async function prepareFolders({ dir, keep = false, dropFolder }: StackOptions): Promise<Folders> {
+  const [data, logs] = [join(dir, 'data'), join(dir, 'logs')];
+  await rm(join(dir, 'stack.json'), { force: true });
+  if (!keep) {
+    await Promise.all([data, logs].map((folder) => rm(folder, { recursive: true, force: true })));
   }
-  if (busy.length > 0)
-    throw new Error(`The stack cannot start: ${busy.join('; ')}. Ports stand in emulator.json.`);
+  await mkdir(logs, { recursive: true });
+  return { data, logs, dist: join(dir, 'dist'), drop: dropFolder };
 }
 
-function importBucket({ project, bucket }: Settings, storage: string): Bucket {
+function describeStack(
+  { project, bucket, ports }: Settings,
+  { firestore, storage, kafka }: EngineAddresses,
+  tokens: Issuer['tokens'],
+  running: ReadonlyMap<string, Supervised>,
+): StackFile {
+  const at = (port: number) => `http://${HOST}:${port}`;
+  const pids = [...running].map(([name, { pid }]) => [name, pid]).filter(([, pid]) => pid !== undefined);
+  return {
+    ready: true,
+    project,
+    bucket,
+    api: at(ports.api),
+    health: at(ports.health),
+    firestore: `http://${firestore}`,
+    storage,
+    communication: at(ports.communication),
+    kafka,
+    tokens,
+    pids: Object.fromEntries(pids) as StackFile['pids'],
+  };
+}
+
+function importBucket({ project, bucket }: Settings, storage: string) {
   return connectBucket({
     GOOGLE_CLOUD_PROJECT: project,
     GCS_IMPORT_BUCKET: bucket,

@@ -76,7 +76,7 @@ const contracts: Contract[] = [
   },
 ];
 
-describe.each(contracts)('$name', ({ start, write, read, survivesKill }) => {
+describe.each(contracts)('$name', { timeout: 60_000 }, ({ start, write, read, survivesKill }) => {
   let dir: string;
   let options: EngineOptions;
   let engine: Engine;

@@ -1,0 +1,63 @@
+/**
+ * The three engines as parts of the stack, and the addresses at which they turn out to be.
+ */
+import { join } from 'node:path';
+import type { Engine, EngineOptions } from './engines/engine.ts';
+import { startFirestore } from './engines/firestore.ts';
+import { startKafka } from './engines/kafka.ts';
+import { startStorage } from './engines/storage.ts';
+import type { EngineAddresses } from './environment.ts';
+import { logFileOf, type Folders } from './parts.ts';
+import { ownerOf } from './ports.ts';
+import type { Settings } from './settings.ts';
+import type { Part } from './supervisor.ts';
+
+export type EngineName = keyof EngineAddresses;
+
+const givenBy: Readonly<Record<EngineName, string>> = {
+  firestore: 'FIRESTORE_EMULATOR_HOST',
+  storage: 'STORAGE_EMULATOR_HOST',
+  kafka: 'KAFKA_BOOTSTRAP_SERVERS',
+};
+
+/** @param useGiven whether an engine that the environment names is used instead of one of our own */
+export function enginesOf(settings: Settings, folders: Folders, useGiven: boolean) {
+  const starts: Readonly<Record<EngineName, (options: EngineOptions) => Promise<Engine>>> = {
+    firestore: (options) => startFirestore({ ...options, project: settings.project }),
+    storage: startStorage,
+    kafka: startKafka,
+  };
+  const addresses: Partial<Record<EngineName, string>> = {};
+  const parts = (Object.keys(starts) as EngineName[]).map((name): Part => {
+    const start = async () => {
+      const engine = await starts[name]({
+        port: settings.ports[name],
+        dataDir: join(folders.data, name),
+        logFile: logFileOf(folders, name),
+        useGiven,
+      });
+      addresses[name] = engine.address;
+      return engine;
+    };
+    return { name, start };
+  });
+  return {
+    parts,
+    /** Complete once every part has been started. */
+    addresses: () => addresses as EngineAddresses,
+  };
+}
+
+/** @throws Error naming each busy port of the stack and who has it */
+export async function requireFreePorts({ ports }: Settings, useGiven: boolean): Promise<void> {
+  const given = (name: string) => useGiven && process.env[givenBy[name as EngineName]] !== undefined;
+  const owners = await Promise.all(
+    Object.entries(ports)
+      .filter(([name]) => !given(name))
+      .map(async ([name, port]) => ({ name, port, owner: await ownerOf(port) })),
+  );
+  const busy = owners.filter(({ owner }) => owner !== undefined);
+  if (busy.length === 0) return;
+  const sentences = busy.map(({ name, port, owner }) => `port ${port} (${name}) is taken by ${owner}`);
+  throw new Error(`The stack cannot start: ${sentences.join('; ')}. Ports stand in emulator.json.`);
+}
