@@ -18,6 +18,11 @@ export const deployables = {
 
 export type Deployable = keyof typeof deployables;
 
+/** Further entry points of a deployable: file of the bundle → source below its folder. */
+const commands: Partial<Record<Deployable, Record<string, string>>> = {
+  'kafka-worker': { ops: 'ops/index.ts' },
+};
+
 /** @param dist folder of the bundles; below the root, where they find functions-framework */
 export async function bundle(
   name: Deployable,
@@ -27,8 +32,13 @@ export async function bundle(
   await rm(target, { recursive: true, force: true });
   await mkdir(target, { recursive: true });
   await build({
-    entryPoints: [new URL(`functions/${name}/index.ts`, root).pathname],
-    outfile: new URL('index.js', target).pathname,
+    entryPoints: Object.fromEntries(
+      Object.entries({ index: 'index.ts', ...commands[name] }).map(([output, source]) => [
+        output,
+        new URL(`functions/${name}/${source}`, root).pathname,
+      ]),
+    ),
+    outdir: target.pathname,
     bundle: true,
     platform: 'node',
     target: 'node24',

@@ -205,9 +205,8 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
         concurrency: options.concurrency ?? 8,
         maxMessageBytes: options.maxMessageBytes ?? MAX_MESSAGE_BYTES,
         backoff,
-        handle: (message) =>
-          withTrace(continueTrace(message.headers['traceparent']?.toString()), () => options.handle(message)),
-        deadLetter: bury,
+        handle: (message) => inTraceOf(message, () => options.handle(message)),
+        deadLetter: (message, failure) => inTraceOf(message, () => bury(message, failure)),
         raise: (marker) => inFlight.raise({ topic, partition }, marker),
         onProgress(next) {
           // An offset of an earlier epoch is committed too while the partition stays here, see open().
@@ -318,6 +317,11 @@ interface Life {
   end(): Promise<void>;
   state(): Omit<ConsumerState, 'lastPollAt'>;
   stop(): void;
+}
+
+/** What is done and logged for a message belongs to the trace of what caused it. */
+function inTraceOf<T>({ headers }: IncomingMessage, work: () => T): T {
+  return withTrace(continueTrace(headers['traceparent']?.toString()), work);
 }
 
 /** The key orders; messages without one have no order among themselves. */

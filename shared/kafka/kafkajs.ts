@@ -2,6 +2,7 @@
  * The only module that knows kafkajs (frozen since 2023, see patches/). It opens connections from our
  * configuration and hands out small interfaces of our own; what to do with them stands in its neighbours.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel, Partitioners, type Consumer, type KafkaConfig as ClientConfig } from 'kafkajs';
 import type { Log } from '../platform/log.ts';
 import { googleTokens } from './google-token.ts';
@@ -166,20 +167,23 @@ async function openAdmin(kafka: Kafka): Promise<Admin> {
   await orClose(admin, () => admin.connect());
   return {
     async ranges(topic) {
-      const offsets = await admin.fetchTopicOffsets(topic);
+      const offsets = await patiently(() => admin.fetchTopicOffsets(topic));
       return new Map(
         offsets.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]),
       );
     },
     async committed(group, topic) {
-      const [answer] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
+      const [answer] = await patiently(() => admin.fetchOffsets({ groupId: group, topics: [topic] }));
       const offsets = (answer?.partitions ?? []).map(
         ({ partition, offset }) => [partition, BigInt(offset)] as const,
       );
       return new Map(offsets.filter(([, offset]) => offset >= 0n));
     },
-    deleteBefore: (topic, partition, offset) =>
-      admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: offset.toString() }] }),
+    async deleteBefore(topic, partition, offset) {
+      // kafkajs looks for the leader before it has asked for the topic: it must know it already.
+      await patiently(() => admin.fetchTopicOffsets(topic));
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: offset.toString() }] });
+    },
     async deleteGroup(group) {
       await admin.deleteGroups([group]);
     },
@@ -190,6 +194,22 @@ async function openAdmin(kafka: Kafka): Promise<Admin> {
     },
     close: () => admin.disconnect(),
   };
+}
+
+/**
+ * A topic or a group that has just come, or has just moved, is answered for by a broker that does not know it
+ * yet. kafkajs waits for that where it sends and fetches, not where it asks.
+ */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { name, retriable } = error as { name?: unknown; retriable?: unknown };
+      if (name !== 'KafkaJSProtocolError' || retriable !== true || attempt === 6) throw error;
+      await sleep(50 * 2 ** attempt);
+    }
+  }
 }
 
 async function openMember(kafka: Kafka, topic: string, group: string, events: MemberEvents): Promise<Member> {

@@ -1,0 +1,43 @@
+/** The consumer half of the worker: which topic has which effect. */
+import type { Firestore } from '@google-cloud/firestore';
+import { runConsumer, type RunningConsumer } from '../../shared/kafka/consumer.ts';
+import type { KafkaClient } from '../../shared/kafka/kafkajs.ts';
+import type { Publisher } from '../../shared/kafka/publish.ts';
+import type { Names } from '../../shared/kafka/topics.ts';
+import type { Clock } from '../../shared/platform/clock.ts';
+import type { Log } from '../../shared/platform/log.ts';
+import { inFlightMarkers } from '../../shared/store/in-flight.ts';
+import { communicationEffect } from './effects/communication.ts';
+import { handlerOf } from './effects/effect.ts';
+import { therapistEffect } from './effects/therapist.ts';
+
+export interface ConsumerDependencies {
+  readonly client: KafkaClient;
+  readonly names: Names;
+  /** Takes the dead letters. */
+  readonly publisher: Publisher;
+  readonly db: Firestore;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface TopicConsumer extends RunningConsumer {
+  readonly topic: string;
+  readonly group: string;
+}
+
+/** Starts a consumer for each topic that is read. None needs Kafka to be there yet. */
+export function startConsumers(dependencies: ConsumerDependencies): readonly TopicConsumer[] {
+  const { client, names, publisher, db, clock, log } = dependencies;
+  const effects = {
+    communication: communicationEffect(db, clock),
+    therapists: therapistEffect(db, clock),
+  } as const;
+  return (['communication', 'therapists'] as const).map((name) => {
+    const topic = names.topics[name];
+    const group = names.groups[name];
+    const handle = handlerOf(effects[name], log);
+    const inFlight = inFlightMarkers(db, group);
+    return { topic, group, ...runConsumer({ client, topic, group, handle, publisher, inFlight, log }) };
+  });
+}

@@ -1,0 +1,186 @@
+import { Writable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { createPublisher } from '../../../shared/kafka/publish.ts';
+import { writeDeadLetter } from '../../../shared/kafka/dead-letters.ts';
+import type { IncomingMessage } from '../../../shared/kafka/kafkajs.ts';
+import { readEvents, SHARDS } from '../../../shared/store/outbox.ts';
+import { createTopics, kafkaCorner } from '../../../test/support/kafka.ts';
+import { patientsWorld } from '../../../test/support/patients-world.ts';
+import { runOps } from './program.ts';
+
+const kafka = await kafkaCorner();
+const world = patientsWorld();
+const [patients, communication, therapists] = [
+  'patient-events',
+  'communication-events',
+  'therapist-events',
+].map((name) => kafka.prefix + name) as [string, string, string];
+await createTopics(kafka.client, [
+  patients,
+  communication,
+  therapists,
+  ...[communication, therapists].map((topic) => `${topic}.dlq`),
+]);
+const publisher = createPublisher(kafka.client);
+const environment = {
+  ...process.env,
+  GOOGLE_CLOUD_PROJECT: world.project,
+  KAFKA_TOPIC_PREFIX: kafka.prefix,
+  KAFKA_GROUP_PREFIX: kafka.prefix,
+};
+
+async function ops(commandLine: string, overrides: Record<string, string | undefined> = {}) {
+  const written = { out: '', err: '' };
+  const stream = (name: 'out' | 'err') =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        written[name] += String(chunk);
+        done();
+      },
+    });
+  const code = await runOps(
+    commandLine.split(' '),
+    { ...environment, ...overrides },
+    { out: stream('out'), err: stream('err') },
+  );
+  return { code, ...written, json: () => JSON.parse(written.out) };
+}
+
+async function bury(topic: string, offset: number, value: string, code = 'event.invalid_payload' as const) {
+  const message: IncomingMessage = {
+    topic,
+    partition: 2,
+    offset: BigInt(offset),
+    timestamp: 0,
+    key: Buffer.from('k'),
+    value: Buffer.from(value),
+    headers: { ce_id: `id-${offset}` },
+  };
+  await writeDeadLetter(publisher, message, { code, attempts: 1, error: undefined }, new Date());
+}
+
+const places = async (filter = '') =>
+  ((await ops(`--json dlq list${filter}`)).json() as { place: string }[]).map(({ place }) => place);
+
+describe('ops dlq', () => {
+  it('lists, shows, replays and drops', async () => {
+    expect((await ops('dlq list')).out).toContain('No dead letters.');
+    for (let n = 0; n < 4; n += 1) await bury(communication, n, `secret ${n}`);
+    await bury(therapists, 9, 'other');
+
+    const all = await places();
+    expect(all).toHaveLength(5);
+    expect(await places(' --topic therapists')).toHaveLength(1);
+    expect(await places(' --error event.not_json')).toEqual([]);
+    expect(await places(' --since 2999-01-01T00:00:00Z')).toEqual([]);
+
+    const [first, second, third] = all as [string, string, string];
+    const shown = await ops(`dlq show ${first}`);
+    expect(shown.out).toContain('The payload breaks its schema');
+    expect(shown.out).not.toContain('secret');
+    expect((await ops(`--json dlq show ${first} --value`)).json().value).toBe('secret 0');
+
+    const rehearsal = await ops('dlq replay --all --dry-run');
+    expect(rehearsal.out).toContain('5 dead letters would be replayed.');
+    expect(await kafka.read(communication)).toEqual([]);
+
+    expect((await ops(`dlq replay ${first} --rate 100`)).code).toBe(0);
+    const [revived] = await kafka.read(communication);
+    expect(revived).toMatchObject({
+      key: Buffer.from('k'),
+      value: Buffer.from('secret 0'),
+      headers: { ce_id: Buffer.from('id-0') },
+    });
+    expect(Object.keys(revived!.headers)).toEqual(['ce_id']);
+
+    expect((await ops(`dlq drop ${second} ${third}`)).out).toContain('2 dead letters dropped.');
+    expect(await places()).toEqual(all.slice(3));
+
+    await ops('dlq drop --topic communication');
+    expect(await places()).toHaveLength(1);
+    const values = (await kafka.read(`${communication}.dlq`)).map(({ value }) => value);
+    expect(values.filter((value) => value !== null)).toEqual([]);
+  });
+
+  it('touches nothing unless it is told what', async () => {
+    const { code, err } = await ops('dlq drop');
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining('--all') });
+  });
+
+  it('says when there is no such place', async () => {
+    const { code, err } = await ops('dlq show communication:5:999');
+    expect({ code, err }).toMatchObject({ code: 4, err: expect.stringContaining('communication:5:999') });
+  });
+});
+
+describe('ops lag', () => {
+  it('shows each partition of both groups', async () => {
+    const rows = (await ops('--json lag')).json() as { topic: string; lag: number }[];
+    expect(rows).toHaveLength(12);
+    expect(rows.filter(({ topic }) => topic === communication).reduce((sum, { lag }) => sum + lag, 0)).toBe(
+      1,
+    );
+  });
+});
+
+describe('ops outbox, republish and verify', () => {
+  it('see a patient from the outbox to the topic', async () => {
+    await world.register(1);
+    await world.register(2);
+    expect((await ops('--json outbox status')).json()).toMatchObject({ events: 2, mails: 0 });
+    expect((await ops('--json verify')).json()).toMatchObject({ patients: 2, events: 0, waiting: 2 });
+
+    expect((await ops('republish --patient 1')).code).toBe(0);
+    expect(await world.events(1)).toEqual(['patient.created', 'patient.updated']);
+    expect((await ops('--json republish --all --dry-run')).json()).toEqual({ patients: 2, dry_run: true });
+    await ops('republish --all --rate 1000');
+    expect(await world.sequence(1)).toBe(3);
+
+    await relayAll();
+    const good = await ops('verify');
+    expect(good).toMatchObject({ code: 0, out: expect.stringContaining('Firestore and the topic agree') });
+
+    await world.register(3);
+    const [lost] = (await world.db.collection('outbox').get()).docs;
+    await lost!.ref.delete();
+    const bad = await ops('verify');
+    expect(bad).toMatchObject({ code: 1, out: expect.stringMatching(/3 +missing +1/) });
+  });
+
+  it('refuses to guess whom to republish', async () => {
+    expect((await ops('republish')).code).toBe(2);
+    expect((await ops('republish --patient abc')).code).toBe(2);
+    expect((await ops('republish --patient 4711')).code).toBe(4);
+  });
+});
+
+describe('ops', () => {
+  it('helps with examples', async () => {
+    const { code, out } = await ops('--help');
+    expect(code).toBe(0);
+    expect(out).toMatch(/Examples:[\s\S]*ops dlq replay[\s\S]*Exit codes/);
+  });
+
+  it('names everything that is missing in the configuration', async () => {
+    const { code, err } = await ops('lag', { KAFKA_BOOTSTRAP_SERVERS: undefined });
+    expect({ code, err }).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('KAFKA_BOOTSTRAP_SERVERS is not set'),
+    });
+  });
+
+  it('says that Kafka is away by its exit code', async () => {
+    expect(
+      (await ops('lag', { KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:9', KAFKA_LOG_LEVEL: 'nothing' })).code,
+    ).toBe(3);
+  });
+});
+
+async function relayAll(): Promise<void> {
+  for (let shard = 0; shard < SHARDS; shard += 1) {
+    for (const entry of await readEvents(world.db, shard, 100)) {
+      await publisher.publish([{ topic: patients, key: String(entry.patientId), value: entry.envelope }]);
+      await entry.place.ref.delete();
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { createReconciler, type PublishedEvent } from './reconcile.ts';
+
+/** `1.2` is event 2 of patient 1; `1.2x` is the deletion, `1.2*` another event under the same number. */
+function reconcile(topic: string, stored: Record<number, number>, pending: number[] = [], complete = true) {
+  const reconciler = createReconciler(complete);
+  for (const word of topic.split(' ').filter(Boolean)) {
+    const [, patient, sequence, mark] = /^(\d+)\.(\d+)([x*]?)$/.exec(word)!;
+    const event: PublishedEvent = {
+      patientId: Number(patient),
+      sequence: Number(sequence),
+      eventId: `${patient}-${sequence}${mark === '*' ? '-other' : ''}`,
+      eventType: mark === 'x' ? 'patient.deleted' : 'patient.updated',
+    };
+    reconciler.add(event);
+  }
+  const last = new Map(Object.entries(stored).map(([id, sequence]) => [Number(id), sequence]));
+  return reconciler.conclude(last, new Set(pending));
+}
+
+const problems = (...args: Parameters<typeof reconcile>) =>
+  reconcile(...args).findings.map(
+    ({ patientId, problem, sequence }) => `${patientId} ${problem} ${sequence}`,
+  );
+
+describe('reconciling', () => {
+  it('finds nothing amiss where all is there, repeats included', () => {
+    expect(reconcile('1.1 2.1 1.2 1.1 1.2 1.3', { 1: 3, 2: 1 })).toEqual({
+      patients: 2,
+      events: 6,
+      repeats: 2,
+      waiting: 0,
+      findings: [],
+    });
+  });
+
+  it.each([
+    ['a last event that is nowhere', '1.1', { 1: 2 }, ['1 missing 2']],
+    ['a patient of whom nothing was published', '', { 7: 1 }, ['7 missing 1']],
+    ['a gap', '1.1 1.3', { 1: 3 }, ['1 gap 2']],
+    ['a first appearance out of order', '1.1 1.3 1.2', { 1: 3 }, ['1 gap 2', '1 disorder 2']],
+    ['two events with one number', '1.1 1.1*', { 1: 1 }, ['1 conflict 1']],
+  ])('finds %s', (_, topic, stored, expected) => {
+    expect(problems(topic, stored as Record<number, number>)).toEqual(expected);
+  });
+
+  it('counts a last event that waits in the outbox as on its way', () => {
+    expect(reconcile('1.1', { 1: 2 }, [1])).toMatchObject({ waiting: 1, findings: [] });
+  });
+
+  it('lets an erasure swallow what was unpublished before it', () => {
+    expect(problems('1.1 1.4x', {})).toEqual([]);
+  });
+
+  it('asks for no beginning of a topic that has lost its own', () => {
+    expect(problems('1.5 1.6', { 1: 6, 2: 3 }, [], false)).toEqual([]);
+    expect(problems('1.5 1.7', { 1: 7 }, [], false)).toEqual(['1 gap 6']);
+  });
+});
