@@ -1,0 +1,131 @@
+/**
+ * One trace from end to end (W3C trace context): a request, a file event or a consumed event, what it causes in the
+ * outbox, the headers on Kafka, and the log lines of every process on the way.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createPublisher } from '../../shared/kafka/publish.ts';
+import { aRegistration } from '../support/builders.ts';
+import { eventually } from '../support/eventually.ts';
+import { readAll } from '../support/kafka.ts';
+import { startTestStack, type TestStack } from '../support/stack.ts';
+
+const WITHIN_MS = 30_000;
+
+let stack: TestStack;
+beforeAll(async () => {
+  stack = await startTestStack();
+}, 180_000);
+afterAll(() => stack?.stop(), 60_000);
+
+function aTrace() {
+  const traceId = randomBytes(16).toString('hex');
+  return { traceId, traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01` };
+}
+
+/** Types of the events on Kafka that belong to the trace. */
+async function published(traceId: string): Promise<string[]> {
+  const messages = await readAll(stack.kafka, 'patient-events');
+  return messages
+    .filter(({ headers }) => String(headers['traceparent']).startsWith(`00-${traceId}-`))
+    .map(({ headers }) => String(headers['ce_type']));
+}
+
+/** What was logged within the trace: the service and the message, or the metric. */
+async function logged(traceId: string): Promise<string[]> {
+  const lines = (await stack.logs()).split('\n').filter((line) => line.includes(`/traces/${traceId}"`));
+  return lines
+    .map(
+      (line) => JSON.parse(line) as { serviceContext: { service: string }; message: string; metric?: string },
+    )
+    .map(({ serviceContext, message, metric }) => `${serviceContext.service}: ${metric ?? message}`);
+}
+
+async function createPatient(traceparent: string): Promise<number> {
+  const { api, tokens } = stack.describe();
+  const answer = await fetch(`${api}/api/patients`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${tokens.staff}`, 'content-type': 'application/json', traceparent },
+    body: JSON.stringify({ anrede: 'Frau', geschlecht: 'weiblich', vorname: 'Lena', nachname: 'Beispiel' }),
+  });
+  expect(answer.status).toBe(201);
+  return ((await answer.json()) as { id: number }).id;
+}
+
+it('runs from a request to Kafka', { timeout: 60_000 }, async () => {
+  const { traceId, traceparent } = aTrace();
+  await createPatient(traceparent);
+  await eventually(async () => expect(await published(traceId)).toEqual(['patient.created']), WITHIN_MS);
+  await eventually(async () => {
+    expect(await logged(traceId)).toEqual(
+      expect.arrayContaining(['patients-api: requests', 'kafka-worker: event published']),
+    );
+  }, WITHIN_MS);
+});
+
+it('runs from a file event to Kafka and to the mail', { timeout: 60_000 }, async () => {
+  const { traceId, traceparent } = aTrace();
+  await stack.part('eventarc').stop();
+  const file = stack.bucket.file(`incoming/${randomUUID()}.json`);
+  await file.save(JSON.stringify(aRegistration()), { resumable: false });
+  const { bucket, name, generation, size, timeCreated } = file.metadata;
+  const answer = await fetch(`http://127.0.0.1:${stack.settings.ports.import}/`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'ce-specversion': '1.0',
+      'ce-id': randomUUID(),
+      'ce-type': 'google.cloud.storage.object.v1.finalized',
+      'ce-source': `//storage.googleapis.com/projects/_/buckets/${bucket}`,
+      traceparent,
+    },
+    body: JSON.stringify({ bucket, name, generation: String(generation), size: String(size), timeCreated }),
+  });
+  expect(answer.status).toBe(204);
+  await eventually(async () => expect(await published(traceId)).toEqual(['patient.created']), WITHIN_MS);
+  await eventually(async () => {
+    expect(await logged(traceId)).toEqual(
+      expect.arrayContaining([
+        'import-registration: file imported',
+        'kafka-worker: event published',
+        'kafka-worker: mail sent',
+      ]),
+    );
+  }, WITHIN_MS);
+  await stack.part('eventarc').start();
+});
+
+it('runs from a consumed event to the event that it causes', { timeout: 60_000 }, async () => {
+  const patient_id = await createPatient(aTrace().traceparent);
+  const { traceId, traceparent } = aTrace();
+  const publisher = createPublisher(stack.kafka);
+  const event = {
+    eventId: randomUUID(),
+    eventType: 'email.sent',
+    version: '1.0',
+    timestamp: '2026-11-01T12:00:00Z',
+    producer: 'communication-service',
+    payload: { email_id: 1, email_data: {}, communication_type: 'email', patient_id, therapist_id: null },
+  };
+  const value = JSON.stringify(event);
+  await publisher.publish([{ topic: 'communication-events', key: '1', value, headers: { traceparent } }]);
+  await publisher.close();
+  await eventually(async () => expect(await published(traceId)).toEqual(['patient.updated']), WITHIN_MS);
+  await eventually(async () => {
+    expect(await logged(traceId)).toEqual(
+      expect.arrayContaining(['kafka-worker: events_consumed', 'kafka-worker: event published']),
+    );
+  }, WITHIN_MS);
+});
+
+it('reaches the log of a message that is buried', { timeout: 60_000 }, async () => {
+  const { traceId, traceparent } = aTrace();
+  const publisher = createPublisher(stack.kafka);
+  await publisher.publish([
+    { topic: 'communication-events', key: '2', value: 'poison', headers: { traceparent } },
+  ]);
+  await publisher.close();
+  await eventually(async () => {
+    expect(await logged(traceId)).toContain('kafka-worker: A message became a dead letter');
+  }, WITHIN_MS);
+});
