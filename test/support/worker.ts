@@ -1,0 +1,67 @@
+/** Worker processes against the test engines, in a corner of their own, and what a fault test asks of the corner. */
+import { join } from 'node:path';
+import { freePort } from '../../infra/local/ports.ts';
+import { launch, type Running } from '../../infra/local/process.ts';
+import { createTopics, kafkaCorner } from './kafka.ts';
+import { patientsWorld } from './patients-world.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+export interface Worker extends Running {
+  readonly probes: string;
+}
+
+/** @param overrides environment of the workers, where it differs from the test run's */
+export async function workerCorner(overrides: Record<string, string> = {}) {
+  const kafka = await kafkaCorner();
+  const world = patientsWorld();
+  const name = (topic: string) => kafka.prefix + topic;
+  const consumed = [name('communication-events'), name('therapist-events')] as const;
+  await createTopics(kafka.client, [
+    name('patient-events'),
+    ...consumed.flatMap((topic) => [topic, `${topic}.dlq`]),
+  ]);
+  const workers = new Set<Worker>();
+  const environment = {
+    ...process.env,
+    METADATA_SERVER_DETECTION: 'none',
+    GOOGLE_CLOUD_PROJECT: world.project,
+    COMMUNICATION_SERVICE_URL: 'http://127.0.0.1:9',
+    KAFKA_TOPIC_PREFIX: kafka.prefix,
+    KAFKA_GROUP_PREFIX: kafka.prefix,
+    KAFKA_LOG_LEVEL: 'error',
+    ...overrides,
+  };
+  return {
+    kafka,
+    world,
+    environment,
+    patientEvents: name('patient-events'),
+    communicationEvents: consumed[0],
+    therapistEvents: consumed[1],
+    logFile: join(ROOT, '.local', `${kafka.prefix}workers.log`),
+    async startWorker(more: Record<string, string> = {}): Promise<Worker> {
+      const port = await freePort();
+      const running = launch({
+        command: process.execPath,
+        args: [join(ROOT, 'functions/kafka-worker/index.ts')],
+        env: { ...environment, PORT: String(port), ...more },
+        logFile: this.logFile,
+      });
+      const worker = { ...running, probes: `http://127.0.0.1:${port}` };
+      workers.add(worker);
+      return worker;
+    },
+    async stopWorkers(): Promise<void> {
+      await Promise.all([...workers].map((worker) => worker.stop()));
+    },
+  };
+}
+
+/** The status of a probe; 0 while nobody answers. */
+export async function probe(worker: Worker, path: string): Promise<number> {
+  return fetch(worker.probes + path).then(
+    (answer) => answer.status,
+    () => 0,
+  );
+}
