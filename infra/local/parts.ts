@@ -80,16 +80,13 @@ function rows({ ports, bucket }: Settings, { data, dist }: Folders): Row[] {
     },
     { name: 'scheduler', args: [script('scheduler.ts'), `http://${HOST}:${ports.health}/run`] },
     ...(Object.keys(functions) as (keyof typeof functions)[]).map((name) => functionRow(name, ports, dist)),
-    workerRow(ports, dist),
+    {
+      name: 'worker',
+      args: [join(dist, 'kafka-worker', 'index.js')],
+      port: ports.worker,
+      env: { PORT: String(ports.worker) },
+    },
   ];
-}
-
-function workerRow(ports: Ports, dist: string): Row {
-  return {
-    name: 'worker',
-    args: [join(dist, 'kafka-worker', 'index.js')],
-    env: { PORT: String(ports.worker) },
-  };
 }
 
 /** As on Cloud Run: functions-framework finds its function by the environment. */

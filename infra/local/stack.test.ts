@@ -62,7 +62,7 @@ it('writes what it is into stack.json', async () => {
   await eventually(async () => expect(JSON.parse(await readFile(file, 'utf8'))).toEqual(stack.describe()));
 });
 
-it('keeps every port to 127.0.0.1 and frees it when it stops', async () => {
+it('frees every port when it stops', async () => {
   const ports = Object.values(stack.settings.ports);
   await stack.stop();
   for (const port of ports) expect(await isListening(port)).toBe(false);

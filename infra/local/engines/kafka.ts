@@ -60,21 +60,40 @@ async function startRedpanda({ port, dataDir, logFile }: EngineOptions): Promise
   return { ...container, stop: () => ended('stop'), kill: () => ended('kill') };
 }
 
-async function startApacheKafka({ port, dataDir, logFile }: EngineOptions): Promise<Running> {
+/** What a test may want otherwise than the local stack: properties that win, and arguments of the formatting. */
+export interface BrokerVariant {
+  readonly properties: readonly string[];
+  readonly format: readonly string[];
+}
+
+/** Apache Kafka, where a broker of a certain kind is needed: listening some time after this resolves. */
+export async function startApacheKafka(
+  { port, dataDir, logFile }: EngineOptions,
+  variant: BrokerVariant = { properties: [], format: [] },
+): Promise<Running> {
   const classPath = await kafkaClassPath();
   const properties = join(dataDir, 'server.properties');
   const logDir = join(dataDir, 'log');
   await mkdir(dataDir, { recursive: true });
-  await writeFile(properties, brokerProperties(port, await freePort(), logDir));
+  const lines = [...brokerProperties(port, await freePort(), logDir), ...variant.properties];
+  await writeFile(properties, `${lines.join('\n')}\n`);
   if (!existsSync(join(logDir, 'meta.properties'))) {
     // The id is as good as any: the cluster is this one node.
-    const format = ['format', '-t', '5L6g3nShT-eMCtK--X86sw', '-c', properties, '--ignore-formatted'];
+    const format = [
+      'format',
+      '-t',
+      '5L6g3nShT-eMCtK--X86sw',
+      '-c',
+      properties,
+      '--ignore-formatted',
+      ...variant.format,
+    ];
     await run('java', [...HEAP, '-cp', classPath, 'kafka.tools.StorageTool', ...format]);
   }
   return launch({ command: 'java', args: [...HEAP, '-cp', classPath, 'kafka.Kafka', properties], logFile });
 }
 
-function brokerProperties(port: number, controllerPort: number, logDir: string): string {
+function brokerProperties(port: number, controllerPort: number, logDir: string): string[] {
   return [
     'process.roles=broker,controller',
     'node.id=1',
@@ -97,8 +116,7 @@ function brokerProperties(port: number, controllerPort: number, logDir: string):
     'share.coordinator.state.topic.replication.factor=1',
     'share.coordinator.state.topic.min.isr=1',
     'log.cleaner.dedupe.buffer.size=8388608',
-    '',
-  ].join('\n');
+  ];
 }
 
 /** The class path as Maven resolves it from pom.xml, kept until the pom changes or a jar is gone. */
