@@ -2,13 +2,15 @@
  * Ports of this machine: free ones, whether one answers, and who owns a busy one.
  */
 import { connect } from 'node:net';
-import getPort from 'get-port';
+import getPort, { portNumbers } from 'get-port';
 import { run } from './process.ts';
 
 export const HOST = '127.0.0.1';
 
+/** Below the range of outgoing connections (32768 and up), which could take it before its owner listens. */
 export function freePort(): Promise<number> {
-  return getPort({ host: HOST });
+  const from = 20_000 + Math.floor(Math.random() * 12_000);
+  return getPort({ host: HOST, port: portNumbers(from, from + 500) });
 }
 
 /** True when something accepts connections on the port. */
