@@ -31,20 +31,25 @@ export async function startTestStack(): Promise<TestStack> {
   const dir = await mkdtemp(join(LOCAL, 'test-stack-'));
   const dropFolder = join(dir, 'drop');
   const stack = await startStack({ dir, ports: 'free', dropFolder });
-  const { project, bucket, storage, kafka: broker } = stack.describe();
-  const db = new Firestore({
-    projectId: project,
-    host: `127.0.0.1:${stack.settings.ports.firestore}`,
-    ssl: false,
-    customHeaders: { Authorization: 'Bearer owner' },
-  });
+  const { project, bucket: bucketName, storage, kafka: broker } = stack.describe();
+  // Both clients prefer the environment's emulators, which are the test run's.
+  const { db, bucket } = withEnvironment(
+    {
+      FIRESTORE_EMULATOR_HOST: `127.0.0.1:${stack.settings.ports.firestore}`,
+      STORAGE_EMULATOR_HOST: storage,
+    },
+    () => ({
+      db: new Firestore({ projectId: project }),
+      bucket: new Storage({ projectId: project }).bucket(bucketName),
+    }),
+  );
   const config = await readConfig(kafkaVariables, { KAFKA_BOOTSTRAP_SERVERS: broker });
   const kafka = kafkaClient(config, testLog());
   return {
     ...stack,
     dropFolder,
     db,
-    bucket: bucketAt(storage, project, bucket),
+    bucket,
     kafka,
     history: async (topic) =>
       (await readAll(kafka, topic)).map(({ key, value }) => ({ key: String(key), value: String(value) })),
@@ -61,13 +66,12 @@ export async function startTestStack(): Promise<TestStack> {
   };
 }
 
-/** The client prefers the environment's emulator, which is the test run's, for half of its calls. */
-function bucketAt(url: string, projectId: string, name: string): Bucket {
-  const shared = process.env['STORAGE_EMULATOR_HOST'];
-  process.env['STORAGE_EMULATOR_HOST'] = url;
+function withEnvironment<T>(environment: Record<string, string>, work: () => T): T {
+  const before = { ...process.env };
+  Object.assign(process.env, environment);
   try {
-    return new Storage({ projectId }).bucket(name);
+    return work();
   } finally {
-    process.env['STORAGE_EMULATOR_HOST'] = shared;
+    Object.assign(process.env, before);
   }
 }
