@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { newPatientSchema, patchSchema, patientId, patientSchema } from '../../shared/patient/schema.ts';
 import { calendarDate, timestamp } from '../../shared/patient/text.ts';
-import { errorCodes } from '../../shared/platform/errors.ts';
-import { problemTypes } from '../../shared/platform/problem-details.ts';
+import { errorCodes, type ErrorCode } from '../../shared/platform/errors.ts';
+import { problemTypeOf } from '../../shared/platform/problem-details.ts';
 import { IMPORT_OUTCOMES } from '../../shared/store/import-statistics.ts';
 
 const limit = z.int().min(1).max(1000);
@@ -20,6 +20,11 @@ const counters = z.object(
     z.ZodInt
   >,
 );
+
+/** The error codes of these families: what is before their dot. */
+function codesOf(...families: readonly string[]): ErrorCode[] {
+  return errorCodes.filter((code) => families.includes(code.replace(/\..*/, '')));
+}
 
 /** `date` of a contact; today in Berlin where it is left out. */
 export const lastContactSchema = z.strictObject({ date: calendarDate.optional() });
@@ -63,7 +68,7 @@ export const answerSchemas = {
         record_id: z.string(),
         outcome: z.enum(IMPORT_OUTCOMES),
         patient_id: patientId.nullable(),
-        reason: z.enum(errorCodes).nullable(),
+        reason: z.enum(codesOf('import')).nullable(),
         received_at: timestamp,
         archived_at: timestamp.nullable(),
       }),
@@ -72,7 +77,7 @@ export const answerSchemas = {
   Liveness: z.object({ status: z.literal('ok') }),
   Contract: z.looseObject({ openapi: z.string() }),
   Problem: z.object({
-    type: z.enum(problemTypes),
+    type: z.enum(codesOf('request', 'auth', 'patient', 'store', 'storage', 'internal').map(problemTypeOf)),
     title: z.string(),
     status: z.int().min(400).max(599),
     message: z.string(),

@@ -30,7 +30,8 @@ export interface ForeignEnvelope {
   readonly payload: unknown;
 }
 
-const foreign = z.looseObject({
+/** The envelope of other services; unknown keys are accepted. */
+export const foreignEnvelope = z.looseObject({
   eventId: z.uuid(),
   eventType: z.string().min(1).max(200),
   version: z.string(),
@@ -44,7 +45,7 @@ const foreign = z.looseObject({
  * @throws ServiceError `event.not_json`, `event.invalid_envelope` or `event.unsupported_version`; none is worth a retry
  */
 export function readEnvelope(value: Buffer | null): ForeignEnvelope {
-  const parsed = foreign.safeParse(readJson(value));
+  const parsed = foreignEnvelope.safeParse(readJson(value));
   if (!parsed.success) throw new ServiceError('event.invalid_envelope');
   const { eventId, eventType, version, timestamp, payload } = parsed.data;
   if (!/^1(\.\d+)?$/.test(version)) throw new ServiceError('event.unsupported_version');

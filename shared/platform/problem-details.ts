@@ -2,7 +2,7 @@
  * Errors as HTTP callers see them: RFC 9457 problem documents made from the table in errors.ts. What is not
  * a ServiceError is `internal` and says nothing of its cause.
  */
-import { errorCodes, fateOf, ServiceError, type ErrorCode, type Violation } from './errors.ts';
+import { fateOf, ServiceError, type ErrorCode, type Violation } from './errors.ts';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
@@ -25,9 +25,6 @@ export interface Problem {
 export function problemTypeOf(code: ErrorCode): string {
   return `urn:patient-service:problem:${code}`;
 }
-
-/** Every problem type there is, for the contract. */
-export const problemTypes: readonly string[] = errorCodes.map(problemTypeOf);
 
 export function problemOf(error: unknown): Problem {
   const code = error instanceof ServiceError ? error.code : 'internal';

@@ -1,0 +1,221 @@
+import { isDeepStrictEqual } from 'node:util';
+import * as fc from 'fast-check';
+import { Temporal } from 'temporal-polyfill';
+import { describe, expect, it } from 'vitest';
+import { aNewPatient, aPatient, AUTUMN } from '../../test/support/builders.ts';
+import { berlinDateOf, type BerlinDate } from '../platform/clock.ts';
+import {
+  blockTherapist,
+  changedFields,
+  changePatient,
+  recordContact,
+  registerPatient,
+  unblockTherapist,
+  type ChangeResult,
+} from './change.ts';
+import { patchSchema, patientId, therapistId, type Patient, type PatientPatch } from './schema.ts';
+import { PATIENTENSTATUS } from './vocabulary.ts';
+
+const LATER = AUTUMN.add({ hours: 24 });
+const typesOf = ({ events }: ChangeResult) => events.map((event) => event.type);
+const patchOf = (fields: object): PatientPatch => patchSchema.parse(fields);
+const therapist = (id: number) => therapistId.parse(id);
+
+/** A patch of any fields that matter to a rule; undefined leaves one out. */
+const anyPatch = fc
+  .record(
+    {
+      status: fc.constantFrom(...PATIENTENSTATUS),
+      zahlung_eingegangen: fc.boolean(),
+      vertraege_unterschrieben: fc.boolean(),
+      ort: fc.constantFrom(null, 'Köln', 'Bonn'),
+      zugewiesener_therapeut: fc.constantFrom(null, 1, 2),
+      ausgeschlossene_therapeuten: fc.uniqueArray(fc.integer({ min: 1, max: 4 })),
+    },
+    { requiredKeys: [] },
+  )
+  .map(patchOf);
+
+/** What came of changes, one after the other. */
+function history(patches: readonly PatientPatch[]): { states: Patient[]; results: ChangeResult[] } {
+  const states = [aPatient()];
+  const results = patches.map((patch, at) => {
+    const result = changePatient(states.at(-1)!, patch, AUTUMN.add({ hours: at }));
+    states.push(result.patient);
+    return result;
+  });
+  return { states, results };
+}
+
+describe('any change', () => {
+  it('has events exactly when it changes something, and else leaves the patient as they are', () => {
+    fc.assert(
+      fc.property(fc.array(anyPatch, { maxLength: 8 }), (patches) => {
+        const { states, results } = history(patches);
+        results.forEach(({ patient, events }, at) => {
+          const before = states[at]!;
+          expect(events.length > 0).toBe(changedFields(before, patient).length > 0);
+          if (events.length === 0) expect(patient).toBe(before);
+        });
+      }),
+    );
+  });
+
+  it('applied twice is applied once', () => {
+    fc.assert(
+      fc.property(anyPatch, (patch) => {
+        // Said together with the second flag, `offen` gives way to the start; said again, it is a correction.
+        fc.pre(patch.status !== 'offen');
+        const once = changePatient(aPatient(), patch, AUTUMN).patient;
+        expect(changePatient(once, patch, LATER)).toEqual({ patient: once, events: [] });
+      }),
+    );
+  });
+
+  it('starts the search at most once, and on the day of the flag that came last', () => {
+    fc.assert(
+      fc.property(fc.array(anyPatch, { maxLength: 10 }), (patches) => {
+        const { states } = history(patches);
+        const begun = states.findIndex((one) => one.zahlung_eingegangen && one.vertraege_unterschrieben);
+        const expected = begun === -1 ? null : berlinDateOf(AUTUMN.add({ hours: begun - 1 }));
+        states.forEach((state, at) =>
+          expect(state.startdatum).toBe(at < begun || begun === -1 ? null : expected),
+        );
+      }),
+    );
+  });
+
+  it('tells of a status by exactly one event, with both values', () => {
+    fc.assert(
+      fc.property(fc.array(anyPatch, { maxLength: 8 }), (patches) => {
+        const { states, results } = history(patches);
+        results.forEach((result, at) => {
+          const [before, after] = [states[at]!.status, result.patient.status];
+          const told = result.events.filter((event) => event.type === 'patient.status_changed');
+          expect(told.map(({ payload }) => [payload.old_status, payload.new_status])).toEqual(
+            before === after ? [] : [[before, after]],
+          );
+        });
+      }),
+    );
+  });
+
+  it('tells of each therapist newly excluded, and of no other', () => {
+    fc.assert(
+      fc.property(fc.array(anyPatch, { maxLength: 8 }), (patches) => {
+        const { states, results } = history(patches);
+        results.forEach((result, at) => {
+          const idsOf = (patient: Patient) => patient.ausgeschlossene_therapeuten.map((one) => one.id);
+          const told = result.events.filter((event) => event.type === 'patient.therapist_excluded');
+          const known = new Set(idsOf(states[at]!));
+          expect(told.map(({ payload }) => payload.therapist_id)).toEqual(
+            idsOf(result.patient).filter((id) => !known.has(id)),
+          );
+        });
+      }),
+    );
+  });
+
+  it('keeps the order created, updated, status_changed, therapist_excluded', () => {
+    const order = ['patient.updated', 'patient.status_changed', 'patient.therapist_excluded'];
+    fc.assert(
+      fc.property(anyPatch, (patch) => {
+        const ranks = typesOf(changePatient(aPatient(), patch, AUTUMN)).map((type) => order.indexOf(type));
+        expect(ranks).toEqual([...ranks].sort((a, b) => a - b));
+      }),
+    );
+  });
+});
+
+describe('the start of the search', () => {
+  it('leaves any other status than offen', () => {
+    const patient = aPatient({ status: 'in_Therapie', zahlung_eingegangen: true });
+    const { patient: after } = changePatient(patient, patchOf({ vertraege_unterschrieben: true }), AUTUMN);
+    expect(after).toMatchObject({ status: 'in_Therapie', startdatum: '2026-11-02' });
+  });
+
+  it('has the Berlin date, also late in the evening and across summer time', () => {
+    const startOf = (instant: string) =>
+      registerPatient(
+        patientId.parse(1),
+        aNewPatient({ zahlung_eingegangen: true, vertraege_unterschrieben: true }),
+        Temporal.Instant.from(instant),
+      ).patient.startdatum;
+    expect(startOf('2026-07-01T21:59:59Z')).toBe('2026-07-01');
+    expect(startOf('2026-07-01T22:00:00Z')).toBe('2026-07-02');
+    expect(startOf('2026-12-01T22:59:59Z')).toBe('2026-12-01');
+    expect(startOf('2026-12-01T23:00:00Z')).toBe('2026-12-02');
+  });
+});
+
+describe('a contact', () => {
+  const date = (text: string) => text as BerlinDate;
+
+  it('leaves the latest date, in whatever order contacts come', () => {
+    const days = fc
+      .integer({ min: 1, max: 28 })
+      .map((day) => date(`2026-02-${String(day).padStart(2, '0')}`));
+    fc.assert(
+      fc.property(fc.array(days, { minLength: 1 }), (dates) => {
+        const last = dates.reduce((patient, one) => recordContact(patient, one, AUTUMN).patient, aPatient());
+        expect(last.letzter_kontakt).toBe([...dates].sort().at(-1));
+      }),
+    );
+  });
+});
+
+describe('a blocked therapist', () => {
+  const treated = aPatient({ zugewiesener_therapeut: 7, status: 'in_Therapie' });
+
+  it('leaves the patient, who searches again', () => {
+    const result = blockTherapist(treated, therapist(7), AUTUMN);
+    expect(result.patient).toMatchObject({ zugewiesener_therapeut: null, status: 'auf_der_Suche' });
+    expect(result.patient.ausgeschlossene_therapeuten).toMatchObject([
+      { id: 7, reason: 'therapist_blocked' },
+    ]);
+    expect(typesOf(result)).toEqual([
+      'patient.updated',
+      'patient.status_changed',
+      'patient.therapist_excluded',
+    ]);
+  });
+
+  it('comes back by an unblocking, but not where the patient themself excluded them', () => {
+    const blocked = blockTherapist(treated, therapist(7), AUTUMN).patient;
+    expect(unblockTherapist(blocked, therapist(7), LATER).patient.ausgeschlossene_therapeuten).toEqual([]);
+    const own = aPatient({
+      zugewiesener_therapeut: 7,
+      ausgeschlossene_therapeuten: [{ id: 7, reason: 'eigener' }],
+    });
+    const kept = blockTherapist(own, therapist(7), AUTUMN).patient;
+    expect(kept.ausgeschlossene_therapeuten).toEqual(own.ausgeschlossene_therapeuten);
+    expect(unblockTherapist(kept, therapist(7), LATER).patient).toBe(kept);
+  });
+
+  it('twice is once, and concerns nobody else', () => {
+    const blocked = blockTherapist(treated, therapist(7), AUTUMN).patient;
+    expect(typesOf(blockTherapist(blocked, therapist(7), LATER))).toEqual([]);
+    expect(blockTherapist(treated, therapist(8), AUTUMN).patient).toBe(treated);
+  });
+});
+
+describe('a patient of more than 256 KiB', () => {
+  const reasons = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({ id: at + 1, reason: 'x'.repeat(500) }));
+
+  it('is refused, at creation and by a change', () => {
+    const tooLarge = expect.objectContaining({ code: 'patient.invalid' });
+    expect(() => aPatient({ ausgeschlossene_therapeuten: reasons(600) })).toThrow(tooLarge);
+    const patch = patchOf({ ausgeschlossene_therapeuten: reasons(600) });
+    expect(() => changePatient(aPatient(), patch, AUTUMN)).toThrow(tooLarge);
+  });
+});
+
+describe('updated_at', () => {
+  it('never goes back, whatever clock the next machine has', () => {
+    const before = changePatient(aPatient(), patchOf({ ort: 'Köln' }), LATER).patient;
+    const { patient } = changePatient(before, patchOf({ ort: 'Bonn' }), AUTUMN);
+    expect(patient.updated_at).toBe(before.updated_at);
+    expect(isDeepStrictEqual(patient, before)).toBe(false);
+  });
+});

@@ -1,0 +1,50 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { BerlinDate } from '../platform/clock.ts';
+import { readPatientFields } from './read.ts';
+import { FIELD_NAMES, newPatientSchema, patchSchema } from './schema.ts';
+
+const TODAY = '2026-11-02' as BerlinDate;
+const read = (input: unknown) => readPatientFields(patchSchema, input, TODAY);
+
+describe('reading', () => {
+  it('of anything at all ends in a value or in violations, never in an exception', () => {
+    const fields = fc.dictionary(fc.oneof(fc.constantFrom(...FIELD_NAMES), fc.string()), fc.jsonValue());
+    fc.assert(
+      fc.property(fc.oneof(fc.jsonValue(), fields), (input) => {
+        for (const schema of [patchSchema, newPatientSchema]) {
+          const reading = readPatientFields(schema, input, TODAY);
+          expect(reading.ok || reading.violations.length > 0).toBe(true);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('reports no value of the input', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...FIELD_NAMES), (name) => {
+        const reading = read({ [name]: 'GEHEIM \ud800', 'Frau GEHEIM': 1, [`${name}x GEHEIM`]: 1 });
+        expect(JSON.stringify(reading)).not.toContain('GEHEIM');
+      }),
+    );
+  });
+
+  it('escapes a pointer as RFC 6901 wants, below the given place', () => {
+    const reading = readPatientFields(patchSchema, { plz: 1 }, TODAY, '/a~1b');
+    expect(reading).toMatchObject({ violations: [{ pointer: '/a~1b/plz' }] });
+  });
+
+  it('judges the future by the given day', () => {
+    expect(read({ geburtsdatum: '2026-11-02' }).ok).toBe(true);
+    expect(read({ geburtsdatum: '2026-11-03' })).toMatchObject({
+      violations: [{ pointer: '/geburtsdatum', detail: 'must not be in the future' }],
+    });
+  });
+
+  it('takes a prototype key for an unknown one, and pollutes nothing', () => {
+    const reading = read(JSON.parse('{"__proto__": {"admin": true}, "constructor": 1}'));
+    expect(reading.ok).toBe(false);
+    expect(({} as Record<string, unknown>)['admin']).toBeUndefined();
+  });
+});

@@ -1,0 +1,181 @@
+/** Erasing a person: nothing of them is left, whatever they sent, however often it was interrupted. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { PatientId } from '../../shared/patient/schema.ts';
+import { systemClock, utcTimestamp } from '../../shared/platform/clock.ts';
+import { archivePath } from '../../shared/registration/archive.ts';
+import { completeErasures } from '../../shared/registration/erase-patient.ts';
+import { importObject } from '../../shared/registration/import-object.ts';
+import { addCommunication } from '../../shared/store/communication-history.ts';
+import { beginErasure } from '../../shared/store/erasures.ts';
+import { importDoc, recordIdOf, type ImportRecord } from '../../shared/store/imports.ts';
+import { hashToken } from '../../shared/store/registration-tokens.ts';
+import { aBody, startApi, type Api } from '../support/api.ts';
+import { aRegistration } from '../support/builders.ts';
+import { documents, importWorld, objectNames } from '../support/import-world.ts';
+import { everything, tracesOf } from '../support/person.ts';
+
+const TOKEN = 'e7a9e7a9c0ffee00c0ffee00c0ffee00';
+const registration = () =>
+  aRegistration(
+    { vorname: 'Wilhelmine', nachname: 'Suchnichtmehr', email: 'w.s@example.org', telefon: '+4922199887766' },
+    { registration_token: TOKEN },
+  );
+const person = [
+  'Wilhelmine',
+  'Suchnichtmehr',
+  'w.s@example.org',
+  '99887766',
+  TOKEN,
+  TOKEN.slice(0, 8),
+  'wilh',
+];
+
+let api: Api;
+let world: Awaited<ReturnType<typeof importWorld>>;
+let id: PatientId;
+
+/** A person with all that one can have: a file, a duplicate, failed attempts, a history, changes, mails. */
+beforeEach(async () => {
+  api = await startApi();
+  const { db, bucket } = api.deps;
+  world = { ...(await importWorld({ db, bucket })), db, bucket };
+  const drop = async (content: unknown) => importObject(world.deps, await upload(content));
+  expect(await drop({ ...registration(), unknown_key: 1 })).toBe('failed');
+  expect(await drop(registration())).toBe('imported');
+  expect(await drop(registration())).toBe('duplicate');
+  expect(await drop({ ...registration(), consent_metadata: 'none' })).toBe('failed');
+  const [patient] = await documents(api.db, 'patients');
+  id = Number(patient!.id) as PatientId;
+  await talk(3);
+  await api.send('PATCH', `/api/patients/${id}`, { body: { hausarzt: 'Dr. Suchnichtmehr' } });
+  expect(tracesOf(person, await everything(api.db, world.bucket)).length).toBeGreaterThan(10);
+});
+
+async function talk(entries: number) {
+  const batch = api.db.batch();
+  for (let entry = 0; entry < entries; entry += 1) {
+    addCommunication(api.db, batch, id, {
+      event_id: `event-${entry}-of-${entries}`,
+      event_type: 'email.sent',
+      occurred_at: '2026-11-01T10:00:00.000Z',
+      reference_id: String(entry),
+      data: { email_data: { to: 'w.s@example.org' } },
+    });
+  }
+  await batch.commit();
+}
+
+async function upload(content: unknown) {
+  const name = `incoming/${crypto.randomUUID()}.json`;
+  const file = world.bucket.file(name);
+  await file.save(JSON.stringify(content), { resumable: false, contentType: 'application/json' });
+  return {
+    name,
+    generation: String(file.metadata.generation),
+    bytes: Number(file.metadata.size),
+    uploadedAt: systemClock(),
+  };
+}
+
+async function expectNothingLeft() {
+  expect(tracesOf(person, await everything(api.db, world.bucket))).toEqual([]);
+  expect(await documents(api.db, 'erasures')).toEqual([]);
+  expect(await documents(api.db, 'imports')).toEqual([]);
+  expect(await objectNames(world.bucket)).toEqual([]);
+  const left = await documents(api.db, 'outbox');
+  const events = left.filter((entry) => entry['kind'] === 'kafka');
+  expect(events.map((entry) => [entry['event_type'], entry['sequence']])).toEqual([['patient.deleted', 3]]);
+  expect(JSON.parse(String(events[0]!['envelope'])).payload).toEqual({
+    patient_id: id,
+    id,
+    additional_data: { id },
+  });
+}
+
+describe('DELETE', () => {
+  it('leaves no document, no object and no outbox payload of the person, and patient.deleted last', async () => {
+    expect(await api.send('DELETE', `/api/patients/${id}`)).toMatchObject({ status: 204, body: '' });
+    await expectNothingLeft();
+    expect((await api.send('GET', `/api/patients/${id}`)).status).toBe(404);
+    expect((await api.send('GET', `/api/patients/${id}/communication`)).status).toBe(404);
+    expect((await api.send('DELETE', `/api/patients/${id}`)).status).toBe(404);
+    expect(tracesOf(person, new Map([['log', api.lines.join('')]]))).toEqual([]);
+  });
+
+  it('takes a long history with it', async () => {
+    await talk(305);
+    expect((await api.send('DELETE', `/api/patients/${id}`)).status).toBe(204);
+    await expectNothingLeft();
+  });
+
+  it('completes an erasure that was interrupted', async () => {
+    await beginErasure(api.db, id, systemClock());
+    expect((await api.send('GET', `/api/patients/${id}`)).status).toBe(404);
+    expect((await api.send('DELETE', `/api/patients/${id}`)).status).toBe(204);
+    await expectNothingLeft();
+  });
+
+  it('may be sent twice at once', { timeout: 60_000 }, async () => {
+    const answers = await Promise.all([1, 2].map(() => api.send('DELETE', `/api/patients/${id}`)));
+    expect(answers.map((answer) => answer.status)).toContain(204);
+    await expectNothingLeft();
+  });
+
+  it('finds a recorded file that was not moved yet', async () => {
+    const dropped = await upload(registration());
+    // What a crash between record and move leaves.
+    const recordId = recordIdOf(world.bucket.name, dropped.name, dropped.generation);
+    const record: ImportRecord = {
+      outcome: 'duplicate',
+      patient_id: id,
+      token_sha256: hashToken(TOKEN),
+      reason: null,
+      violations: [],
+      archive_path: archivePath('processed', recordId, dropped.uploadedAt),
+      archived_at: null,
+      received_at: utcTimestamp(dropped.uploadedAt),
+    };
+    await importDoc(api.db, recordId).create(record);
+    expect(await objectNames(world.bucket)).toContain(dropped.name);
+    expect((await api.send('DELETE', `/api/patients/${id}`)).status).toBe(204);
+    await expectNothingLeft();
+  });
+});
+
+describe('the scheduled check', () => {
+  it('completes an erasure that was interrupted', async () => {
+    await beginErasure(api.db, id, systemClock());
+    expect(await completeErasures(api.deps)).toBe(1);
+    await expectNothingLeft();
+    expect(await completeErasures(api.deps)).toBe(0);
+  });
+});
+
+describe('afterwards', () => {
+  beforeEach(async () => {
+    await api.send('DELETE', `/api/patients/${id}`);
+  });
+
+  it('neither the same file nor another with the token brings the person back', async () => {
+    expect(await importObject(world.deps, await upload(registration()))).toBe('erased');
+    expect(await documents(api.db, 'patients')).toEqual([]);
+    expect(tracesOf(person, await everything(api.db, world.bucket))).toEqual([]);
+  });
+
+  it('the payment reference is free for a new registration of another token', async () => {
+    const other = aRegistration({}, { registration_token: `${TOKEN.slice(0, 8)}${'1'.repeat(24)}` });
+    expect(await importObject(world.deps, await upload(other))).toBe('imported');
+  });
+});
+
+describe('a key of an erased patient', () => {
+  it('is answered with 410, and its record holds nothing of the request', async () => {
+    const send = () =>
+      api.send('POST', '/api/patients', { body: aBody(), headers: { 'idempotency-key': 'once' } });
+    const { body } = await send();
+    await api.send('DELETE', `/api/patients/${body.id}`);
+    expect((await send()).status).toBe(410);
+    const [key] = await documents(api.db, 'idempotency_keys');
+    expect(Object.keys(key!).sort()).toEqual(['erased', 'expires_at', 'id']);
+  });
+});
