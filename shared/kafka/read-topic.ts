@@ -3,7 +3,9 @@
  * and for counting, not for processing.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError } from '../platform/errors.ts';
+import { delayAfter } from './backoff.ts';
 import { unavailable } from './failure.ts';
 import type { Admin, IncomingMessage, KafkaClient, Member } from './kafkajs.ts';
 
@@ -17,6 +19,8 @@ export interface ReadOptions {
   /** The reading fails when nothing has come for so long. */
   readonly stalledAfterMs?: number;
 }
+
+const ATTEMPTS = 5;
 
 /**
  * @returns the end by partition: the next offsets to read from
@@ -39,7 +43,15 @@ export async function readTopic(
     );
     const ends = new Map([...ranges].map(([partition, { high }]) => [partition, high]));
     const behind = () => [...ends].some(([partition, end]) => (next.get(partition) ?? end) < end);
-    if (behind()) await readUntil(client, topic, { ...options, next, ends, behind }, admin);
+    for (let attempt = 1; behind(); attempt += 1) {
+      try {
+        await readOn(client, topic, { ...options, next, ends, behind }, admin);
+      } catch (error) {
+        // A cluster that has just started, or is moving its coordinators, turns members away for a moment.
+        if (attempt === ATTEMPTS) throw error;
+        await sleep(delayAfter(attempt, { firstMs: 200, lastMs: 2_000 }));
+      }
+    }
     return ends;
   } catch (error) {
     throw unavailable(error);
@@ -54,12 +66,8 @@ interface Progress extends ReadOptions {
   readonly behind: () => boolean;
 }
 
-async function readUntil(
-  client: KafkaClient,
-  topic: string,
-  progress: Progress,
-  admin: Admin,
-): Promise<void> {
+/** Goes on from `next` with a member of its own. */
+async function readOn(client: KafkaClient, topic: string, progress: Progress, admin: Admin): Promise<void> {
   const { next, ends, onMessage, behind, stalledAfterMs = 30_000 } = progress;
   const group = `${progress.group}-${randomUUID()}`;
   const { promise: finished, resolve: finish, reject: fail } = Promise.withResolvers<void>();
