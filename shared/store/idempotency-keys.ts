@@ -3,11 +3,7 @@
  * they made. The answer is not kept, it is made again from the same body (DOMAIN 5).
  */
 import { createHash } from 'node:crypto';
-import {
-  Timestamp,
-  type DocumentReference,
-  type Firestore,
-} from '@google-cloud/firestore';
+import { Timestamp, type DocumentReference, type Firestore } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
