@@ -109,6 +109,11 @@ const table = {
     status: 503,
     title: 'The communication service did not accept the mail',
   },
+  'communication.refused': {
+    retriable: false,
+    status: 502,
+    title: 'The communication service finds fault with the mail',
+  },
   'config.invalid': { retriable: false, status: 500, title: 'The configuration is not valid' },
   internal: { retriable: false, status: 500, title: 'Something went wrong on our side' },
 } as const satisfies Record<string, Fate>;

@@ -9,6 +9,7 @@ import {
   type DocumentReference,
   type Firestore,
   type Query,
+  type QueryDocumentSnapshot,
 } from '@google-cloud/firestore';
 import { writeEnvelope } from '../events/envelope.ts';
 import type { PatientEvent } from '../patient/change.ts';
@@ -22,7 +23,8 @@ const COLLECTION = 'outbox';
 
 /** An event that waits for Kafka. */
 export interface OutboxEvent {
-  readonly ref: DocumentReference;
+  /** Where it stands in the order of its shard. */
+  readonly place: QueryDocumentSnapshot;
   readonly eventId: string;
   readonly eventType: string;
   readonly patientId: number;
@@ -45,6 +47,7 @@ export interface Mail {
 
 export interface OutboxMail extends Mail {
   readonly ref: DocumentReference;
+  /** How often it was claimed. */
   readonly attempts: number;
   /** Changes with each claim, so that a claim is won once. */
   readonly updateTime: Timestamp;
@@ -137,10 +140,17 @@ export function patientEntriesQuery(db: Firestore, patientId: PatientId): Query 
   return db.collection(COLLECTION).where('patient_id', '==', patientId);
 }
 
-export async function readEvents(db: Firestore, shard: number, limit: number): Promise<OutboxEvent[]> {
-  const page = await translated(() => eventsQuery(db, shard, limit).get());
+/** @param after leaves out this entry and all before it */
+export async function readEvents(
+  db: Firestore,
+  shard: number,
+  limit: number,
+  after?: QueryDocumentSnapshot,
+): Promise<OutboxEvent[]> {
+  const oldest = eventsQuery(db, shard, limit);
+  const page = await translated(() => (after === undefined ? oldest : oldest.startAfter(after)).get());
   return page.docs.map((doc) => ({
-    ref: doc.ref,
+    place: doc,
     eventId: doc.id,
     eventType: doc.get('event_type') as string,
     patientId: doc.get('patient_id') as number,
@@ -175,12 +185,20 @@ export async function readDueMails(db: Firestore, now: Instant, limit: number): 
 }
 
 /**
- * Puts a mail off until `dueAt`: before sending that is the claim (who dies while sending lets it expire),
- * after a failure the pause before the next attempt.
+ * Claims a mail before it is sent: nobody else sees it as due until the claim expires, which it does when the
+ * claimant dies.
  * @returns the mail to go on with, or undefined when another worker or an erasure was faster
  */
-export async function postponeMail(mail: OutboxMail, dueAt: Instant): Promise<OutboxMail | undefined> {
-  const attempts = mail.attempts + 1;
+export function claimMail(mail: OutboxMail, expiresAt: Instant): Promise<OutboxMail | undefined> {
+  return putOff(mail, expiresAt, mail.attempts + 1);
+}
+
+/** Puts a claimed mail that was not accepted off until `dueAt`; one that an erasure took meanwhile is no fault. */
+export async function returnMail(mail: OutboxMail, dueAt: Instant): Promise<void> {
+  await putOff(mail, dueAt, mail.attempts);
+}
+
+async function putOff(mail: OutboxMail, dueAt: Instant, attempts: number): Promise<OutboxMail | undefined> {
   try {
     const { writeTime } = await translated(() =>
       mail.ref.update(

@@ -1,0 +1,11 @@
+/** What the worker reads from its environment. */
+import { kafkaVariables } from '../../shared/kafka/settings.ts';
+
+export const variableNames = [
+  'GOOGLE_CLOUD_PROJECT',
+  'ENVIRONMENT',
+  'LOG_LEVEL',
+  'PORT',
+  'COMMUNICATION_SERVICE_URL',
+  ...kafkaVariables,
+] as const;

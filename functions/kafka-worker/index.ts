@@ -1,0 +1,92 @@
+/**
+ * The Kafka worker, a plain process of two halves: the relay of the outbox and the consumers. Neither waits for
+ * the other. Nothing else in the service talks to Kafka.
+ */
+import { kafkaClient } from '../../shared/kafka/kafkajs.ts';
+import { createPublisher } from '../../shared/kafka/publish.ts';
+import { namesIn } from '../../shared/kafka/topics.ts';
+import { systemClock } from '../../shared/platform/clock.ts';
+import { readConfig } from '../../shared/platform/config.ts';
+import { createLog } from '../../shared/platform/log.ts';
+import { connectFirestore } from '../../shared/store/firestore.ts';
+import { variableNames } from './config.ts';
+import { startConsumers } from './consumers.ts';
+import { isAlive, isTurning, serveProbes } from './probes.ts';
+import { startRelay } from './relay/relay.ts';
+import { reportStatus } from './status.ts';
+
+const config = await readConfig(variableNames);
+const log = createLog({
+  service: 'kafka-worker',
+  project: config.GOOGLE_CLOUD_PROJECT,
+  level: config.LOG_LEVEL,
+});
+const db = connectFirestore(config);
+const client = kafkaClient(config, log);
+const names = namesIn(config);
+const relayPublisher = createPublisher(client, { attempts: 1 });
+const deadLetterPublisher = createPublisher(client);
+
+const relay = startRelay({
+  db,
+  publisher: relayPublisher,
+  topic: names.topics.patients,
+  communicationUrl: config.COMMUNICATION_SERVICE_URL,
+  clock: systemClock,
+  log,
+});
+const consumers = startConsumers({
+  client,
+  names,
+  publisher: deadLetterPublisher,
+  db,
+  clock: systemClock,
+  log,
+});
+const status = reportStatus({
+  client,
+  db,
+  clock: systemClock,
+  log,
+  readerGroup: names.groups.operators,
+  consumers: consumers.map((consumer) => ({
+    topic: consumer.topic,
+    group: consumer.group,
+    lastPollAt: () => consumer.state().lastPollAt,
+  })),
+  lastRelayAt: () => relay.state().lastRelayAt,
+});
+const probes =
+  config.PORT === undefined
+    ? undefined
+    : await serveProbes(config.PORT, {
+        '/livez': () => ({
+          relay: isTurning(relay.state(), Date.now()),
+          ...byTopic((consumer) => isAlive(consumer.state(), Date.now())),
+        }),
+        '/readyz': () => byTopic((consumer) => consumer.state().connected),
+      });
+log.info('The worker has started', { pid: process.pid });
+
+function byTopic(judge: (consumer: (typeof consumers)[number]) => boolean): Record<string, boolean> {
+  return Object.fromEntries(consumers.map((consumer) => [consumer.topic, judge(consumer)]));
+}
+
+/** Cloud Run sends SIGKILL 10 s after SIGTERM. */
+const STOP_WITHIN_MS = 9_500;
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    log.info('The worker stops', { signal });
+    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
+    void stop();
+  });
+}
+
+async function stop(): Promise<void> {
+  probes?.close();
+  await Promise.all([relay.stop(), status.stop(), ...consumers.map((consumer) => consumer.stop())]);
+  await Promise.all([relayPublisher.close(), deadLetterPublisher.close()]);
+  await db.terminate();
+  process.exit(0);
+}

@@ -1,0 +1,120 @@
+/**
+ * One worker leads, the others stand by (DESIGN 2). The lease makes repeats rare; that events are never lost or
+ * out of order does not rest on it. What a leader does is passed in.
+ */
+import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import type { Firestore } from '@google-cloud/firestore';
+import { delayAfter, pauseFor } from '../../../shared/kafka/backoff.ts';
+import { errorFields, type Log } from '../../../shared/platform/log.ts';
+import { releaseLease, renewLease, takeLease, type Lease } from '../../../shared/store/leases.ts';
+
+/** The time for which this process leads. */
+export interface Term {
+  /** Given when the term is over; what has been sent by then is still cleared away. */
+  readonly signal: AbortSignal;
+  /**
+   * True while no other worker can have taken over. Asked right before each send: who was paused for too long
+   * must throw away what it has read.
+   */
+  isHeld(): boolean;
+}
+
+export interface Leadership {
+  isLeader(): boolean;
+  /** When the loop last went round, in milliseconds since the epoch; it does so on a stand-by too. */
+  lastTurnAt(): number;
+  /** Ends the term, and hands the lease over when its work has ended in time. */
+  stop(): Promise<void>;
+}
+
+export interface LeaseTiming {
+  readonly ttlMs: number;
+  readonly renewMs: number;
+}
+
+const TIMING: LeaseTiming = { ttlMs: 15_000, renewMs: 5_000 };
+const BACKOFF = { firstMs: 250, lastMs: 5_000 };
+const FINISH_WITHIN_MS = 6_000;
+
+/** @param lead must end soon after its term's signal, and not before */
+export function seekLeadership(
+  db: Firestore,
+  name: string,
+  log: Log,
+  lead: (term: Term) => Promise<void>,
+  { ttlMs, renewMs }: LeaseTiming = TIMING,
+): Leadership {
+  const holder = randomUUID();
+  const stopping = new AbortController();
+  let leading = false;
+  let lastTurnAt = Date.now();
+
+  const done = (async () => {
+    for (let failures = 0; !stopping.signal.aborted;) {
+      lastTurnAt = Date.now();
+      const asked = performance.now();
+      try {
+        const lease = await takeLease(db, name, holder, ttlMs);
+        failures = 0;
+        if (lease === undefined) await pauseFor(renewMs, stopping.signal);
+        else await hold(lease, asked + ttlMs);
+      } catch (error) {
+        failures += 1;
+        if (failures === 1) log.warn('The lease cannot be asked for', errorFields(error));
+        await pauseFor(delayAfter(failures, BACKOFF), stopping.signal);
+      }
+    }
+  })();
+
+  /** Leads until the lease is lost or not renewed in time, or this process stops. */
+  async function hold(first: Lease, firstUntil: number): Promise<void> {
+    let lease: Lease | undefined = first;
+    let until = firstUntil;
+    const ended = new AbortController();
+    setMaxListeners(0, ended.signal);
+    const isInTime = () => performance.now() < until;
+    const work = lead({ signal: ended.signal, isHeld: () => !ended.signal.aborted && isInTime() });
+    leading = true;
+    log.info('This worker relays', { count: first.epoch });
+
+    while (lease !== undefined && isInTime()) {
+      await pauseFor(renewMs, stopping.signal);
+      lastTurnAt = Date.now();
+      if (stopping.signal.aborted || !isInTime()) break;
+      const asked = performance.now();
+      try {
+        lease = await renewLease(lease);
+        until = asked + ttlMs;
+      } catch (error) {
+        log.warn('The lease was not renewed', errorFields(error));
+      }
+    }
+
+    ended.abort();
+    leading = false;
+    if (!stopping.signal.aborted) {
+      log.warn('This worker stands by: its lease was lost or renewed too late');
+      await work;
+    } else if (lease !== undefined && (await endsInTime(work))) {
+      await releaseLease(lease).catch((error: unknown) =>
+        log.warn('The lease was not handed over and will expire', errorFields(error)),
+      );
+    }
+  }
+
+  return {
+    isLeader: () => leading,
+    lastTurnAt: () => lastTurnAt,
+    async stop() {
+      stopping.abort();
+      await done;
+    },
+  };
+}
+
+async function endsInTime(work: Promise<void>): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(resolve, FINISH_WITHIN_MS, false);
+  return Promise.race([work.then(() => true), promise]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,135 @@
+/**
+ * Sends the mails of the outbox to the communication service until it accepts them (DOMAIN 4), also while Kafka
+ * is down. Only the leader sends: with all workers at it, each mail would be claimed once and refused to all
+ * others. The claim still guards what the lease does not, two leaders that overlap, and makes a crash cost a delay.
+ */
+import type { Firestore } from '@google-cloud/firestore';
+import { delayAfter, pauseFor, type BackoffRange } from '../../../shared/kafka/backoff.ts';
+import type { Clock } from '../../../shared/platform/clock.ts';
+import type { ServiceError } from '../../../shared/platform/errors.ts';
+import { errorFields, type Log } from '../../../shared/platform/log.ts';
+import { measure } from '../../../shared/platform/metrics.ts';
+import { continueTrace, withTrace } from '../../../shared/platform/trace.ts';
+import {
+  claimMail,
+  deleteEntries,
+  readDueMails,
+  returnMail,
+  type OutboxMail,
+} from '../../../shared/store/outbox.ts';
+import type { Bell } from './bell.ts';
+import type { Journal } from './journal.ts';
+import type { Term } from './leadership.ts';
+import { postMail } from './post-mail.ts';
+
+export interface MailerDependencies {
+  readonly db: Firestore;
+  readonly communicationUrl: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const AT_ONCE = 16;
+/** Longer than a mail may take, and how long one waits whose sender died. */
+const CLAIM_SECONDS = 30;
+const POLL_MS = 30_000;
+/** Of one mail that is not accepted. */
+const MAIL_BACKOFF: BackoffRange = { firstMs: 500, lastMs: 600_000 };
+/** Of the loop when Firestore is away. */
+const BACKOFF: BackoffRange = { firstMs: 200, lastMs: 5_000 };
+
+/**
+ * Runs until the term is over and what it was sending has ended.
+ * @param nextDueAt when the first of the waiting mails is due, in milliseconds since the epoch, as far as is known
+ */
+export async function sendMails(
+  { db, communicationUrl, clock, log }: MailerDependencies,
+  term: Term,
+  bell: Bell,
+  nextDueAt: () => number | undefined,
+  journal: Journal,
+): Promise<void> {
+  const sending = new Set<Promise<void>>();
+
+  async function sendDue(): Promise<void> {
+    while (term.isHeld()) {
+      const due = await readDueMails(db, clock(), AT_ONCE - sending.size);
+      if (due.length === 0) return;
+      const expiresAt = clock().add({ seconds: CLAIM_SECONDS });
+      await Promise.all(
+        due.map(async (mail) => {
+          const claimed = await claimMail(mail, expiresAt);
+          if (claimed !== undefined) start(claimed);
+        }),
+      );
+      if (sending.size >= AT_ONCE) await Promise.race(sending);
+    }
+  }
+
+  function start(mail: OutboxMail): void {
+    const sent = withTrace(continueTrace(mail.traceparent), () => deliver(mail)).finally(() => {
+      sending.delete(sent);
+    });
+    sending.add(sent);
+  }
+
+  async function deliver(mail: OutboxMail): Promise<void> {
+    const answer = await postMail(communicationUrl, mail);
+    try {
+      if (answer.error === undefined) await clear(mail);
+      else await putOff(mail, answer.error, answer.status);
+    } catch (error) {
+      // The claim will expire, and the mail go out once more under the same Idempotency-Key.
+      journal.failed(error);
+      log.warn('What became of a mail could not be stored', {
+        record_id: mail.idempotencyKey,
+        ...errorFields(error),
+      });
+    }
+  }
+
+  async function clear(mail: OutboxMail): Promise<void> {
+    log.info('mail sent', { record_id: mail.idempotencyKey, attempt: mail.attempts });
+    measure(log, 'mails_sent', { kind: mail.path === '/api/emails' ? 'email' : 'system-message' });
+    await deleteEntries(db, [mail.ref]);
+  }
+
+  async function putOff(mail: OutboxMail, error: ServiceError, status?: number): Promise<void> {
+    const delay = Math.round(delayAfter(mail.attempts, MAIL_BACKOFF));
+    const line = {
+      record_id: mail.idempotencyKey,
+      attempt: mail.attempts,
+      delay_ms: delay,
+      ...(status === undefined ? {} : { status }),
+      ...errorFields(error),
+    };
+    // What the receiver finds fault with does not pass by waiting: somebody has to look.
+    if (error.retriable) log.warn('A mail was not accepted', line);
+    else log.error('A mail was refused', line);
+    measure(log, 'errors', { error_code: error.code });
+    journal.failed(error);
+    await returnMail(mail, clock().add({ milliseconds: delay }));
+  }
+
+  for (let failures = 0; !term.signal.aborted;) {
+    try {
+      await sendDue();
+      failures = 0;
+      await bell.heard(untilNext(nextDueAt(), clock().epochMilliseconds), term.signal);
+    } catch (error) {
+      failures += 1;
+      journal.failed(error);
+      if (failures === 1) log.warn('The mails are tried again', errorFields(error));
+      await pauseFor(delayAfter(failures, BACKOFF), term.signal);
+    }
+  }
+  await Promise.all(sending);
+}
+
+/** A mail that seems due but was not found is another's, or the listener is behind. */
+const LOOK_AGAIN_MS = 1_000;
+
+function untilNext(dueAt: number | undefined, now: number): number {
+  if (dueAt === undefined) return POLL_MS;
+  return dueAt > now ? Math.min(dueAt - now, POLL_MS) : LOOK_AGAIN_MS;
+}

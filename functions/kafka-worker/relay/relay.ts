@@ -1,0 +1,90 @@
+/**
+ * The relay: what waits in the outbox goes out, events to Kafka and mails to the communication service, by the
+ * worker that holds the lease (DESIGN 2). Each part has a module of its own; here they are put together.
+ */
+import type { Firestore, QuerySnapshot, Timestamp } from '@google-cloud/firestore';
+import type { Publisher } from '../../../shared/kafka/publish.ts';
+import type { Clock } from '../../../shared/platform/clock.ts';
+import type { ErrorCode } from '../../../shared/platform/errors.ts';
+import type { Log } from '../../../shared/platform/log.ts';
+import { eventsQuery, mailsQuery, SHARDS } from '../../../shared/store/outbox.ts';
+import { createBell } from './bell.ts';
+import { createJournal } from './journal.ts';
+import { seekLeadership, type LeaseTiming, type Term } from './leadership.ts';
+import { sendMails } from './mailer.ts';
+import { relayShard } from './shard.ts';
+import { listen } from './wake-up.ts';
+
+export interface RelayOptions {
+  readonly db: Firestore;
+  /** Its own, and without repetitions: the relay repeats, and asks before each attempt whether it still leads. */
+  readonly publisher: Publisher;
+  readonly topic: string;
+  /** Base URL of the communication service. */
+  readonly communicationUrl: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly lease?: LeaseTiming;
+}
+
+/** Times are in milliseconds since the epoch. */
+export interface RelayState {
+  /** False for a stand-by. */
+  readonly leader: boolean;
+  /** When the slowest of the loops last went round: liveness, whatever the state of Kafka and Firestore. */
+  readonly lastTurnAt: number;
+  /** When this worker last found or made the outbox empty, looking at each shard; undefined if it never did. */
+  readonly lastRelayAt: number | undefined;
+  readonly lastErrorCode: ErrorCode | undefined;
+}
+
+export interface Relay {
+  state(): RelayState;
+  /** Finishes what is on its way, clears it away and hands the lease over. The publisher stays open. */
+  stop(): Promise<void>;
+}
+
+export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
+  let journal = createJournal();
+  const leadership = seekLeadership(db, 'relay', log, lead, lease);
+
+  async function lead(term: Term): Promise<void> {
+    journal = createJournal();
+    const shards = Array.from({ length: SHARDS }, (_, shard) => shard);
+    await Promise.all([...shards.map((shard) => leadShard(shard, term)), leadMails(term)]);
+  }
+
+  async function leadShard(shard: number, term: Term): Promise<void> {
+    const bell = createBell();
+    await Promise.all([
+      listen(eventsQuery(db, shard, 1), () => bell.ring(), term.signal, log),
+      relayShard(shard, { db, log, ...rest }, term, bell, journal),
+    ]);
+  }
+
+  async function leadMails(term: Term): Promise<void> {
+    const bell = createBell();
+    let nextDueAt: number | undefined;
+    const seen = ({ docs: [first] }: QuerySnapshot) => {
+      nextDueAt = (first?.get('due_at') as Timestamp | undefined)?.toMillis();
+      bell.ring();
+    };
+    await Promise.all([
+      listen(mailsQuery(db, 1), seen, term.signal, log),
+      sendMails({ db, log, ...rest }, term, bell, () => nextDueAt, journal),
+    ]);
+  }
+
+  return {
+    state: () => ({
+      leader: leadership.isLeader(),
+      lastTurnAt: Math.min(
+        leadership.lastTurnAt(),
+        (leadership.isLeader() && journal.lastTurnAt()) || Infinity,
+      ),
+      lastRelayAt: journal.lastEmptyAt(),
+      lastErrorCode: journal.lastErrorCode(),
+    }),
+    stop: () => leadership.stop(),
+  };
+}

@@ -1,0 +1,164 @@
+/**
+ * Relays one shard of the outbox: reads a page of the oldest events, publishes it, deletes what was acknowledged,
+ * and so on until nothing is left. The next page is read only after the acknowledgement of the one before, so
+ * that a patient's events first appear in sequence.
+ */
+import type { Firestore } from '@google-cloud/firestore';
+import { cloudEventHeaders } from '../../../shared/events/headers.ts';
+import { delayAfter, pauseFor, type BackoffRange } from '../../../shared/kafka/backoff.ts';
+import type { OutgoingMessage } from '../../../shared/kafka/kafkajs.ts';
+import { chunksOf, type Publisher } from '../../../shared/kafka/publish.ts';
+import type { Clock } from '../../../shared/platform/clock.ts';
+import { isServiceError } from '../../../shared/platform/errors.ts';
+import { errorFields, type Log } from '../../../shared/platform/log.ts';
+import { measure } from '../../../shared/platform/metrics.ts';
+import { deleteEntries, readEvents, type OutboxEvent } from '../../../shared/store/outbox.ts';
+import type { Bell } from './bell.ts';
+import type { Term } from './leadership.ts';
+import type { Journal } from './journal.ts';
+import { reportPublished } from './report.ts';
+
+export interface ShardDependencies {
+  readonly db: Firestore;
+  readonly publisher: Publisher;
+  readonly topic: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** An entry and its message in one. */
+interface Letter extends OutgoingMessage {
+  readonly entry: OutboxEvent;
+}
+
+const PAGE = 500;
+/** The outbox is looked through this often even if no listener wakes. */
+const POLL_MS = 30_000;
+const BACKOFF: BackoffRange = { firstMs: 200, lastMs: 5_000 };
+/** Entries behind one that is kept back change nothing in the listener's view. */
+const POLL_BEHIND_HELD_MS = 1_000;
+const RETRY_HELD_MS = 30_000;
+
+/** Runs until the term is over. Failures are logged and tried again for as long as it takes. */
+export async function relayShard(
+  shard: number,
+  { db, publisher, topic, clock, log }: ShardDependencies,
+  term: Term,
+  bell: Bell,
+  journal: Journal,
+): Promise<void> {
+  /** Sent, and not yet deleted. */
+  let acknowledged: OutboxEvent[] = [];
+  /** Patients of whom an event is too large for the topic: their events wait, those of others pass them. */
+  const held = new Set<number>();
+  let retryHeldAt = 0;
+
+  async function relayAll(): Promise<void> {
+    if (performance.now() >= retryHeldAt) held.clear();
+    let after: OutboxEvent | undefined;
+    do {
+      await clear();
+      const page = await readEvents(db, shard, PAGE, after?.place);
+      await send(page);
+      await clear();
+      after = page.findLast((entry) => held.has(entry.patientId)) ?? after;
+      if (page.length < PAGE) return;
+    } while (term.isHeld());
+  }
+
+  async function send(page: readonly OutboxEvent[]): Promise<void> {
+    for (const chunk of chunksOf(inSequence(page).map((entry) => letterOf(entry, topic)))) {
+      const letters = chunk.filter(({ entry }) => !held.has(entry.patientId));
+      if (letters.length === 0) continue;
+      if (!term.isHeld()) return;
+      try {
+        await publisher.publish(letters);
+        acknowledge(letters);
+      } catch (error) {
+        if (!isServiceError(error, 'event.too_large')) throw error;
+        await sendSingly(letters);
+      }
+    }
+  }
+
+  /** Finds out which message is too large, and keeps back it and what follows it of the same patient. */
+  async function sendSingly(letters: readonly Letter[]): Promise<void> {
+    for (const letter of letters) {
+      const { patientId, sequence, eventId, eventType } = letter.entry;
+      if (held.has(patientId)) continue;
+      if (!term.isHeld()) return;
+      try {
+        await publisher.publish([letter]);
+        acknowledge([letter]);
+      } catch (error) {
+        if (!isServiceError(error, 'event.too_large')) throw error;
+        held.add(patientId);
+        retryHeldAt = performance.now() + RETRY_HELD_MS;
+        log.error("An event is too large for the topic: it waits, and its patient's next ones with it", {
+          patient_id: patientId,
+          sequence,
+          event_id: eventId,
+          event_type: eventType,
+          bytes: Buffer.byteLength(letter.entry.envelope),
+          ...errorFields(error),
+        });
+        measure(log, 'errors', { error_code: error.code });
+        journal.failed(error);
+      }
+    }
+  }
+
+  function acknowledge(letters: readonly Letter[]): void {
+    const entries = letters.map(({ entry }) => entry);
+    acknowledged.push(...entries);
+    reportPublished(log, entries, clock().epochMilliseconds);
+  }
+
+  /** Until this has worked nothing more is sent: what is not deleted would be sent again. */
+  async function clear(): Promise<void> {
+    if (acknowledged.length === 0) return;
+    await deleteEntries(
+      db,
+      acknowledged.map(({ place }) => place.ref),
+    );
+    acknowledged = [];
+  }
+
+  for (let failures = 0; !term.signal.aborted;) {
+    journal.turned(shard);
+    try {
+      await relayAll();
+      failures = 0;
+      if (held.size === 0 && term.isHeld()) journal.emptied(shard);
+      await bell.heard(held.size === 0 ? POLL_MS : POLL_BEHIND_HELD_MS, term.signal);
+    } catch (error) {
+      failures += 1;
+      const delay = delayAfter(failures, BACKOFF);
+      journal.failed(error);
+      measure(log, 'errors', { error_code: isServiceError(error) ? error.code : 'internal' });
+      // The first of a row says it all: sixteen shards would repeat it every few seconds.
+      if (failures === 1) log.warn('A shard of the outbox is tried again', { shard, ...errorFields(error) });
+      await pauseFor(delay, term.signal);
+    }
+  }
+}
+
+/**
+ * Within a page a patient's events go by number: two commits in the same millisecond, or by servers whose clocks
+ * differ by one, may bear times in the other order.
+ */
+function inSequence(page: readonly OutboxEvent[]): OutboxEvent[] {
+  return [...Map.groupBy(page, ({ patientId }) => patientId).values()].flatMap((entries) =>
+    entries.toSorted((a, b) => a.sequence - b.sequence),
+  );
+}
+
+function letterOf(entry: OutboxEvent, topic: string): Letter {
+  return {
+    topic,
+    key: String(entry.patientId),
+    value: entry.envelope,
+    headers: cloudEventHeaders(entry),
+    entry,
+  };
+}

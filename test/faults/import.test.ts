@@ -1,0 +1,87 @@
+/**
+ * Imports while things break: Kafka away, the import function and the worker killed again and again. Afterwards
+ * every file has become one patient, one created event and one mail, and nothing waits any more.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { aRegistration, aToken } from '../support/builders.ts';
+import { eventually } from '../support/eventually.ts';
+import { assertNoGaps, assertRepeatsAreExact } from '../support/history.ts';
+import { documents, objectNames } from '../support/import-world.ts';
+import { startTestStack, type TestStack } from '../support/stack.ts';
+
+let stack: TestStack;
+beforeAll(async () => {
+  stack = await startTestStack();
+}, 120_000);
+afterAll(() => stack.stop(), 60_000);
+
+let registrations: ReturnType<typeof aRegistration>[];
+beforeEach(() => {
+  // Each run has an address of its own, by which its mails are found.
+  const run = aToken().slice(0, 8);
+  registrations = Array.from({ length: 200 }, () => aRegistration({ email: `${run}@example.org` }));
+});
+
+async function drop(): Promise<void> {
+  for (const registration of registrations) {
+    const file = stack.bucket.file(`incoming/${registration.registration_token}.json`);
+    await file.save(JSON.stringify(registration), { resumable: false });
+  }
+}
+
+async function imported(): Promise<string[]> {
+  const references = new Set(registrations.map((one) => one.registration_token.slice(0, 8)));
+  const patients = await documents(stack.db, 'patients');
+  return patients.filter((one) => references.has(String(one['zahlungsreferenz']))).map((one) => one.id);
+}
+
+async function mails(): Promise<number> {
+  const answer = await fetch(`${stack.describe().communication}/api/emails?limit=1000`);
+  const { data } = (await answer.json()) as { data: { empfaenger_email: string }[] };
+  return data.filter((mail) => mail.empfaenger_email === registrations[0]!.patient_data['email']).length;
+}
+
+async function everyFileBecameOnePatient(): Promise<void> {
+  await eventually(async () => {
+    expect((await objectNames(stack.bucket)).filter((name) => !name.startsWith('processed/'))).toEqual([]);
+    expect(await imported()).toHaveLength(registrations.length);
+    expect(await documents(stack.db, 'outbox')).toEqual([]);
+    expect(await mails()).toBe(registrations.length);
+  }, 120_000);
+
+  const history = await stack.history('patient-events');
+  assertNoGaps(history);
+  assertRepeatsAreExact(history);
+  const created = new Map<string, Set<string>>();
+  for (const { key, value } of history) {
+    const { eventType, eventId } = JSON.parse(value) as { eventType: string; eventId: string };
+    if (eventType === 'patient.created') created.set(key, (created.get(key) ?? new Set()).add(eventId));
+  }
+  for (const id of await imported()) expect(created.get(id)?.size, `created events of patient ${id}`).toBe(1);
+}
+
+it('goes on while Kafka is down, and delivers every event once it is back', async () => {
+  await stack.part('kafka').stop();
+  await drop();
+  await eventually(async () => expect(await imported()).toHaveLength(registrations.length), 60_000);
+  await eventually(async () => expect(await mails()).toBe(registrations.length), 60_000);
+  await stack.part('kafka').start();
+  await everyFileBecameOnePatient();
+});
+
+it('survives kill -9 of the worker and of the import function in mid-flow', async () => {
+  const dropped = drop();
+  for (let kill = 0; kill < 8; kill += 1) {
+    await sleep(500 + Math.random() * 1500);
+    await stack.part(kill % 2 === 0 ? 'import' : 'worker').kill();
+  }
+  await dropped;
+  await everyFileBecameOnePatient();
+});
+
+it('leaves no value of any person in any log', async () => {
+  const logs = await stack.logs();
+  for (const value of ['Lena', '@example.org', 'Musterweg', '221000000'])
+    expect(logs.includes(value), value).toBe(false);
+});
