@@ -38,10 +38,10 @@ export const paymentReference = z
   .brand<'PaymentReference'>();
 export type PaymentReference = z.output<typeof paymentReference>;
 
-export const MAX_EXCLUSIONS = 1000;
+const MAX_EXCLUSIONS = 1000;
 
 /** A therapist who is out of the question for a patient, as stored and answered. */
-export const exclusion = z.strictObject({
+const exclusion = z.strictObject({
   id: therapistId,
   excluded_at: timestamp,
   reason: text(500).optional(),

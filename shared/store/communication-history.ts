@@ -25,7 +25,7 @@ function history(db: Firestore, patientId: PatientId) {
   return patientDoc(db, patientId).collection('communication');
 }
 
-export function communicationDoc(db: Firestore, patientId: PatientId, eventId: string): DocumentReference {
+function communicationDoc(db: Firestore, patientId: PatientId, eventId: string): DocumentReference {
   return history(db, patientId).doc(eventId);
 }
 

@@ -21,7 +21,7 @@ export interface PatientFilter {
 }
 
 /** The patient after whom a page begins. */
-export type ListPosition = Pick<Patient, 'created_at' | 'id'>;
+type ListPosition = Pick<Patient, 'created_at' | 'id'>;
 
 export interface PageRequest {
   readonly limit: number;

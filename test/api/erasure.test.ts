@@ -38,7 +38,11 @@ let id: PatientId;
 beforeEach(async () => {
   api = await startApi();
   const { db, bucket } = api.deps;
-  world = { ...(await importWorld({ db, bucket })), db, bucket };
+  world = {
+    ...(await importWorld({ db, bucket, allocatePatientId: api.deps.allocatePatientId })),
+    db,
+    bucket,
+  };
   const drop = async (content: unknown) => importObject(world.deps, await upload(content));
   expect(await drop({ ...registration(), unknown_key: 1 })).toBe('failed');
   expect(await drop(registration())).toBe('imported');

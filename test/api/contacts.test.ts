@@ -1,0 +1,141 @@
+/** Contacts with a patient: the last one, the history, and how the imports went. */
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { importObject } from '../../shared/registration/import-object.ts';
+import { addCommunication } from '../../shared/store/communication-history.ts';
+import { startApi, type Api } from '../support/api.ts';
+import { aRegistration } from '../support/builders.ts';
+import { importWorld } from '../support/import-world.ts';
+
+interface History {
+  data: { event_id: string; occurred_at: string; data: object }[];
+  next_page_token: string | null;
+}
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+});
+beforeEach(() => api.at(undefined));
+
+describe('the last contact', () => {
+  const note = (id: number, body?: object) =>
+    api.send<{ letzter_kontakt: string; errors: { pointer: string }[] }>(
+      'PATCH',
+      `/api/patients/${id}/last-contact`,
+      { role: 'staff', body },
+    );
+
+  it('is today in Berlin without a date, with a body or without', async () => {
+    api.at('2026-07-14T22:30:00Z');
+    const { id } = await api.create();
+    expect((await note(id)).body).toEqual({ letzter_kontakt: '2026-07-15' });
+    api.at('2026-07-15T22:30:00Z');
+    expect((await note(id, {})).body).toEqual({ letzter_kontakt: '2026-07-16' });
+  });
+
+  it('never goes back, and an earlier one publishes nothing', async () => {
+    const { id } = await api.create();
+    expect((await note(id, { date: '2026-03-05' })).body).toEqual({ letzter_kontakt: '2026-03-05' });
+    expect((await note(id, { date: '2026-03-04' })).body).toEqual({ letzter_kontakt: '2026-03-05' });
+    expect((await api.events(id)).map((event) => event.eventType)).toEqual([
+      'patient.created',
+      'patient.updated',
+    ]);
+  });
+
+  it.each([{ date: '2999-01-01' }, { date: null }, { date: '2026-02-29' }, { date: 5 }])(
+    'refuses %j',
+    async (body) => {
+      const { id } = await api.create();
+      const answer = await note(id, body);
+      expect(answer.status).toBe(422);
+      expect(answer.body.errors.map((error) => error.pointer)).toEqual(['/date']);
+    },
+  );
+
+  it('refuses what it does not know', async () => {
+    const { id } = await api.create();
+    expect((await note(id, { datum: '2026-01-01' })).status).toBe(422);
+  });
+});
+
+describe('the history', () => {
+  it('has the newest first, each once when the tokens are followed, and its data as it came', async () => {
+    const { id } = await api.create();
+    const batch = api.db.batch();
+    const events = Array.from({ length: 5 }, (_, at) => ({
+      event_id: `0000000${at}-0000-4000-8000-000000000000`,
+      event_type: 'email.sent',
+      // Pairs share a time, so that the id has to decide.
+      occurred_at: `2026-11-0${1 + (at >> 1)}T10:00:00.000Z`,
+      reference_id: String(at),
+      data: { email_data: { nested: [[1], [at]] } },
+    }));
+    for (const event of events) addCommunication(api.db, batch, id, event);
+    await batch.commit();
+
+    const seen: History['data'] = [];
+    let token: string | null = null;
+    do {
+      const query: string = token === null ? '' : `&page_token=${token}`;
+      const { status, body } = await api.send<History>(
+        'GET',
+        `/api/patients/${id}/communication?limit=2${query}`,
+      );
+      expect(status).toBe(200);
+      seen.push(...body.data);
+      token = body.next_page_token;
+    } while (token !== null && seen.length < 10);
+    expect(seen).toEqual([...events].reverse());
+  });
+
+  it('refuses the page token of another patient', async () => {
+    const [one, other] = [await api.create(), await api.create()];
+    const batch = api.db.batch();
+    for (const event_id of ['a', 'b']) {
+      const entry = { event_type: 'email.sent', occurred_at: '2026-11-01T10:00:00.000Z', reference_id: '1' };
+      addCommunication(api.db, batch, one.id, { ...entry, event_id, data: {} });
+    }
+    await batch.commit();
+    const { body } = await api.send<History>('GET', `/api/patients/${one.id}/communication?limit=1`);
+    const path = `/api/patients/${other.id}/communication?page_token=${body.next_page_token}`;
+    expect((await api.send('GET', path)).status).toBe(422);
+  });
+});
+
+describe('the import status', () => {
+  it('counts by outcome and lists the last imports, without personal data', async () => {
+    const { db, bucket } = api.deps;
+    const world = await importWorld({ db, bucket, allocatePatientId: api.deps.allocatePatientId });
+    const drop = async (content: object) => {
+      const name = `incoming/${crypto.randomUUID()} Beispiel.json`;
+      const file = bucket.file(name);
+      await file.save(JSON.stringify(content), { resumable: false, contentType: 'application/json' });
+      const object = {
+        name,
+        generation: String(file.metadata.generation),
+        bytes: 1,
+        uploadedAt: world.deps.clock(),
+      };
+      return importObject(world.deps, object);
+    };
+    const registration = aRegistration();
+    await drop(registration);
+    await drop(registration);
+    await drop({});
+    const { body } = await api.send<Record<string, unknown>>('GET', '/api/patients/import-status', {
+      role: 'reader',
+    });
+    const counts = { imported: 1, duplicate: 1, failed: 1, erased: 0 };
+    expect(body).toMatchObject({ total: counts, last_24_hours: counts });
+    expect(body['last_imports']).toMatchObject([
+      { outcome: 'failed', reason: 'import.invalid', patient_id: null },
+      { outcome: 'duplicate', reason: null },
+      { outcome: 'imported', reason: null },
+    ]);
+    expect(JSON.stringify(body)).not.toMatch(/Beispiel|Lena|example\.org/);
+    api.at('2036-01-01T00:00:00Z');
+    const later = await api.send<Record<string, unknown>>('GET', '/api/patients/import-status');
+    expect(later.body['last_24_hours']).toEqual({ imported: 0, duplicate: 0, failed: 0, erased: 0 });
+  });
+});
