@@ -44,7 +44,7 @@ export async function writeDeadLetter(
   }
 }
 
-export function deadLetterOf(message: IncomingMessage, failure: Failure, failedAt: Date): OutgoingMessage {
+function deadLetterOf(message: IncomingMessage, failure: Failure, failedAt: Date): OutgoingMessage {
   const { title } = fateOf(failure.code);
   const kind =
     failure.code === 'event.handler_failed' && failure.error instanceof Error

@@ -4,13 +4,13 @@
 import type { Config } from '../platform/config.ts';
 
 /** Topics that this service writes or reads; each consumed one has a dead-letter topic beside it. */
-export const topics = {
+const topics = {
   patients: 'patient-events',
   communication: 'communication-events',
   therapists: 'therapist-events',
 } as const;
 
-export const groups = {
+const groups = {
   communication: 'patient-service-comm',
   therapists: 'patient-service-therapist',
   /** Reads without processing: dead letters and verification. */

@@ -61,7 +61,7 @@ export function verifiedRegistration(
   return innermost(data);
 }
 
-export function isSigned(content: unknown): content is Record<string, unknown> {
+function isSigned(content: unknown): content is Record<string, unknown> {
   return (
     isRecord(content) && (Object.hasOwn(content, 'signature') || Object.hasOwn(content, 'signature_version'))
   );

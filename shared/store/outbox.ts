@@ -55,7 +55,7 @@ export interface OutboxMail extends Mail {
 }
 
 /** Stable, and spread: ids from one block must not share a shard. */
-export function shardOf(key: PatientId | string): number {
+function shardOf(key: PatientId | string): number {
   return createHash('sha256').update(String(key)).digest().readUInt16BE() % SHARDS;
 }
 

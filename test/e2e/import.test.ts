@@ -120,7 +120,7 @@ describe('a sound registration', () => {
       () => true,
       () => false,
     );
-    if (!installed) return context.skip('kcat is not installed (Debian: apt-get install kcat)');
+    context.skip(!installed, 'kcat is not installed (Debian: apt-get install kcat)');
     const { patient_id } = await (await upload(aRegistration())).settled();
     await eventually(async () => {
       const format = ['-f', '%k %h\n'];
