@@ -3,7 +3,14 @@
  * configuration and hands out small interfaces of our own; what to do with them stands in its neighbours.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kafka, logLevel, Partitioners, type Consumer, type KafkaConfig as ClientConfig } from 'kafkajs';
+import {
+  Kafka,
+  logLevel,
+  Partitioners,
+  type Consumer,
+  type ICustomPartitioner,
+  type KafkaConfig as ClientConfig,
+} from 'kafkajs';
 import type { Log } from '../platform/log.ts';
 import { googleTokens } from './google-token.ts';
 import { securityOf, type Credentials, type KafkaConfig, type Security } from './settings.ts';
@@ -134,7 +141,7 @@ function saslOptions(credentials: Credentials): NonNullable<ClientConfig['sasl']
 
 async function openProducer(kafka: Kafka): Promise<Producer> {
   const producer = kafka.producer({
-    createPartitioner: Partitioners.DefaultPartitioner,
+    createPartitioner: steadyPartitioner,
     idempotent: true,
     maxInFlightRequests: 1,
     allowAutoTopicCreation: false,
@@ -160,6 +167,16 @@ async function openProducer(kafka: Kafka): Promise<Producer> {
     },
     close: () => producer.disconnect(),
   };
+}
+
+/**
+ * By the key, as Kafka's Java client; without a key by the value. kafkajs would choose anew for each attempt, and a
+ * repeat in another partition leaves the sequence numbers of the first one wrong.
+ */
+function steadyPartitioner(): ReturnType<ICustomPartitioner> {
+  const byKey = Partitioners.DefaultPartitioner();
+  return ({ message, ...topic }) =>
+    byKey({ ...topic, message: { ...message, key: message.key ?? message.value ?? '' } });
 }
 
 async function openAdmin(kafka: Kafka): Promise<Admin> {

@@ -3,6 +3,7 @@
  * when it is first used and again after a failure; how long to wait for Kafka is the caller's decision.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import { ServiceError } from '../platform/errors.ts';
 import { isTooLarge, unavailable } from './failure.ts';
 import type { KafkaClient, OutgoingMessage, Producer } from './kafkajs.ts';
@@ -25,18 +26,25 @@ const OVERHEAD_BYTES = 100;
 
 export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 200 } = {}): Publisher {
   let current: Promise<Producer> | undefined;
+  const inTurn = pLimit(1);
 
-  /** A producer that has failed is not used again: its sequence numbers may no longer be the broker's. */
-  async function withProducer(work: (producer: Producer) => Promise<void>): Promise<void> {
-    current ??= client.producer();
-    const used = current;
-    try {
-      await work(await used);
-    } catch (error) {
-      if (current === used) current = undefined;
-      void used.then((producer) => producer.close()).catch(() => undefined);
-      throw error;
-    }
+  /**
+   * One send at a time, and none by a producer that has failed: kafkajs gives the sequence numbers of a failed
+   * request to the next one. If the failed one was appended after all, the broker would take the next for its
+   * repeat, acknowledge it and throw it away.
+   */
+  function withProducer(work: (producer: Producer) => Promise<void>): Promise<void> {
+    return inTurn(async () => {
+      current ??= client.producer();
+      const used = current;
+      try {
+        await work(await used);
+      } catch (error) {
+        current = undefined;
+        void used.then((producer) => producer.close()).catch(() => undefined);
+        throw error;
+      }
+    });
   }
 
   async function send(chunk: readonly OutgoingMessage[]): Promise<void> {

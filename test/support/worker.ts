@@ -13,7 +13,8 @@ export interface Worker extends Running {
 
 /** @param overrides environment of the workers, where it differs from the test run's */
 export async function workerCorner(overrides: Record<string, string> = {}) {
-  const kafka = await kafkaCorner();
+  const broker = overrides['KAFKA_BOOTSTRAP_SERVERS'];
+  const kafka = await kafkaCorner(broker === undefined ? {} : { KAFKA_BOOTSTRAP_SERVERS: broker });
   const world = patientsWorld();
   const name = (topic: string) => kafka.prefix + topic;
   const consumed = [name('communication-events'), name('therapist-events')] as const;
@@ -22,7 +23,7 @@ export async function workerCorner(overrides: Record<string, string> = {}) {
     ...consumed.flatMap((topic) => [topic, `${topic}.dlq`]),
   ]);
   const workers = new Set<Worker>();
-  const environment = {
+  const environment: NodeJS.ProcessEnv = {
     ...process.env,
     METADATA_SERVER_DETECTION: 'none',
     GOOGLE_CLOUD_PROJECT: world.project,
@@ -57,6 +58,8 @@ export async function workerCorner(overrides: Record<string, string> = {}) {
     },
   };
 }
+
+export type WorkerCorner = Awaited<ReturnType<typeof workerCorner>>;
 
 /** The status of a probe; 0 while nobody answers. */
 export async function probe(worker: Worker, path: string): Promise<number> {

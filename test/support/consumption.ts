@@ -1,0 +1,111 @@
+/** A load of communication events with poison and duplicates, and the laws that hold after it whatever happened. */
+import { Writable } from 'node:stream';
+import { expect } from 'vitest';
+import { runOps } from '../../functions/kafka-worker/ops/program.ts';
+import { createPublisher } from '../../shared/kafka/publish.ts';
+import { eventually } from './eventually.ts';
+import { anEmailSent } from './patients-world.ts';
+import type { WorkerCorner } from './worker.ts';
+
+export interface Load {
+  readonly events: number;
+  readonly patients: number;
+  /** Messages published at once, and the pause after them. */
+  readonly chunk: number;
+  readonly pauseMs: number;
+}
+
+export interface Sent {
+  /** Event ids by patient, each once. */
+  readonly perPatient: ReadonlyMap<number, ReadonlySet<string>>;
+  readonly poison: ReadonlySet<string>;
+}
+
+/** Registers patients 1 to `count`. */
+export async function registerPatients(corner: WorkerCorner, count: number): Promise<void> {
+  for (let id = 1; id <= count; id += 1) await corner.world.register(id);
+}
+
+/** Publishes the load: 1 % poison, 5 % duplicates. A failed publication is repeated, which makes more duplicates. */
+export async function publishLoad(corner: WorkerCorner, load: Load): Promise<Sent> {
+  const publisher = createPublisher(corner.kafka.client);
+  const perPatient = new Map<number, Set<string>>();
+  const poison = new Set<string>();
+  const messages: { topic: string; key: string; value: string }[] = [];
+  const topic = corner.communicationEvents;
+  for (let n = 0; n < load.events; n += 1) {
+    const patient = 1 + (n % load.patients);
+    const event = anEmailSent(patient, {
+      timestamp: new Date(Date.UTC(2026, 9, 1 + (n % 28))).toISOString(),
+    });
+    const value = JSON.stringify(event);
+    messages.push({ topic, key: `mail-${n}`, value });
+    perPatient.set(patient, (perPatient.get(patient) ?? new Set()).add(event.eventId));
+    if (n % 20 === 0) messages.push({ topic, key: `mail-${n}`, value });
+    if (n % 100 === 0) {
+      poison.add(`poison ${n}`);
+      messages.push({ topic, key: `mail-${n}`, value: `poison ${n}` });
+    }
+  }
+  for (let from = 0; from < messages.length; from += load.chunk) {
+    const chunk = messages.slice(from, from + load.chunk);
+    await eventually(() => publisher.publish(chunk), 120_000);
+    await new Promise((resolve) => setTimeout(resolve, load.pauseMs));
+  }
+  await publisher.close();
+  return { perPatient, poison };
+}
+
+/**
+ * Waits until everything is applied, then compares: every event once in its patient's history and no other,
+ * `letzter_kontakt` the latest, every poison in the dead letters, and Firestore and topic agree.
+ */
+export async function expectApplied(corner: WorkerCorner, sent: Sent, withinMs: number): Promise<void> {
+  const { world, kafka } = corner;
+  await eventually(async () => {
+    const { docs } = await world.db.collectionGroup('communication').select().get();
+    const stored = Map.groupBy(docs, (doc) => Number(doc.ref.parent.parent!.id));
+    expect(docs.length).toBe([...sent.perPatient.values()].reduce((sum, ids) => sum + ids.size, 0));
+    for (const [patient, ids] of sent.perPatient) {
+      expect(new Set(stored.get(patient)?.map((doc) => doc.id))).toEqual(ids);
+    }
+  }, withinMs);
+  await eventually(async () => {
+    const letters = await kafka.read(`${corner.communicationEvents}.dlq`);
+    expect(new Set(letters.map(({ value }) => String(value)))).toEqual(sent.poison);
+  }, 60_000);
+  await eventually(async () => {
+    expect(await lag(corner)).toBe(0);
+    const { code, answer } = await ops(corner, 'verify');
+    expect({ code, answer }).toMatchObject({ code: 0, answer: { findings: 0, waiting: 0 } });
+  }, 60_000);
+  for (const patient of sent.perPatient.keys()) {
+    const { docs } = await world.db.collection(`patients/${patient}/communication`).get();
+    const latest = docs
+      .map((doc) => (doc.get('occurred_at') as string).slice(0, 10))
+      .sort()
+      .at(-1);
+    expect((await world.patient(patient)).letzter_kontakt).toBe(latest);
+  }
+}
+
+async function lag(corner: WorkerCorner): Promise<number> {
+  const { answer } = await ops(corner, 'lag');
+  return (answer as { lag: number }[]).reduce((sum, row) => sum + row.lag, 0);
+}
+
+async function ops(corner: WorkerCorner, command: string): Promise<{ code: number; answer: unknown }> {
+  let text = '';
+  const sink = () =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        text += String(chunk);
+        done();
+      },
+    });
+  const code = await runOps(['--json', ...command.split(' ')], corner.environment, {
+    out: sink(),
+    err: sink(),
+  });
+  return { code, answer: JSON.parse(text) };
+}
