@@ -43,8 +43,19 @@ export function openDeadLetterBook(client: KafkaClient, topic: string, readerGro
     const reason = readReason(message.headers);
     if (reason !== undefined) letters.set(`${message.partition}/${message.offset}`, { message, reason });
   };
+  /** Another book's prune deletes a resolution together with its letter, before this one may have read it. */
+  const forget = (partition: number, before: bigint) => {
+    for (const [place, { message }] of letters) {
+      if (message.partition === partition && message.offset < before) letters.delete(place);
+    }
+  };
   async function read(): Promise<void> {
-    from = await readTopic(client, deadLetterTopicOf(topic), { group: readerGroup, from, onMessage: note });
+    from = await readTopic(client, deadLetterTopicOf(topic), {
+      group: readerGroup,
+      from,
+      onBeginning: forget,
+      onMessage: note,
+    });
   }
   const open = () => [...letters.values()].sort(byPlace);
   return {

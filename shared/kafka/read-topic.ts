@@ -14,6 +14,8 @@ export interface ReadOptions {
   readonly group: string;
   /** First offset by partition; the beginning where absent. */
   readonly from?: ReadonlyMap<number, bigint>;
+  /** Called first, for each partition: what stood before this offset has been deleted. */
+  readonly onBeginning?: (partition: number, offset: bigint) => void;
   /** Called for each message, in order within a partition. */
   readonly onMessage: (message: IncomingMessage) => void;
   /** The reading fails when nothing has come for so long. */
@@ -35,6 +37,7 @@ export async function readTopic(
   try {
     admin = await client.admin();
     const ranges = await admin.ranges(topic);
+    for (const [partition, { low }] of ranges) options.onBeginning?.(partition, low);
     const next = new Map(
       [...ranges].map(([partition, { low }]) => {
         const from = options.from?.get(partition) ?? low;
