@@ -11,7 +11,7 @@ import { newestSnapshotQuery } from '../../shared/store/health-snapshots.ts';
 import { patientKeysQuery } from '../../shared/store/idempotency-keys.ts';
 import { importsOfPatientQuery, importsOfTokenQuery } from '../../shared/store/erasures.ts';
 import { importsQuery, lastImportsQuery } from '../../shared/store/import-statistics.ts';
-import { eventsQuery, mailsQuery, patientEntriesQuery } from '../../shared/store/outbox.ts';
+import { eventsQuery, frontEventsQuery, mailsQuery, patientEntriesQuery } from '../../shared/store/outbox.ts';
 import { longestWaitingQuery, waitingQuery } from '../../shared/store/outbox-backlog.ts';
 import { patientsQuery } from '../../shared/store/patient-list.ts';
 import { assignedPatientsQuery, blockedPatientsQuery } from '../../shared/store/patients.ts';
@@ -34,6 +34,7 @@ export function queries(db: Firestore): Record<string, Query[]> {
     ],
     lastImportsQuery: [lastImportsQuery(db, 20)],
     eventsQuery: [eventsQuery(db, 0, 500)],
+    frontEventsQuery: [frontEventsQuery(db)],
     mailsQuery: [mailsQuery(db, 100)],
     patientEntriesQuery: [patientEntriesQuery(db, patient)],
     waitingQuery: [waitingQuery(db, 'kafka'), waitingQuery(db, 'mail')],

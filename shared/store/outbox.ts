@@ -19,6 +19,7 @@ import { currentTrace, traceparentOf } from '../platform/trace.ts';
 import { isPreconditionLost, translated, type Writer } from './firestore.ts';
 
 export const SHARDS = 16;
+const everyShard = Array.from({ length: SHARDS }, (_, shard) => shard);
 const COLLECTION = 'outbox';
 
 /** An event that waits for Kafka. */
@@ -125,9 +126,19 @@ export function eventsQuery(db: Firestore, shard: number, limit: number): Query 
     .limit(limit);
 }
 
+/** The oldest events of all shards, enough for each shard to have one among them: which shards have work. */
+export function frontEventsQuery(db: Firestore): Query {
+  return db
+    .collection(COLLECTION)
+    .where('shard', 'in', everyShard)
+    .where('kind', '==', 'kafka')
+    .orderBy('created_at')
+    .orderBy('sequence')
+    .limit(SHARDS);
+}
+
 /** The mails that are, or will be, due first. */
 export function mailsQuery(db: Firestore, limit: number): Query {
-  const everyShard = Array.from({ length: SHARDS }, (_, shard) => shard);
   return db
     .collection(COLLECTION)
     .where('shard', 'in', everyShard)

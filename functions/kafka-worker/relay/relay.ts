@@ -7,7 +7,7 @@ import type { Publisher } from '../../../shared/kafka/publish.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';
 import type { ErrorCode } from '../../../shared/platform/errors.ts';
 import type { Log } from '../../../shared/platform/log.ts';
-import { eventsQuery, mailsQuery, SHARDS } from '../../../shared/store/outbox.ts';
+import { frontEventsQuery, mailsQuery, SHARDS } from '../../../shared/store/outbox.ts';
 import { createBell } from './bell.ts';
 import { createJournal } from './journal.ts';
 import { seekLeadership, type LeaseTiming, type Term } from './leadership.ts';
@@ -50,15 +50,22 @@ export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
 
   async function lead(term: Term): Promise<void> {
     journal = createJournal();
-    const shards = Array.from({ length: SHARDS }, (_, shard) => shard);
-    await Promise.all([...shards.map((shard) => leadShard(shard, term)), leadMails(term)]);
+    await Promise.all([leadEvents(term), leadMails(term)]);
   }
 
-  async function leadShard(shard: number, term: Term): Promise<void> {
-    const bell = createBell();
+  /** One listener for all shards: Firestore looks at every listener of a collection with every write to it. */
+  async function leadEvents(term: Term): Promise<void> {
+    const bells = Array.from({ length: SHARDS }, createBell);
+    const seen = ({ docs }: QuerySnapshot) => {
+      for (const doc of docs) bells[doc.get('shard') as number]?.ring();
+    };
     await Promise.all([
-      listen(eventsQuery(db, shard, 1), () => bell.ring(), term.signal, log),
-      relayShard(shard, { db, log, ...rest }, term, bell, journal),
+      listen(frontEventsQuery(db), seen, term.signal, log),
+      ...bells.map((bell, shard) =>
+        relayShard(shard, { db, log, ...rest }, term, bell, journal, () =>
+          bells.forEach((one) => one.ring()),
+        ),
+      ),
     ]);
   }
 

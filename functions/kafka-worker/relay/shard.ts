@@ -35,17 +35,21 @@ const PAGE = 500;
 /** The outbox is looked through this often even if no listener wakes. */
 const POLL_MS = 30_000;
 const BACKOFF: BackoffRange = { firstMs: 200, lastMs: 5_000 };
-/** Entries behind one that is kept back change nothing in the listener's view. */
+/** Entries that are kept back may fill the listener's view, and hide from it what waits behind them. */
 const POLL_BEHIND_HELD_MS = 1_000;
 const RETRY_HELD_MS = 30_000;
 
-/** Runs until the term is over. Failures are logged and tried again for as long as it takes. */
+/**
+ * Runs until the term is over. Failures are logged and tried again for as long as it takes.
+ * @param wakeAll wakes every shard: called while this one keeps events back
+ */
 export async function relayShard(
   shard: number,
   { db, publisher, topic, clock, log }: ShardDependencies,
   term: Term,
   bell: Bell,
   journal: Journal,
+  wakeAll: () => void,
 ): Promise<void> {
   /** Sent, and not yet deleted. */
   let acknowledged: OutboxEvent[] = [];
@@ -131,6 +135,7 @@ export async function relayShard(
       failures = 0;
       if (held.size === 0 && term.isHeld()) journal.emptied(shard);
       await bell.heard(held.size === 0 ? POLL_MS : POLL_BEHIND_HELD_MS, term.signal);
+      if (held.size > 0) wakeAll();
     } catch (error) {
       failures += 1;
       const delay = delayAfter(failures, BACKOFF);
