@@ -1,0 +1,234 @@
+/**
+ * The API as deployed against a bare function under the same framework that does the same Firestore work, in turn;
+ * what its start costs against a hello-world; and whether Kafka's absence is felt.
+ */
+import { randomUUID } from 'node:crypto';
+import { Agent, request } from 'node:http';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort, HOST } from '../../infra/local/ports.ts';
+import { launch } from '../../infra/local/process.ts';
+import { untilReady } from '../../infra/local/ready.ts';
+import { registerPatient } from '../../shared/patient/change.ts';
+import { patientId } from '../../shared/patient/schema.ts';
+import { addPatient } from '../../shared/store/patients.ts';
+import { connectFirestore } from '../../shared/store/firestore.ts';
+import { aBody, startIssuer } from '../support/api.ts';
+import { AUTUMN, aNewPatient } from '../support/builders.ts';
+import { buildApi } from '../support/served-api.ts';
+import { percentile, rate, type Bench, type Row } from './rows.ts';
+
+const PATIENTS = 50_000;
+const FIRST_ID = 1_000_000;
+const ROUNDS = 3;
+const CONCURRENCY = 8;
+const STARTS = 7;
+const UNREACHABLE = '127.0.0.1:1';
+
+const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-framework')).replace(
+  /index\.js$/,
+  'main.js',
+);
+
+export const bench: Bench = async (progress) => {
+  const project = `bench-${randomUUID().slice(0, 8)}`;
+  const issuer = await startIssuer();
+  const build = await buildApi();
+  const environment = {
+    GOOGLE_CLOUD_PROJECT: project,
+    GCS_IMPORT_BUCKET: project,
+    LOG_LEVEL: 'warn',
+    ...issuer.environment,
+  };
+  const apis = {
+    up: await build.start(environment),
+    down: await build.start({ ...environment, KAFKA_BOOTSTRAP_SERVERS: UNREACHABLE }),
+  };
+  const bare = await startFunction('bare', environment);
+  const authorization = `Bearer ${issuer.tokens.admin}`;
+  const ours = (path: string, body?: object): Shot => ({ url: apis.up.url + path, authorization, body });
+  const theirs = (path: string, body?: object): Shot => ({ url: bare.url + path, body });
+  const document = await samplePatient(project);
+
+  try {
+    const rows: Row[] = [];
+    progress('reading one patient');
+    const get = await inTurn(800, [ours(`/api/patients/${FIRST_ID}`), theirs(`/read?id=${FIRST_ID}`)]);
+    rows.push(...compared('GET a patient', get, '≥ 0.85 of bare'));
+    progress('creating patients');
+    const post = await inTurn(400, [ours('/api/patients', aBody()), theirs('/write', document)]);
+    rows.push(...compared('POST a patient', post, '≥ 0.7 of bare'));
+    progress('creating patients without Kafka');
+    const down = { ...ours('/api/patients', aBody()), url: `${apis.down.url}/api/patients` };
+    const [without, withKafka] = await inTurn(300, [down, ours('/api/patients', aBody())]);
+    rows.push({
+      name: 'POST p50, Kafka down against up',
+      value: percentile(without.latencies, 0.5),
+      unit: 'ms',
+      bare: percentile(withKafka.latencies, 0.5),
+      goal: 'no difference beyond noise',
+    });
+    progress(`storing ${PATIENTS} patients`);
+    await fill(project);
+    progress('listing and searching');
+    const list = await inTurn(30, [ours('/api/patients?limit=50'), theirs('/list')]);
+    rows.push(...latencies(`list 50 of ${PATIENTS}`, list));
+    const search = await inTurn(30, [
+      ours('/api/patients?limit=50&search=name4242'),
+      theirs('/search?gram=424'),
+    ]);
+    rows.push(...latencies(`search in ${PATIENTS}`, search));
+    rows.push({ name: 'bundle', value: build.bytes / 1024, unit: 'KiB' });
+    progress('starting');
+    rows.push(await starts(() => build.start(environment), environment));
+    return rows;
+  } finally {
+    await Promise.all([apis.up.stop(), apis.down.stop(), bare.stop()]);
+    await build.remove();
+  }
+};
+
+interface Shot {
+  readonly url: string;
+  readonly authorization?: string;
+  readonly body?: object | undefined;
+}
+
+interface Measured {
+  readonly rates: number[];
+  readonly latencies: number[];
+}
+
+/** Both sides in turn, so that a machine that changes its speed changes it for both. */
+async function inTurn(count: number, sides: readonly [Shot, Shot]): Promise<[Measured, Measured]> {
+  const measured: [Measured, Measured] = [
+    { rates: [], latencies: [] },
+    { rates: [], latencies: [] },
+  ];
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    for (const [at, shot] of sides.entries()) {
+      const latencies: number[] = [];
+      const perSecond = await rate(
+        Array.from({ length: count }, () => shot),
+        CONCURRENCY,
+        async (one) => {
+          const started = performance.now();
+          await fire(one);
+          latencies.push(performance.now() - started);
+        },
+      );
+      // The first round warms up: connections, the lease of ids, the compiler.
+      if (round === 0) continue;
+      measured[at]?.rates.push(perSecond);
+      measured[at]?.latencies.push(...latencies);
+    }
+  }
+  return measured;
+}
+
+const agent = new Agent({ keepAlive: true });
+
+function fire({ url, authorization, body }: Shot): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const sending = request(
+      url,
+      {
+        agent,
+        method: text === undefined ? 'GET' : 'POST',
+        headers: {
+          ...(authorization === undefined ? {} : { authorization }),
+          ...(text === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+        },
+      },
+      (response) => {
+        const { statusCode = 0 } = response;
+        if (statusCode >= 300) reject(new Error(`${url} answered ${statusCode}`));
+        response.resume().once('end', resolve);
+      },
+    );
+    sending.once('error', reject).end(text);
+  });
+}
+
+function compared(name: string, [ours, bare]: [Measured, Measured], goal: string): Row[] {
+  return [
+    { name, value: percentile(ours.rates, 0.5), unit: '/s', bare: percentile(bare.rates, 0.5), goal },
+    ...latencies(name, [ours, bare]),
+  ];
+}
+
+function latencies(name: string, [ours, bare]: [Measured, Measured]): Row[] {
+  return [
+    {
+      name: `${name}, p99`,
+      value: percentile(ours.latencies, 0.99),
+      unit: 'ms',
+      bare: percentile(bare.latencies, 0.99),
+    },
+  ];
+}
+
+async function startFunction(name: string, environment: Readonly<Record<string, string>>) {
+  const port = await freePort();
+  const running = launch({
+    command: process.execPath,
+    args: [FRAMEWORK, `--source=${join(import.meta.dirname, 'functions', `${name}.ts`)}`],
+    env: { ...process.env, ...environment, FUNCTION_TARGET: name, PORT: String(port) },
+    logFile: join(import.meta.dirname, '../../.local', `bench-${name}.log`),
+  });
+  const url = `http://${HOST}:${port}`;
+  await untilReady(running, name, async () => (await fetch(url)).ok);
+  return { ...running, url };
+}
+
+/** Process start → first 200, the median of several. */
+async function starts(
+  startApi: () => Promise<{ stop(): Promise<void> }>,
+  environment: Readonly<Record<string, string>>,
+): Promise<Row> {
+  const hello = () => startFunction('hello', environment);
+  const times: Record<'api' | 'hello', number[]> = { api: [], hello: [] };
+  for (let start = 0; start < STARTS; start += 1) {
+    for (const [name, begin] of [['api', startApi] as const, ['hello', hello] as const]) {
+      const started = performance.now();
+      const running = await begin();
+      times[name].push(performance.now() - started);
+      await running.stop();
+    }
+  }
+  const [value, bare] = [percentile(times.api, 0.5), percentile(times.hello, 0.5)];
+  return { name: 'start → first 200', value, unit: 'ms', bare, goal: '≤ 350 ms more than hello-world' };
+}
+
+/** One stored patient, and the two documents that creating one writes. */
+async function samplePatient(project: string): Promise<{ patient: object; entry: object }> {
+  const db = connectFirestore({ GOOGLE_CLOUD_PROJECT: project });
+  const batch = db.batch();
+  addPatient(db, batch, registerPatient(patientId.parse(FIRST_ID), aNewPatient(), AUTUMN), AUTUMN);
+  await batch.commit();
+  const [patient, entries] = await Promise.all([
+    db.collection('patients').doc(String(FIRST_ID)).get(),
+    db.collection('outbox').limit(1).get(),
+  ]);
+  await db.terminate();
+  return { patient: patient.data() ?? {}, entry: entries.docs[0]?.data() ?? {} };
+}
+
+async function fill(project: string): Promise<void> {
+  const db = connectFirestore({ GOOGLE_CLOUD_PROJECT: project });
+  const BATCH = 250;
+  const batches = Array.from({ length: PATIENTS / BATCH }, (_, at) => FIRST_ID + 1 + at * BATCH);
+  await rate(batches, 4, async (first) => {
+    const batch = db.batch();
+    for (let id = first; id < first + BATCH; id += 1) {
+      const input = aNewPatient({ nachname: `Name${id - FIRST_ID}`, email: `p${id}@example.org` });
+      const { patient } = registerPatient(patientId.parse(id), input, AUTUMN.add({ seconds: id }));
+      addPatient(db, batch, { patient, events: [] }, AUTUMN);
+    }
+    await batch.commit();
+  });
+  await db.terminate();
+}

@@ -1,0 +1,37 @@
+/** The same Firestore work as the API's without the API: one read, one batch, one query. What the figures compare with. */
+import { randomUUID } from 'node:crypto';
+import { Firestore } from '@google-cloud/firestore';
+import { http, type Request, type Response } from '@google-cloud/functions-framework';
+
+const db = new Firestore({ projectId: process.env['GOOGLE_CLOUD_PROJECT'] ?? '' });
+let nextId = 1_000_000_000;
+
+const work: Record<string, (request: Request) => Promise<unknown>> = {
+  read: async ({ query }) =>
+    (
+      await db
+        .collection('patients')
+        .doc(query['id'] as string)
+        .get()
+    ).data(),
+  write: async ({ body }) => {
+    const { patient, entry } = body as { patient: object; entry: object };
+    const batch = db.batch();
+    batch.create(db.collection('outbox').doc(randomUUID()), entry);
+    batch.create(db.collection('patients').doc(String(nextId++)), patient);
+    await batch.commit();
+    return patient;
+  },
+  list: async () => {
+    const ordered = db.collection('patients').orderBy('created_at', 'desc').orderBy('id', 'desc');
+    return (await ordered.limit(50).get()).docs.map((doc) => doc.data());
+  },
+  search: async ({ query }) => {
+    const found = db.collection('patients').where('_meta.grams', 'array-contains', query['gram']);
+    return (await found.limit(50).get()).docs.map((doc) => doc.data());
+  },
+};
+
+http('bare', async (request: Request, response: Response) => {
+  response.json((await work[request.path.slice(1)]?.(request)) ?? {});
+});
