@@ -1,0 +1,281 @@
+/**
+ * The runbooks, tried: each fault is caused on a running stack, the value that its alert watches is taken from the
+ * log line that production turns into a metric, and the fault is mended as the runbook says.
+ */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { fires, type Alert } from '../../infra/checks/alert-condition.ts';
+import { parseSources, readSources } from '../../infra/checks/hcl.ts';
+import { createPublisher } from '../../shared/kafka/publish.ts';
+import { eventually } from '../support/eventually.ts';
+import { startTestStack, type TestStack } from '../support/stack.ts';
+
+const STUCK_AFTER_SECONDS = 3;
+const QUOTA_BYTES = 100_000;
+const WITHIN_MS = 60_000;
+
+let stack: TestStack;
+beforeAll(async () => {
+  process.env['IMPORT_STUCK_AFTER_SECONDS'] = String(STUCK_AFTER_SECONDS);
+  process.env['PATIENT_IMPORT_CHECK_INTERVAL_SECONDS'] = '1';
+  process.env['IMPORT_STORAGE_QUOTA_BYTES'] = String(QUOTA_BYTES);
+  stack = await startTestStack();
+  // These tests call the scheduled run themselves.
+  await stack.part('scheduler').stop();
+});
+afterAll(() => stack?.stop());
+/** One runbook that fails leaves the next a whole stack. */
+afterEach(async () => {
+  for (const part of ['firestore', 'kafka', 'import', 'health', 'worker'] as const)
+    await stack.part(part).start();
+});
+
+const { locals } = await parseSources(await readSources());
+
+/** The alert as defined, with the threshold that this stack is configured with. */
+function alert(name: string, changes: Partial<Alert> = {}): Alert {
+  return { ...(locals['alerts'] as unknown as Record<string, Alert>)[name]!, ...changes };
+}
+
+/** Whether the alert fires when what was seen once goes on for an hour, one sample a minute. */
+function firesIfItLasts(name: string, value: number, changes: Partial<Alert> = {}): boolean {
+  const points = Array.from({ length: 60 }, (_, minute) => ({ at: minute * 60 + 30, value, of: value }));
+  return fires(alert(name, changes), points, 3600);
+}
+
+interface Health {
+  readonly status: string;
+  readonly checks: Record<string, { status: string; reasons: string[] } & Record<string, unknown>>;
+}
+
+async function health(): Promise<{ code: number; body: Health }> {
+  const answer = await fetch(`${stack.describe().health}/health/import`);
+  return { code: answer.status, body: (await answer.json()) as Health };
+}
+
+/** Runs check-health as Cloud Scheduler does, and takes the newest sample of a metric from its log. */
+async function sampleAfterRun(metric: string): Promise<{ code: number; value: number }> {
+  const before = (await samples('health', metric)).length;
+  const { status } = await fetch(`${stack.describe().health}/run`, { method: 'POST' });
+  const values = (await samples('health', metric)).slice(before);
+  return { code: status, value: values.at(-1)?.value ?? Number.NaN };
+}
+
+async function samples(part: 'health' | 'api', metric: string): Promise<{ value: number; labels: object }[]> {
+  const lines = (await readFile(stack.logFile(part), 'utf8')).split('\n');
+  return lines
+    .filter((line) => line.includes(`"metric":"${metric}"`))
+    .map((line) => JSON.parse(line) as { value: number; labels: object });
+}
+
+async function ops(...args: string[]): Promise<string> {
+  const { project, bucket, firestore, storage, kafka } = stack.describe();
+  const env = {
+    ...process.env,
+    GOOGLE_CLOUD_PROJECT: project,
+    GCS_IMPORT_BUCKET: bucket,
+    FIRESTORE_EMULATOR_HOST: firestore.replace('http://', ''),
+    STORAGE_EMULATOR_HOST: storage,
+    KAFKA_BOOTSTRAP_SERVERS: kafka,
+    METADATA_SERVER_DETECTION: 'none',
+  };
+  const script = new URL('../../functions/kafka-worker/ops/index.ts', import.meta.url).pathname;
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], { env });
+  return stdout;
+}
+
+async function registration(token: string): Promise<string> {
+  const text = await readFile(new URL('../fixtures/registration-valid.json', import.meta.url), 'utf8');
+  return JSON.stringify({ ...(JSON.parse(text) as object), registration_token: token });
+}
+
+async function drop(name: string, content: string): Promise<void> {
+  await stack.bucket.file(`incoming/${name}`).save(content, { resumable: false });
+}
+
+async function names(prefix: string): Promise<string[]> {
+  const [files] = await stack.bucket.getFiles({ prefix });
+  return files.map(({ name }) => name);
+}
+
+async function settled(): Promise<void> {
+  await eventually(async () => {
+    const { body } = await health();
+    expect(body.checks['outbox']).toMatchObject({ entries: 0 });
+    expect(body.checks['kafka']).toMatchObject({ reachable: true, consumer_lag: 0 });
+  }, WITHIN_MS);
+}
+
+describe('the runbook', () => {
+  it('oldest-incoming-file: a file without its import turns health red, and the scheduled run mends it', async () => {
+    await stack.part('import').stop();
+    await drop('waiting.json', await registration('0000000a'));
+    const red = await eventually(async () => {
+      const answer = await health();
+      expect(answer.code).toBe(503);
+      expect(answer.body.checks['import']!.reasons.join()).toContain('has waited in incoming/');
+      return answer;
+    }, WITHIN_MS);
+    const seconds = red.body.checks['import']!['oldest_incoming_seconds'] as number;
+    expect(firesIfItLasts('oldest-incoming-file', seconds, { threshold: STUCK_AFTER_SECONDS })).toBe(true);
+
+    const { value } = await sampleAfterRun('import_oldest_incoming_seconds');
+    expect(value).toBe(0);
+    expect(await names('incoming/')).toEqual([]);
+    expect(firesIfItLasts('oldest-incoming-file', value, { threshold: STUCK_AFTER_SECONDS })).toBe(false);
+    await stack.part('import').start();
+    expect((await health()).code).toBe(200);
+  });
+
+  it('outbox-age: without Kafka the outbox grows old, and drains by itself when Kafka is back', async () => {
+    await settled();
+    await stack.part('kafka').stop();
+    await drop('unsent.json', await registration('0000000b'));
+    const { value, code } = await eventually(async () => {
+      const sample = await sampleAfterRun('outbox_oldest_seconds');
+      expect(sample.value).toBeGreaterThan(30);
+      return sample;
+    }, WITHIN_MS);
+    expect(code).toBe(200);
+    const { body } = await health();
+    expect(body.status).toBe('degraded');
+    expect(body.checks['outbox']!.reasons.join()).toContain('wait to be sent');
+    // Seen for half a minute here; the alert waits for ten times as long.
+    expect(firesIfItLasts('outbox-age', value * 10)).toBe(true);
+    expect(await ops('outbox', 'status')).toMatch(/events\s+\d/);
+
+    await stack.part('kafka').start();
+    await settled();
+    expect(firesIfItLasts('outbox-age', (await sampleAfterRun('outbox_oldest_seconds')).value)).toBe(false);
+    expect(await ops('verify')).toBeTruthy();
+  });
+
+  it('worker-not-polling: a stopped worker is seen by the age of its report', async () => {
+    await stack.part('worker').stop();
+    const first = await sampleAfterRun('worker_status_age_seconds');
+    await delay(3000);
+    const second = await sampleAfterRun('worker_status_age_seconds');
+    expect(second.value).toBeGreaterThan(first.value);
+    expect(firesIfItLasts('worker-not-polling', 61)).toBe(true);
+    await stack.part('worker').start();
+    await eventually(async () => {
+      const { value } = await sampleAfterRun('worker_status_age_seconds');
+      expect(value).toBeLessThan(12);
+      expect(firesIfItLasts('worker-not-polling', value)).toBe(false);
+    }, WITHIN_MS);
+    await settled();
+  });
+
+  it('dead-letters: poison is counted, listed with its reason, and dropped', async () => {
+    await publish([{ key: 'mail-1', value: 'not json' }]);
+    const { value } = await eventually(async () => {
+      const sample = await sampleAfterRun('dead_letters_waiting');
+      expect(sample.value).toBe(1);
+      return sample;
+    }, WITHIN_MS);
+    expect(firesIfItLasts('dead-letters', value)).toBe(true);
+    const [letter] = JSON.parse(await ops('--json', 'dlq', 'list')) as [{ place: string }];
+    expect(await ops('dlq', 'show', letter.place)).toContain('event.not_json');
+    await ops('dlq', 'drop', letter.place);
+    await eventually(async () => {
+      const { value } = await sampleAfterRun('dead_letters_waiting');
+      expect(firesIfItLasts('dead-letters', value)).toBe(false);
+    }, WITHIN_MS);
+  });
+
+  it('consumer-lag: what came while no worker ran is counted, and worked off', async () => {
+    await stack.part('worker').stop();
+    const email = (n: number) => ({
+      key: `mail-${n}`,
+      value: JSON.stringify({
+        eventId: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
+        eventType: 'email.sent',
+        version: '1.0',
+        timestamp: '2026-11-01T12:00:00Z',
+        producer: 'communication-service',
+        payload: {
+          email_id: n,
+          email_data: {},
+          communication_type: 'email',
+          patient_id: 1,
+          therapist_id: null,
+        },
+      }),
+    });
+    await publish(Array.from({ length: 1200 }, (_, n) => email(n)));
+    const partitions = JSON.parse(await ops('--json', 'lag')) as { lag: number }[];
+    const waiting = partitions.reduce((sum, { lag }) => sum + lag, 0);
+    expect(waiting).toBeGreaterThanOrEqual(1200);
+    expect(firesIfItLasts('consumer-lag', waiting)).toBe(true);
+    await stack.part('worker').start();
+    await settled();
+    const { value } = await sampleAfterRun('consumer_lag');
+    expect(firesIfItLasts('consumer-lag', value)).toBe(false);
+  });
+
+  it('api-5xx-ratio and scheduler-job-failing: without Firestore both fail as such, and come back', async () => {
+    const { api, tokens } = stack.describe();
+    const list = () =>
+      fetch(`${api}/api/patients`, { headers: { authorization: `Bearer ${tokens.reader}` } });
+    await stack.part('firestore').stop();
+    const refused = await list();
+    expect(refused.status).toBe(503);
+    expect((await samples('api', 'requests')).at(-1)?.labels).toMatchObject({ status_class: '5xx' });
+    expect(firesIfItLasts('api-5xx-ratio', 1)).toBe(true);
+    expect((await fetch(`${stack.describe().health}/run`, { method: 'POST' })).status).toBe(503);
+    expect(firesIfItLasts('scheduler-job-failing', 1)).toBe(true);
+    expect((await health()).code).toBe(503);
+
+    await stack.part('firestore').start();
+    await eventually(async () => expect((await list()).status).toBe(200), WITHIN_MS);
+    await eventually(async () => {
+      expect((await fetch(`${stack.describe().health}/run`, { method: 'POST' })).status).toBe(200);
+    }, WITHIN_MS);
+  });
+
+  it('health-silent: without check-health there is no sample at all', async () => {
+    await stack.part('health').stop();
+    await expect(fetch(`${stack.describe().health}/health`)).rejects.toThrow();
+    expect(fires(alert('health-silent'), [], 3600)).toBe(true);
+    await stack.part('health').start();
+    expect(Number.isNaN((await sampleAfterRun('worker_status_age_seconds')).value)).toBe(false);
+  });
+
+  it('import-failure-rate: failed files are counted and say why, and a mended one is retried', async () => {
+    for (let n = 0; n < 6; n += 1) await drop(`broken-${n}.json`, '{"patient_data": {');
+    await eventually(async () => expect(await names('incoming/')).toEqual([]), WITHIN_MS);
+    const { value } = await sampleAfterRun('import_failure_percent');
+    expect(firesIfItLasts('import-failure-rate', value)).toBe(true);
+    const failed = await names('failed/');
+    const reason = failed.find((name) => name.endsWith('.error.json'))!;
+    expect(String((await stack.bucket.file(reason).download())[0])).toContain('import.malformed_json');
+    expect(await ops('import', 'list')).toContain('import.malformed_json');
+
+    const file = stack.bucket.file(reason.replace('.error.json', '.json'));
+    await file.save(await registration('0000000c'), { resumable: false });
+    await ops('import', 'retry', file.name);
+    await eventually(
+      async () => expect((await health()).body.checks['import']).toMatchObject({ successes_24h: 3 }),
+      WITHIN_MS,
+    );
+  });
+
+  it('storage-filling: the size of the bucket is held against the quota', async () => {
+    await drop('large.bin', 'x'.repeat(QUOTA_BYTES * 0.9));
+    const { value } = await eventually(async () => {
+      const sample = await sampleAfterRun('storage_used_percent');
+      expect(sample.value).toBeGreaterThan(80);
+      return sample;
+    }, WITHIN_MS);
+    expect(firesIfItLasts('storage-filling', value)).toBe(true);
+  });
+});
+
+async function publish(messages: { key: string; value: string }[]): Promise<void> {
+  const publisher = createPublisher(stack.kafka);
+  await publisher.publish(messages.map((message) => ({ topic: 'communication-events', ...message })));
+  await publisher.close();
+}
