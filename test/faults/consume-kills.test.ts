@@ -16,7 +16,7 @@ afterAll(async () => {
 it('applies every event once although two workers are killed twenty times at random moments', async () => {
   await registerPatients(corner, 60);
   const workers: Worker[] = [await corner.startWorker(), await corner.startWorker()];
-  const publishing = publishLoad(corner, { events: 3_000, patients: 60, chunk: 50, pauseMs: 1_000 });
+  const publishing = publishLoad(corner, { events: 1_500, patients: 60, chunk: 50, pauseMs: 1_000 });
 
   for (let kill = 0; kill < KILLS; kill += 1) {
     await sleep(500 + Math.random() * 3_000);
@@ -25,9 +25,9 @@ it('applies every event once although two workers are killed twenty times at ran
     workers[victim] = await corner.startWorker();
   }
 
-  await expectApplied(corner, await publishing, 120_000);
+  await expectApplied(corner, await publishing, 240_000);
   const letters = await corner.kafka.read(`${corner.communicationEvents}.dlq`);
   expect(new Set(letters.map(({ headers }) => String(headers['dlq-error-class'])))).toEqual(
     new Set(['event.not_json']),
   );
-});
+}, 480_000);
