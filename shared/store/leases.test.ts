@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { connectFirestore } from './firestore.ts';
+import { releaseLease, renewLease, takeLease } from './leases.ts';
+
+const db = connectFirestore({ GOOGLE_CLOUD_PROJECT: `demo-${randomUUID().slice(0, 8)}` });
+const TTL = 700;
+
+it('has one winner however many ask at once', async () => {
+  const asked = Array.from({ length: 8 }, (_, n) => takeLease(db, 'contested', `worker-${n}`, TTL));
+  const won = (await Promise.all(asked)).filter((lease) => lease !== undefined);
+  expect(won.map(({ epoch }) => epoch)).toEqual([1]);
+});
+
+it('stays with a holder who renews it', async () => {
+  let lease = await takeLease(db, 'renewed', 'one', TTL);
+  for (let n = 0; n < 4; n += 1) {
+    await sleep(TTL / 2);
+    lease = await renewLease(lease!);
+    expect(await takeLease(db, 'renewed', 'two', TTL)).toBeUndefined();
+  }
+  expect(lease).toMatchObject({ epoch: 1 });
+});
+
+it('goes to another once it was not renewed in time, and the late holder learns of it', async () => {
+  const late = await takeLease(db, 'late', 'one', TTL);
+  await sleep(TTL + 50);
+  expect(await takeLease(db, 'late', 'two', TTL)).toMatchObject({ epoch: 2 });
+  expect(await renewLease(late!)).toBeUndefined();
+});
+
+it('goes to another at once when it was released', async () => {
+  const lease = await takeLease(db, 'released', 'one', TTL);
+  await releaseLease(lease!);
+  expect(await takeLease(db, 'released', 'two', TTL)).toMatchObject({ epoch: 2 });
+  // A second release, by who is no longer the holder, takes nothing away.
+  await releaseLease(lease!);
+  expect(await takeLease(db, 'released', 'three', TTL)).toBeUndefined();
+});
+
+it('is taken again by a holder whose renewal came through without an answer', async () => {
+  const lease = await takeLease(db, 'unanswered', 'one', TTL);
+  await renewLease(lease!);
+  expect(await renewLease(lease!)).toBeUndefined();
+  expect(await takeLease(db, 'unanswered', 'one', TTL)).toMatchObject({ epoch: 2 });
+});

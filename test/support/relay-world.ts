@@ -1,0 +1,129 @@
+/** A Firestore project, a topic and a communication service of their own for the relay, and what became of each. */
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { serve } from '@hono/node-server';
+import type { Firestore } from '@google-cloud/firestore';
+import { startRelay, type Relay, type RelayOptions } from '../../functions/kafka-worker/relay/relay.ts';
+import { communicationApp } from '../../infra/local/communication/app.ts';
+import { openMailbox, type MailKind } from '../../infra/local/communication/mailbox.ts';
+import { freePort } from '../../infra/local/ports.ts';
+import { createPublisher } from '../../shared/kafka/publish.ts';
+import { changePatient, restate } from '../../shared/patient/change.ts';
+import { patientId } from '../../shared/patient/schema.ts';
+import { systemClock } from '../../shared/platform/clock.ts';
+import { addMail, type Mail } from '../../shared/store/outbox.ts';
+import { updatePatient } from '../../shared/store/patients.ts';
+import type { HistoryEntry } from './history.ts';
+import { kafkaCorner, testLog } from './kafka.ts';
+import { patientsWorld } from './patients-world.ts';
+
+/** Short enough to see a lease expire in a test. */
+export const SHORT_LEASE = { ttlMs: 1_500, renewMs: 300 };
+
+export async function relayWorld() {
+  const patients = patientsWorld();
+  const kafka = await kafkaCorner();
+  const topic = await kafka.topic('patient-events');
+  const communication = await startCommunication();
+  const running: (() => Promise<void>)[] = [];
+  const logged: string[] = [];
+  return {
+    ...patients,
+    kafka,
+    topic,
+    communication,
+    logged,
+    start(options: Partial<RelayOptions> = {}): Relay {
+      const publisher = createPublisher(kafka.client, { attempts: 1 });
+      const relay = startRelay({
+        db: patients.db,
+        publisher,
+        topic,
+        communicationUrl: communication.url,
+        clock: systemClock,
+        log: testLog(logged),
+        lease: SHORT_LEASE,
+        ...options,
+      });
+      running.push(async () => {
+        await relay.stop();
+        await publisher.close();
+      });
+      return relay;
+    },
+    change: (id: number, hausarzt: string) => changeDoctor(patients.db, id, hausarzt),
+    restate: (id: number, events: number) => restateOften(patients.db, id, events),
+    mail: (mail: Mail) => putMail(patients.db, mail),
+    waiting: async (): Promise<number> => (await patients.db.collection('outbox').count().get()).data().count,
+    published: (): Promise<HistoryEntry[]> => kafka.read(topic).then((read) => read.map(entryOf)),
+    async close(): Promise<void> {
+      for (const end of running) await end();
+      await communication.close();
+      await patients.db.terminate();
+    },
+  };
+}
+
+export async function changeDoctor(db: Firestore, id: number, hausarzt: string): Promise<void> {
+  const now = systemClock();
+  await updatePatient(db, patientId.parse(id), now, ({ patient }) =>
+    changePatient(patient, { hausarzt } as Parameters<typeof changePatient>[1], now),
+  );
+}
+
+/** Writes many events of one patient in one transaction. */
+async function restateOften(db: Firestore, id: number, events: number): Promise<void> {
+  await updatePatient(db, patientId.parse(id), systemClock(), ({ patient }) => ({
+    patient,
+    events: Array.from({ length: events }, () => restate(patient).events).flat(),
+  }));
+}
+
+export function aMail(key: string, fields: Record<string, string | number | boolean> = {}): Mail {
+  const body = { subject: 'Import', message: 'x', sender_name: 'Test', ...fields };
+  return { path: '/api/system-messages', body, idempotencyKey: key };
+}
+
+export async function putMail(db: Firestore, mail: Mail): Promise<void> {
+  const batch = db.batch();
+  addMail(db, batch, mail, null);
+  await batch.commit();
+}
+
+export function entryOf({ key, value }: { key: Buffer | null; value: Buffer | null }): HistoryEntry {
+  return { key: String(key), value: String(value) };
+}
+
+/** The local stack's stand-in, which also shows each request's key and trace. */
+export async function startCommunication() {
+  const dataDir = mkdtempSync(join(tmpdir(), 'communication-'));
+  const mailbox = openMailbox(dataDir);
+  const app = communicationApp(mailbox, () => undefined);
+  const requests: { key: string | null; traceparent: string | null }[] = [];
+  const port = await freePort();
+  const server = serve({
+    hostname: '127.0.0.1',
+    port,
+    fetch: (request: Request) => {
+      if (request.method === 'POST' && !request.url.endsWith('/faults')) {
+        const { headers } = request;
+        requests.push({ key: headers.get('idempotency-key'), traceparent: headers.get('traceparent') });
+      }
+      return app.fetch(request);
+    },
+  });
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    url,
+    requests,
+    keys: (kind: MailKind = 'system-message') => mailbox.latest(kind, 10_000).map(({ key }) => key),
+    fail: (status: number, count: number) =>
+      fetch(`${url}/faults`, { method: 'POST', body: JSON.stringify({ status, count }) }),
+    async close(): Promise<void> {
+      await new Promise((resolve) => server.close(resolve));
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
