@@ -5,7 +5,7 @@
 import { addressOf, stringsIn, type Body, type Configuration, type Resource, type Value } from './hcl.ts';
 import { providerSchema } from './schema.ts';
 
-export const rules = {
+const rules = {
   noPublicAccess,
   leastPrivilege,
   regionEverywhere,

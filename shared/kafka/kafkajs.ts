@@ -206,9 +206,8 @@ async function openAdmin(kafka: Kafka): Promise<Admin> {
       await admin.deleteGroups([group]);
     },
     async createTopics(topics) {
-      await admin.createTopics({
-        topics: topics.map(({ name, partitions }) => ({ topic: name, numPartitions: partitions })),
-      });
+      const wanted = topics.map(({ name, partitions }) => ({ topic: name, numPartitions: partitions }));
+      await patiently(() => admin.createTopics({ topics: wanted }));
     },
     close: () => admin.disconnect(),
   };

@@ -126,7 +126,7 @@ export function eventsQuery(db: Firestore, shard: number, limit: number): Query 
     .limit(limit);
 }
 
-/** The oldest events of all shards, enough for each shard to have one among them: which shards have work. */
+/** The oldest events of all shards: which shards have work. A busy shard may fill the view; the others come when it is drained. */
 export function frontEventsQuery(db: Firestore): Query {
   return db
     .collection(COLLECTION)

@@ -16,7 +16,7 @@ import { republish } from './republish.ts';
 import { verify } from './verify.ts';
 
 /** 0: done. The others are promises to scripts. */
-export const exitCodes = { amiss: 1, usage: 2, unavailable: 3, notFound: 4 } as const;
+const exitCodes = { amiss: 1, usage: 2, unavailable: 3, notFound: 4 } as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
