@@ -2,6 +2,7 @@
  * What a benchmark says: rows of figures measured side by side in one run, each against a bare loop of the same
  * work where there is one. A `*.bench.ts` beside this file exports `bench`; `npm run bench` runs and prints all.
  */
+import { readFile } from 'node:fs/promises';
 
 export interface Row {
   readonly name: string;
@@ -39,7 +40,6 @@ export async function rate<T>(
 
 /** Resident memory of a process, from /proc. */
 export async function memoryMiB(pid: number): Promise<number> {
-  const { readFile } = await import('node:fs/promises');
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1024;
 }

@@ -20,7 +20,7 @@ import { kafkaCorner, testLog } from './kafka.ts';
 import { patientsWorld } from './patients-world.ts';
 
 /** Short enough to see a lease expire in a test. */
-const SHORT_LEASE = { ttlMs: 1_500, renewMs: 300 };
+export const SHORT_LEASE = { ttlMs: 1_500, renewMs: 300 };
 
 export async function relayWorld() {
   const patients = patientsWorld();
@@ -66,7 +66,7 @@ export async function relayWorld() {
   };
 }
 
-async function changeDoctor(db: Firestore, id: number, hausarzt: string): Promise<void> {
+export async function changeDoctor(db: Firestore, id: number, hausarzt: string): Promise<void> {
   const now = systemClock();
   await updatePatient(db, patientId.parse(id), now, ({ patient }) =>
     changePatient(patient, { hausarzt } as Parameters<typeof changePatient>[1], now),
@@ -86,18 +86,18 @@ export function aMail(key: string, fields: Record<string, string | number | bool
   return { path: '/api/system-messages', body, idempotencyKey: key };
 }
 
-async function putMail(db: Firestore, mail: Mail): Promise<void> {
+export async function putMail(db: Firestore, mail: Mail): Promise<void> {
   const batch = db.batch();
   addMail(db, batch, mail, null);
   await batch.commit();
 }
 
-function entryOf({ key, value }: { key: Buffer | null; value: Buffer | null }): HistoryEntry {
+export function entryOf({ key, value }: { key: Buffer | null; value: Buffer | null }): HistoryEntry {
   return { key: String(key), value: String(value) };
 }
 
 /** The local stack's stand-in, which also shows each request's key and trace. */
-async function startCommunication() {
+export async function startCommunication() {
   const dataDir = mkdtempSync(join(tmpdir(), 'communication-'));
   const mailbox = openMailbox(dataDir);
   const app = communicationApp(mailbox, () => undefined);

@@ -1,0 +1,239 @@
+import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { aMail, entryOf, relayWorld } from '../../../test/support/relay-world.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { assertNoGaps, assertRepeatsAreExact } from '../../../test/support/history.ts';
+import { kafkaCorner } from '../../../test/support/kafka.ts';
+import { createPublisher } from '../../../shared/kafka/publish.ts';
+import { patientId } from '../../../shared/patient/schema.ts';
+import { continueTrace, withTrace } from '../../../shared/platform/trace.ts';
+import { beginErasure } from '../../../shared/store/erasures.ts';
+import { systemClock } from '../../../shared/platform/clock.ts';
+
+type World = Awaited<ReturnType<typeof relayWorld>>;
+
+const worlds: World[] = [];
+const world = async () => {
+  const made = await relayWorld();
+  worlds.push(made);
+  return made;
+};
+afterEach(async () => {
+  await Promise.all(worlds.splice(0).map((made) => made.close()));
+});
+
+const emptied = (made: World, withinMs = 30_000) =>
+  eventually(async () => expect(await made.waiting()).toBe(0), withinMs);
+
+describe('events', () => {
+  it('go out as they were stored, with the patient as key and CloudEvents headers, and leave the outbox', async () => {
+    const made = await world();
+    const trace = continueTrace(undefined);
+    await withTrace(trace, () => made.register(7));
+    const stored = (await made.db.collection('outbox').get()).docs[0]!;
+
+    made.start();
+    await emptied(made);
+
+    const [message, ...more] = await made.kafka.read(made.topic);
+    expect(more).toEqual([]);
+    expect(String(message!.key)).toBe('7');
+    expect(String(message!.value)).toBe(stored.get('envelope'));
+    const headers = Object.fromEntries(
+      Object.entries(message!.headers).map(([name, value]) => [name, String(value)]),
+    );
+    expect(headers).toEqual({
+      ce_specversion: '1.0',
+      ce_id: stored.id,
+      ce_type: 'patient.created',
+      ce_source: '/patient-service',
+      ce_time: stored.get('timestamp'),
+      'content-type': 'application/json',
+      traceparent: stored.get('traceparent'),
+    });
+    expect(headers['traceparent']).toContain(trace.traceId);
+    const lines = made.logged.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.find(({ message }) => message === 'event published')).toMatchObject({
+      event_type: 'patient.created',
+      patient_id: 7,
+      sequence: 1,
+      event_id: stored.id,
+      delay_ms: expect.any(Number),
+      'logging.googleapis.com/trace': `projects/test/traces/${trace.traceId}`,
+    });
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        metric: 'events_published',
+        value: 1,
+        labels: { event_type: 'patient.created' },
+      }),
+    );
+  });
+
+  it('that are committed while it listens are on their way at once, not at the next poll', async () => {
+    const made = await world();
+    const relay = made.start();
+    await eventually(() => expect(relay.state().lastRelayAt).toBeDefined());
+
+    await made.register(1);
+
+    await emptied(made, 10_000);
+  });
+
+  it('of a patient keep their order over many pages and changes under way', async () => {
+    const made = await world();
+    const patients = [1, 2, 3];
+    for (const id of patients) await made.register(id);
+    for (const id of patients) for (let n = 0; n < 3; n += 1) await made.restate(id, 200);
+    expect(await made.waiting()).toBe(1_803);
+
+    made.start();
+    for (let n = 0; n < 5; n += 1) await Promise.all(patients.map((id) => made.restate(id, 3)));
+    await emptied(made);
+
+    const published = await made.published();
+    assertNoGaps(published);
+    expect(published).toHaveLength(1_848);
+  }, 60_000);
+
+  it('are sent by number where the clocks of two commits disagree', async () => {
+    const made = await world();
+    await made.register(1);
+    await made.change(1, 'a');
+    await made.change(1, 'b');
+    const { docs } = await made.db.collection('outbox').where('sequence', '==', 3).get();
+    const first = (await made.db.collection('outbox').where('sequence', '==', 2).get()).docs[0]!;
+    await docs[0]!.ref.update({ created_at: first.get('created_at') });
+    await first.ref.update({ created_at: docs[0]!.get('created_at') });
+
+    made.start();
+    await emptied(made);
+
+    assertNoGaps(await made.published());
+  });
+
+  it('end with patient.deleted after an erasure, whatever was still waiting', async () => {
+    const made = await world();
+    await made.register(1);
+    await made.change(1, 'a');
+    await beginErasure(made.db, patientId.parse(1), systemClock());
+
+    made.start();
+    await emptied(made);
+
+    const published = await made.published();
+    assertNoGaps(published);
+    expect(published.map(({ value }) => (JSON.parse(value) as { eventType: string }).eventType)).toEqual([
+      'patient.deleted',
+    ]);
+  });
+
+  it('that are too large wait with their successors, and let all others pass', async () => {
+    const made = await world();
+    const topic = `${made.kafka.prefix}narrow`;
+    const client = new Kafka({
+      brokers: [...made.kafka.config.KAFKA_BOOTSTRAP_SERVERS],
+      logLevel: logLevel.NOTHING,
+    });
+    const admin = client.admin();
+    await admin.connect();
+    const limit = (value: string) => ({ configEntries: [{ name: 'max.message.bytes', value }] });
+    await admin.createTopics({
+      waitForLeaders: false,
+      topics: [{ topic, numPartitions: 1, ...limit('20000') }],
+    });
+    const reasons = Array.from({ length: 60 }, (_, id) => ({ id: id + 1, reason: 'x'.repeat(450) }));
+    await made.register(1, { ausgeschlossene_therapeuten: reasons });
+    for (let id = 2; id <= 40; id += 1) await made.register(id);
+
+    const relay = made.start({ topic });
+    await eventually(async () => expect(await made.waiting()).toBe(61), 30_000);
+    expect(await made.events(1)).toHaveLength(61);
+    expect(relay.state().lastErrorCode).toBe('event.too_large');
+    // Nothing wakes the relay for what stands behind: it looks by itself.
+    await made.register(41);
+    await eventually(async () => expect(await made.waiting()).toBe(61), 30_000);
+    await relay.stop();
+
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, ...limit('900000') }],
+    });
+    await admin.disconnect();
+    made.start({ topic });
+    await emptied(made);
+
+    const published = (await made.kafka.read(topic)).map(entryOf);
+    assertNoGaps(published);
+    assertRepeatsAreExact(published);
+    expect(new Set(published.map(({ key }) => key)).size).toBe(41);
+  }, 90_000);
+});
+
+describe('several workers', () => {
+  it('relay one at a time, and the next takes over at once when one stops in order', async () => {
+    const made = await world();
+    const first = made.start();
+    await eventually(() => expect(first.state().leader).toBe(true));
+    const second = made.start();
+    await made.register(1);
+    await emptied(made);
+    expect(second.state().leader).toBe(false);
+
+    await first.stop();
+    await made.register(2);
+    await emptied(made, 10_000);
+
+    expect(second.state().leader).toBe(true);
+    expect(await made.published()).toHaveLength(2);
+  });
+});
+
+describe('mails', () => {
+  it('go on while Kafka is down, and the events follow when it is back', async () => {
+    const made = await world();
+    const nobody = await kafkaCorner({ KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:9' });
+    const publisher = createPublisher(nobody.client, { attempts: 1 });
+    await made.register(1);
+    const cutOff = made.start({ publisher });
+    await made.mail(aMail('before'));
+    await eventually(() => expect(made.communication.keys()).toEqual(['before']));
+    await eventually(() => expect(cutOff.state().lastErrorCode).toBe('kafka.unavailable'));
+    expect(await made.events(1)).toEqual(['patient.created']);
+    await cutOff.stop();
+    await publisher.close();
+
+    made.start();
+    await emptied(made);
+
+    assertNoGaps(await made.published());
+  });
+
+  it('are repeated until they are accepted, under the same key and trace', async () => {
+    const made = await world();
+    await made.communication.fail(500, 2);
+    const trace = continueTrace(undefined);
+    made.start();
+    await withTrace(trace, () => made.mail(aMail('cause')));
+    await emptied(made);
+
+    expect(made.communication.requests.map(({ key }) => key)).toEqual(['cause', 'cause', 'cause']);
+    for (const { traceparent } of made.communication.requests) expect(traceparent).toContain(trace.traceId);
+    expect(made.communication.keys()).toEqual(['cause']);
+  });
+
+  it('that are refused each time block nobody, stay, and are spoken of without their text', async () => {
+    const made = await world();
+    made.start();
+    await made.mail(aMail('poison', { subject: '', message: 'Lena Beispiel' }));
+    await eventually(() => expect(made.communication.requests.length).toBeGreaterThan(1));
+    for (let n = 0; n < 30; n += 1) await made.mail(aMail(`fine-${n}`));
+    await eventually(() => expect(made.communication.keys()).toHaveLength(30));
+
+    await eventually(async () => expect(await made.waiting()).toBe(1));
+    const log = made.logged.join('');
+    expect(log).toContain('"error_code":"communication.refused"');
+    expect(log).toContain('"status":422');
+    expect(log).not.toContain('Beispiel');
+  });
+});
