@@ -14,7 +14,7 @@ import { importWorld } from '../support/import-world.ts';
 import { everything, tracesOf } from '../support/person.ts';
 import { buildApi } from '../support/served-api.ts';
 
-const KILLS = 20;
+const KILLS = 10;
 
 let build: Awaited<ReturnType<typeof buildApi>>;
 let api: Api;

@@ -97,7 +97,5 @@ async function memories(stack: TestStack): Promise<Map<string, number>> {
   const pids = Object.entries(stack.describe().pids).filter(([name]) =>
     ['import', 'worker', 'api', 'health'].includes(name),
   );
-  return new Map(
-    await Promise.all(pids.map(async ([name, pid]) => [name, await memoryMiB(pid)] as const)),
-  );
+  return new Map(await Promise.all(pids.map(async ([name, pid]) => [name, await memoryMiB(pid)] as const)));
 }

@@ -1,9 +1,10 @@
 /** A Firestore project of its own with patients in it, and what became of them. */
 import { randomUUID } from 'node:crypto';
+import pRetry from 'p-retry';
 import { Temporal } from 'temporal-polyfill';
 import { registerPatient } from '../../shared/patient/change.ts';
 import { patientId, type Patient } from '../../shared/patient/schema.ts';
-import { connectFirestore } from '../../shared/store/firestore.ts';
+import { connectFirestore, isAlreadyExists } from '../../shared/store/firestore.ts';
 import { addPatient, readPatient } from '../../shared/store/patients.ts';
 import { aNewPatient, AUTUMN } from './builders.ts';
 
@@ -14,9 +15,18 @@ export function patientsWorld() {
     db,
     project,
     async register(id: number, fields: Record<string, unknown> = {}): Promise<void> {
-      const batch = db.batch();
-      addPatient(db, batch, registerPatient(patientId.parse(id), aNewPatient(fields), AUTUMN), AUTUMN);
-      await batch.commit();
+      const created = registerPatient(patientId.parse(id), aNewPatient(fields), AUTUMN);
+      // The emulator answers UNKNOWN now and then, whether it has committed or not, when it tells listeners of it.
+      await pRetry(
+        async (attempt) => {
+          const batch = db.batch();
+          addPatient(db, batch, created, AUTUMN);
+          await batch.commit().catch((error: unknown) => {
+            if (attempt === 1 || !isAlreadyExists(error)) throw error;
+          });
+        },
+        { retries: 3, minTimeout: 100, shouldRetry: ({ error }) => (error as { code?: number }).code === 2 },
+      );
     },
     patient: async (id: number): Promise<Patient> => (await readPatient(db, patientId.parse(id))).patient,
     sequence: async (id: number): Promise<number> => (await readPatient(db, patientId.parse(id))).sequence,
