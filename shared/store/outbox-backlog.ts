@@ -3,7 +3,7 @@ import type { Firestore, Query, Timestamp } from '@google-cloud/firestore';
 import { Temporal } from 'temporal-polyfill';
 import type { Instant } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
-import { SHARDS } from './outbox.ts';
+import { entriesOf } from './outbox.ts';
 
 type Kind = 'kafka' | 'mail';
 
@@ -20,10 +20,8 @@ export function waitingQuery(db: Firestore, kind: Kind): Query {
 
 /** The entry of a kind that has waited longest. */
 export function longestWaitingQuery(db: Firestore, kind: Kind): Query {
-  const everyShard = Array.from({ length: SHARDS }, (_, shard) => shard);
   return (
-    waitingQuery(db, kind)
-      .where('shard', 'in', everyShard)
+    entriesOf(db, kind)
       .orderBy('created_at')
       // A field that only this kind has, so that neither index holds entries of the other.
       .orderBy(kind === 'kafka' ? 'sequence' : 'path')

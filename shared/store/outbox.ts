@@ -112,39 +112,34 @@ function traceparent(): string | undefined {
   return trace === undefined ? undefined : traceparentOf(trace);
 }
 
+/** The entries of a kind, in one shard or in all: every query leads with the shard, as its index does. */
+export function entriesOf(db: Firestore, kind: 'kafka' | 'mail', shard?: number): Query {
+  const entries = db.collection(COLLECTION);
+  const sharded =
+    shard === undefined ? entries.where('shard', 'in', everyShard) : entries.where('shard', '==', shard);
+  return sharded.where('kind', '==', kind);
+}
+
 /**
  * The oldest events of a shard. Entries of one commit share a server time and appear together, so a page never
  * holds an entry whose unpublished predecessor of the same patient it lacks.
  */
 export function eventsQuery(db: Firestore, shard: number, limit: number): Query {
-  return db
-    .collection(COLLECTION)
-    .where('shard', '==', shard)
-    .where('kind', '==', 'kafka')
-    .orderBy('created_at')
-    .orderBy('sequence')
-    .limit(limit);
+  return oldestFirst(entriesOf(db, 'kafka', shard)).limit(limit);
 }
 
 /** The oldest events of all shards: which shards have work. A busy shard may fill the view; the others come when it is drained. */
 export function frontEventsQuery(db: Firestore): Query {
-  return db
-    .collection(COLLECTION)
-    .where('shard', 'in', everyShard)
-    .where('kind', '==', 'kafka')
-    .orderBy('created_at')
-    .orderBy('sequence')
-    .limit(SHARDS);
+  return oldestFirst(entriesOf(db, 'kafka')).limit(SHARDS);
+}
+
+function oldestFirst(events: Query): Query {
+  return events.orderBy('created_at').orderBy('sequence');
 }
 
 /** The mails that are, or will be, due first. */
 export function mailsQuery(db: Firestore, limit: number): Query {
-  return db
-    .collection(COLLECTION)
-    .where('shard', 'in', everyShard)
-    .where('kind', '==', 'mail')
-    .orderBy('due_at')
-    .limit(limit);
+  return entriesOf(db, 'mail').orderBy('due_at').limit(limit);
 }
 
 export function patientEntriesQuery(db: Firestore, patientId: PatientId): Query {
