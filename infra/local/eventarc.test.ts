@@ -17,12 +17,17 @@ const event = (id: string, bucket = 'import'): Finalized => ({
 
 let dir: string;
 let journal: string;
+const deliverers: (() => Promise<void>)[] = [];
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'eventarc-'));
   journal = join(dir, 'finalized.jsonl');
 });
-afterEach(() => rm(dir, { recursive: true, force: true }));
+afterEach(async () => {
+  // Before the folder goes: who still follows the journal would miss it.
+  await Promise.all(deliverers.splice(0).map((stop) => stop()));
+  await rm(dir, { recursive: true, force: true });
+});
 
 /** A function that answers with the given statuses, in turn, and then with 204. */
 async function functionAnswering(...statuses: number[]) {
@@ -54,7 +59,7 @@ function deliver(target: string, options: Partial<DeliveryOptions> = {}): () => 
     stopped.abort();
     await delivering;
   };
-  onTestFinished(stop);
+  deliverers.push(stop);
   return stop;
 }
 

@@ -2,8 +2,7 @@
  * Append-only files of JSON lines: written so that a torn last line (kill -9) harms nothing, and followed
  * while another process writes them.
  */
-import { closeSync, existsSync, fstatSync, openSync, readSync, watch, writeSync } from 'node:fs';
-import { mkdirSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, watch, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -41,7 +40,7 @@ export async function* followLines(
 ): AsyncGenerator<string> {
   mkdirSync(dirname(file), { recursive: true });
   const grown = changesOf(dirname(file), signal);
-  let offset = fromEnd && existsSync(file) ? sizeOf(file) : 0;
+  let offset = fromEnd ? sizeOf(file) : 0;
   let rest = Buffer.alloc(0);
   while (!signal.aborted) {
     const chunk = readFrom(file, offset);
@@ -72,8 +71,8 @@ function changesOf(folder: string, signal: AbortSignal): () => Promise<void> {
 }
 
 function readFrom(file: string, offset: number): Buffer {
-  if (!existsSync(file)) return Buffer.alloc(0);
-  const fd = openSync(file, 'r');
+  const fd = openIfThere(file);
+  if (fd === undefined) return Buffer.alloc(0);
   try {
     const buffer = Buffer.alloc(Math.max(0, Math.min(fstatSync(fd).size - offset, 1 << 20)));
     return buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, offset));
@@ -83,10 +82,21 @@ function readFrom(file: string, offset: number): Buffer {
 }
 
 function sizeOf(file: string): number {
-  const fd = openSync(file, 'r');
+  const fd = openIfThere(file);
+  if (fd === undefined) return 0;
   try {
     return fstatSync(fd).size;
   } finally {
     closeSync(fd);
+  }
+}
+
+/** One question, not two: a file that is asked about first may be gone when it is opened. */
+function openIfThere(file: string): number | undefined {
+  try {
+    return openSync(file, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
