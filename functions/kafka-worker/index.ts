@@ -26,6 +26,8 @@ const client = kafkaClient(config, log);
 const names = namesIn(config);
 const relayPublisher = createPublisher(client, { attempts: 1 });
 const deadLetterPublisher = createPublisher(client);
+// The first event should not pay for the connection.
+void relayPublisher.connect();
 
 const relay = startRelay({
   db,

@@ -96,7 +96,7 @@ export interface KafkaClient {
 /** An idle member asks this often, and notices a resumed partition this late. */
 const MAX_WAIT_MS = 500;
 /** A member that was killed holds its partitions for so long. */
-const SESSION_TIMEOUT_MS = 15_000;
+const SESSION_TIMEOUT_MS = 10_000;
 
 /**
  * A client of the configured brokers. Nothing connects before it is used.

@@ -9,6 +9,8 @@ import { isTooLarge, unavailable } from './failure.ts';
 import type { KafkaClient, OutgoingMessage, Producer } from './kafkajs.ts';
 
 export interface Publisher {
+  /** Connects ahead of the first message. A failure is left to that message. */
+  connect(): Promise<void>;
   /**
    * Resolves when every message is acknowledged. After a failure some may have been appended, and sending
    * all of them again is right: first appearances stay in order, readers drop the repeats.
@@ -69,6 +71,7 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
   }
 
   return {
+    connect: () => withProducer(async () => {}).catch(() => {}),
     async publish(messages) {
       for (const chunk of chunksOf(messages)) await send(chunk);
     },

@@ -1,4 +1,4 @@
-/** The walk of docs/api.md, run as it stands there against a whole stack. */
+/** The walks of README.md and docs/api.md, run as they stand there against a whole stack. */
 import { execFile, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,8 +9,23 @@ import { startTestStack, type TestStack } from '../support/stack.ts';
 const missing = ['curl', 'jq', 'kcat'].filter((tool) => spawnSync('which', [tool]).status !== 0);
 if (missing.length > 0) console.warn(`SKIPPED: the walk through the API, without ${missing.join(' and ')}.`);
 
-const page = readFileSync(join(import.meta.dirname, '../../docs/api.md'), 'utf8');
-const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block ?? '');
+const README_WALK = /^## Walk through the API$.*?(?=^## )/ms;
+
+/** The shell blocks of a page below the project's root, or of one section of it, as one script. */
+function scriptOf(path: string, section = /.*/s): string {
+  const [text = ''] = section.exec(readFileSync(join(import.meta.dirname, '../..', path), 'utf8')) ?? [];
+  return ['set -eu', ...[...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block)].join('\n');
+}
+
+function expectInOrder(output: string, expected: readonly string[]): void {
+  let from = 0;
+  for (const text of expected) {
+    const at = output.indexOf(text, from);
+    expect(at, `${text} after\n${output.slice(from)}`).toBeGreaterThanOrEqual(0);
+    // The last character may begin the next one.
+    from = at + text.length - 1;
+  }
+}
 
 describe.skipIf(missing.length > 0)('the walk through the API', () => {
   let stack: TestStack;
@@ -19,12 +34,29 @@ describe.skipIf(missing.length > 0)('the walk through the API', () => {
   }, 120_000);
   afterAll(() => stack.stop(), 60_000);
 
-  it('shows what the page says', { timeout: 120_000 }, async () => {
-    const script = ['set -eu', ...blocks]
-      .join('\n')
-      .replace('.local/stack.json', join(dirname(stack.dropFolder), 'stack.json'));
-    const { stdout } = await promisify(execFile)('bash', ['-c', script]);
-    const expected = [
+  async function run(script: string): Promise<string> {
+    const here = script.replace('.local/stack.json', join(dirname(stack.dropFolder), 'stack.json'));
+    return (await promisify(execFile)('bash', ['-c', here])).stdout;
+  }
+
+  it('shows what the README says', { timeout: 60_000 }, async () => {
+    expectInOrder(await run(scriptOf('README.md', README_WALK)), [
+      '"vorname":"Jörg","status":"offen"',
+      '{"status":"offen","startdatum":null}',
+      '{"status":"auf_der_Suche","startdatum":"20',
+      '{"sequence":1,"eventType":"patient.created","new_status":null}',
+      '{"sequence":2,"eventType":"patient.updated"',
+      '{"sequence":3,"eventType":"patient.updated"',
+      '{"sequence":4,"eventType":"patient.status_changed","new_status":"auf_der_Suche"}',
+      '[{"id":7',
+      '"total":1',
+      '"nachname":"Fußweg"',
+      '\n204\n',
+    ]);
+  });
+
+  it('shows what docs/api.md says', { timeout: 120_000 }, async () => {
+    expectInOrder(await run(scriptOf('docs/api.md')), [
       'HTTP/1.1 200',
       '"status": "offen"',
       '"status": "auf_der_Suche"',
@@ -41,13 +73,6 @@ describe.skipIf(missing.length > 0)('the walk through the API', () => {
       '"data": []',
       '"last_24_hours"',
       '\n204\n404\n410\n',
-    ];
-    let from = 0;
-    for (const text of expected) {
-      const at = stdout.indexOf(text, from);
-      expect(at, `${text} after\n${stdout.slice(from)}`).toBeGreaterThanOrEqual(0);
-      // The last character may begin the next one.
-      from = at + text.length - 1;
-    }
+    ]);
   });
 });

@@ -14,12 +14,14 @@ import { eventually } from '../support/eventually.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 
 const STUCK_AFTER_SECONDS = 3;
+const QUOTA_BYTES = 1024 * 1024;
 const WITHIN_MS = 60_000;
 
 let stack: TestStack;
 beforeAll(async () => {
   process.env['IMPORT_STUCK_AFTER_SECONDS'] = String(STUCK_AFTER_SECONDS);
   process.env['PATIENT_IMPORT_CHECK_INTERVAL_SECONDS'] = '1';
+  process.env['IMPORT_STORAGE_QUOTA_BYTES'] = String(QUOTA_BYTES);
   stack = await startTestStack();
   // These tests call the scheduled run themselves.
   await stack.part('scheduler').stop();
@@ -27,7 +29,9 @@ beforeAll(async () => {
 afterAll(() => stack?.stop());
 /** One runbook that fails leaves the next a whole stack. */
 afterEach(async () => {
-  for (const part of ['kafka', 'import', 'worker'] as const) await stack.part(part).start();
+  for (const part of ['firestore', 'storage', 'kafka', 'import', 'worker'] as const) {
+    await stack.part(part).start();
+  }
 });
 
 const { locals } = await parseSources(await readSources());
@@ -37,9 +41,12 @@ function alert(name: string, changes: Partial<Alert> = {}): Alert {
   return { ...(locals['alerts'] as unknown as Record<string, Alert>)[name]!, ...changes };
 }
 
-/** Whether the alert fires when what was seen once goes on for an hour, one sample a minute. */
-function firesIfItLasts(name: string, value: number, changes: Partial<Alert> = {}): boolean {
-  const points = Array.from({ length: 60 }, (_, minute) => ({ at: minute * 60 + 30, value, of: value }));
+/**
+ * Whether the alert fires when what was seen once goes on for an hour, one sample a minute.
+ * @param of the whole, of which a ratio's value is a part
+ */
+function firesIfItLasts(name: string, value: number, changes: Partial<Alert> = {}, of = value): boolean {
+  const points = Array.from({ length: 60 }, (_, minute) => ({ at: minute * 60 + 30, value, of }));
   return fires(alert(name, changes), points, 3600);
 }
 
@@ -56,9 +63,9 @@ async function health(): Promise<{ code: number; body: Health }> {
 /** Runs check-health as Cloud Scheduler does, and takes the newest sample of a metric from its log. */
 async function sampleAfterRun(metric: string): Promise<{ code: number; value: number }> {
   const before = (await samples(metric)).length;
-  const { status } = await fetch(`${stack.describe().health}/run`, { method: 'POST' });
+  const { code } = await run();
   const values = (await samples(metric)).slice(before);
-  return { code: status, value: values.at(-1)?.value ?? Number.NaN };
+  return { code, value: values.at(-1)?.value ?? Number.NaN };
 }
 
 async function samples(metric: string): Promise<{ value: number }[]> {
@@ -212,7 +219,114 @@ describe('the runbook', () => {
     const { value } = await sampleAfterRun('consumer_lag');
     expect(firesIfItLasts('consumer-lag', value)).toBe(false);
   });
+
+  it('api-5xx-ratio: without Firestore the API says so and repeats nothing, and recovers by itself', async () => {
+    expect(await askApi()).toBe(200);
+    await stack.part('firestore').stop();
+    const answers = await Promise.all(Array.from({ length: 5 }, askApi));
+    expect(answers).toEqual([503, 503, 503, 503, 503]);
+    expect(firesIfItLasts('api-5xx-ratio', 5, {}, 6)).toBe(true);
+    expect(await stack.logs()).toContain('"error_code":"store.unavailable"');
+
+    await stack.part('firestore').start();
+    await eventually(async () => expect(await askApi()).toBe(200), WITHIN_MS);
+    expect(firesIfItLasts('api-5xx-ratio', 0, {}, 6)).toBe(false);
+    await settled();
+  });
+
+  it('scheduler-job-failing: a run that cannot sweep has failed, and the next one makes up for it', async () => {
+    await stack.part('import').stop();
+    await drop('unswept.json', await registration('0000000c'));
+    await delay(STUCK_AFTER_SECONDS * 1000);
+    await stack.part('storage').stop();
+    const failed = await run();
+    expect(failed).toMatchObject({ code: 503, body: { failed_steps: expect.arrayContaining(['sweep']) } });
+    expect(firesIfItLasts('scheduler-job-failing', 1)).toBe(true);
+
+    await stack.part('storage').start();
+    await eventually(async () => expect(await run()).toMatchObject({ code: 200 }), WITHIN_MS);
+    expect(await names('incoming/')).toEqual([]);
+    expect(firesIfItLasts('scheduler-job-failing', 0)).toBe(false);
+    await stack.part('import').start();
+    await settled();
+  });
+
+  it('health-silent: without its scheduler no value comes, and with it they come again', async () => {
+    const seen = async () => (await samples('worker_status_age_seconds')).length;
+    const before = await seen();
+    await delay(3_000);
+    expect(await seen()).toBe(before);
+    expect(fires(alert('health-silent'), [], 3600)).toBe(true);
+    expect((await health()).code).toBe(200);
+
+    await stack.part('scheduler').start();
+    await eventually(async () => expect(await seen()).toBeGreaterThan(before), WITHIN_MS);
+    expect(firesIfItLasts('health-silent', 0)).toBe(false);
+    await stack.part('scheduler').stop();
+  });
+
+  it('storage-filling: a large object is seen in the share of the quota, until it is gone', async () => {
+    const large = stack.bucket.file('processed/2026/01/01/large.json');
+    await large.save(Buffer.alloc(QUOTA_BYTES * 0.9), { resumable: false });
+    await eventually(async () => {
+      const { value } = await sampleAfterRun('storage_used_percent');
+      expect(firesIfItLasts('storage-filling', value)).toBe(true);
+    }, WITHIN_MS);
+    expect((await health()).body.checks['storage']!.reasons.join()).toContain('%');
+
+    await large.delete();
+    await eventually(async () => {
+      const { value } = await sampleAfterRun('storage_used_percent');
+      expect(firesIfItLasts('storage-filling', value)).toBe(false);
+    }, WITHIN_MS);
+  });
+
+  it('import-failure-rate: files that fail are counted, named with their reason, and retried when mended', async () => {
+    const wrong = (await registration('0000000d')).replace('"50667"', '"50"');
+    for (let n = 0; n < 8; n += 1) await drop(`wrong-${n}.json`, wrong);
+    const { value } = await eventually(async () => {
+      const sample = await sampleAfterRun('import_failure_percent');
+      expect(sample.value).toBeGreaterThan(50);
+      expect(await names('incoming/')).toEqual([]);
+      return sample;
+    }, WITHIN_MS);
+    expect(firesIfItLasts('import-failure-rate', value)).toBe(true);
+    expect(await health()).toMatchObject({ code: 503, body: { status: 'unhealthy' } });
+    const failed = JSON.parse(await ops('--json', 'import', 'list', '--outcome', 'failed')) as {
+      record_id: string;
+      reason: string;
+    }[];
+    expect(failed.map(({ reason }) => reason)).toEqual(Array(8).fill('import.invalid'));
+    const document = (await names('failed/')).find((name) => name.endsWith('.error.json'));
+    expect(String((await stack.bucket.file(document!).download())[0])).toContain('/patient_data/plz');
+
+    // The website is mended: good files again outnumber the bad ones.
+    for (let n = 0; n < 32; n += 1) {
+      await drop(`right-${n}.json`, await registration((0x10 + n).toString(16).padStart(8, '0')));
+    }
+    await eventually(async () => {
+      const { value } = await sampleAfterRun('import_failure_percent');
+      expect(firesIfItLasts('import-failure-rate', value)).toBe(false);
+    }, WITHIN_MS);
+    // What is retried goes through the import like any other file; this one is still wrong.
+    await ops('import', 'retry', failed[0]!.record_id);
+    await eventually(async () => {
+      const again = JSON.parse(await ops('--json', 'import', 'list', '--outcome', 'failed')) as object[];
+      expect(again).toHaveLength(9);
+    }, WITHIN_MS);
+  });
 });
+
+async function askApi(): Promise<number> {
+  const { api, tokens } = stack.describe();
+  const headers = { authorization: `Bearer ${tokens.reader}` };
+  return (await fetch(`${api}/api/patients?limit=1`, { headers })).status;
+}
+
+async function run(): Promise<{ code: number; body: unknown }> {
+  const answer = await fetch(`${stack.describe().health}/run`, { method: 'POST' });
+  return { code: answer.status, body: await answer.json() };
+}
 
 async function publish(messages: { key: string; value: string }[]): Promise<void> {
   const publisher = createPublisher(stack.kafka);

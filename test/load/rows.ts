@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 export interface Row {
   readonly name: string;
   readonly value: number;
-  readonly unit: 'ms' | '/s' | 'MiB' | 'KiB' | '%';
+  readonly unit: 'ms' | 's' | '/s' | 'MiB' | 'KiB' | '%';
   /** The same work by a bare loop, in the same unit, measured in the same run. */
   readonly bare?: number;
   /** What is aimed at, in words, such as `≥ 0.7 of bare`. */

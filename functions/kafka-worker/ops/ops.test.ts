@@ -4,6 +4,8 @@ import { createPublisher } from '../../../shared/kafka/publish.ts';
 import { writeDeadLetter } from '../../../shared/kafka/dead-letters.ts';
 import type { IncomingMessage } from '../../../shared/kafka/kafkajs.ts';
 import { readEvents, SHARDS } from '../../../shared/store/outbox.ts';
+import { importObject } from '../../../shared/registration/import-object.ts';
+import { importWorld } from '../../../test/support/import-world.ts';
 import { createTopics, kafkaCorner } from '../../../test/support/kafka.ts';
 import { patientsWorld } from '../../../test/support/patients-world.ts';
 import { runOps } from './program.ts';
@@ -151,6 +153,33 @@ describe('ops outbox, republish and verify', () => {
     expect((await ops('republish')).code).toBe(2);
     expect((await ops('republish --patient abc')).code).toBe(2);
     expect((await ops('republish --patient 4711')).code).toBe(4);
+  });
+});
+
+describe('ops import', () => {
+  it('lists the last imports, and sends a failed file through the import again', async () => {
+    const { deps, bucket, drop } = await importWorld({ db: world.db });
+    const where = { GCS_IMPORT_BUCKET: bucket.name };
+    await importObject(deps, await drop({ patient_data: 'none' }));
+    const [failed] = (await ops('--json import list --outcome failed', where)).json();
+    expect(failed).toMatchObject({ outcome: 'failed', patient_id: null });
+
+    const { code, out } = await ops(`import retry ${failed.record_id}`, where);
+
+    expect({ code, out }).toMatchObject({ code: 0, out: expect.stringContaining('incoming/retry-') });
+    const [waiting] = await bucket.getFiles({ prefix: 'incoming/' });
+    expect(waiting).toHaveLength(1);
+    const [again] = await waiting[0]!.download();
+    expect(JSON.parse(String(again))).toEqual({ patient_data: 'none' });
+    expect((await ops('import list --outcome imported', where)).out).not.toContain(failed.record_id);
+  });
+
+  it('says that there is no such file', async () => {
+    const { bucket } = await importWorld();
+    expect(await ops('import retry 4711', { GCS_IMPORT_BUCKET: bucket.name })).toMatchObject({
+      code: 4,
+      err: expect.stringContaining('There is no failed file 4711'),
+    });
   });
 });
 

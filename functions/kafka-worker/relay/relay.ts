@@ -8,6 +8,7 @@ import type { Clock } from '../../../shared/platform/clock.ts';
 import type { ErrorCode } from '../../../shared/platform/errors.ts';
 import type { Log } from '../../../shared/platform/log.ts';
 import { frontEventsQuery, mailsQuery, SHARDS } from '../../../shared/store/outbox.ts';
+import { createBacklog } from './backlog.ts';
 import { createBell } from './bell.ts';
 import { createJournal } from './journal.ts';
 import { seekLeadership, type LeaseTiming, type Term } from './leadership.ts';
@@ -56,15 +57,15 @@ export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
   /** One listener for all shards: Firestore looks at every listener of a collection with every write to it. */
   async function leadEvents(term: Term): Promise<void> {
     const bells = Array.from({ length: SHARDS }, createBell);
+    const wakeAll = () => bells.forEach((bell) => bell.ring());
+    const backlog = createBacklog();
     const seen = ({ docs }: QuerySnapshot) => {
       for (const doc of docs) bells[doc.get('shard') as number]?.ring();
     };
     await Promise.all([
-      listen(frontEventsQuery(db), seen, term.signal, log),
+      listen(frontEventsQuery(db), seen, term.signal, log, () => backlog.calm()),
       ...bells.map((bell, shard) =>
-        relayShard(shard, { db, log, ...rest }, term, bell, journal, () =>
-          bells.forEach((one) => one.ring()),
-        ),
+        relayShard(shard, { db, log, ...rest }, term, bell, journal, backlog, wakeAll),
       ),
     ]);
   }

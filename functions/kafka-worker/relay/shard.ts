@@ -13,6 +13,7 @@ import { isServiceError } from '../../../shared/platform/errors.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import { measure } from '../../../shared/platform/metrics.ts';
 import { deleteEntries, readEvents, type OutboxEvent } from '../../../shared/store/outbox.ts';
+import type { Backlog } from './backlog.ts';
 import type { Bell } from './bell.ts';
 import type { Term } from './leadership.ts';
 import type { Journal } from './journal.ts';
@@ -32,6 +33,8 @@ interface Letter extends OutgoingMessage {
 }
 
 const PAGE = 500;
+/** A page of so many says that the shard is behind: more than a listener could keep up with. */
+const BEHIND = 100;
 /** The outbox is looked through this often even if no listener wakes. */
 const POLL_MS = 30_000;
 const BACKOFF: BackoffRange = { firstMs: 200, lastMs: 5_000 };
@@ -41,7 +44,7 @@ const RETRY_HELD_MS = 30_000;
 
 /**
  * Runs until the term is over. Failures are logged and tried again for as long as it takes.
- * @param wakeAll wakes every shard: called while this one keeps events back
+ * @param wakeAll wakes every shard: called while this one is behind or keeps events back
  */
 export async function relayShard(
   shard: number,
@@ -49,6 +52,7 @@ export async function relayShard(
   term: Term,
   bell: Bell,
   journal: Journal,
+  backlog: Backlog,
   wakeAll: () => void,
 ): Promise<void> {
   /** Sent, and not yet deleted. */
@@ -63,8 +67,10 @@ export async function relayShard(
     do {
       await clear();
       const page = await readEvents(db, shard, PAGE, after?.place);
+      if (page.length >= BEHIND) backlog.behind(shard);
       await send(page);
       await clear();
+      if (page.length === PAGE) wakeAll();
       after = page.findLast((entry) => held.has(entry.patientId)) ?? after;
       if (page.length < PAGE) return;
     } while (term.isHeld());
@@ -131,7 +137,7 @@ export async function relayShard(
   for (let failures = 0; !term.signal.aborted;) {
     journal.turned(shard);
     try {
-      await relayAll();
+      await relayAll().finally(() => backlog.caughtUp(shard));
       failures = 0;
       if (held.size === 0 && term.isHeld()) journal.emptied(shard);
       await bell.heard(held.size === 0 ? POLL_MS : POLL_BEHIND_HELD_MS, term.signal);

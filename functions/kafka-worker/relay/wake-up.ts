@@ -8,27 +8,27 @@ import { errorFields, type Log } from '../../../shared/platform/log.ts';
 
 const BACKOFF = { firstMs: 500, lastMs: 15_000 };
 
-/** Tells `seen` of the query's first result and of each change, until the signal is given. */
+/**
+ * Tells `seen` of the query's first result and of each change, until the signal is given.
+ * @param calm see `Backlog`: while it does not resolve, nobody listens
+ */
 export async function listen(
   query: Query,
   seen: (result: QuerySnapshot) => void,
   signal: AbortSignal,
   log: Log,
+  calm?: () => Promise<AbortSignal>,
 ): Promise<void> {
-  for (let failures = 0; !signal.aborted;) {
-    const error = await new Promise<unknown>((resolve) => {
-      const unsubscribe = query.onSnapshot((result) => {
-        failures = 0;
-        seen(result);
-      }, end);
-      function end(error: unknown): void {
-        unsubscribe();
-        signal.removeEventListener('abort', end);
-        resolve(error);
-      }
-      signal.addEventListener('abort', end);
-    });
-    if (signal.aborted) return;
+  let failures = 0;
+  const told = (result: QuerySnapshot) => {
+    failures = 0;
+    seen(result);
+  };
+  while (!signal.aborted) {
+    const stirred = await calm?.();
+    const until = stirred === undefined ? signal : AbortSignal.any([signal, stirred]);
+    const error = await endOf(query, told, until);
+    if (until.aborted) continue;
     failures += 1;
     log.warn('A listener on the outbox ended and is begun anew', {
       attempt: failures,
@@ -36,4 +36,18 @@ export async function listen(
     });
     await pauseFor(delayAfter(failures, BACKOFF), signal);
   }
+}
+
+/** Listens until the signal is given, or until Firestore ends the listener: then resolves with its error. */
+function endOf(query: Query, seen: (result: QuerySnapshot) => void, signal: AbortSignal): Promise<unknown> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(undefined);
+    const unsubscribe = query.onSnapshot(seen, end);
+    function end(error: unknown): void {
+      unsubscribe();
+      signal.removeEventListener('abort', end);
+      resolve(error);
+    }
+    signal.addEventListener('abort', end);
+  });
 }

@@ -1,0 +1,93 @@
+/** A worker dies of a message each time, or in the middle of a long effect; what started it starts it again. */
+import { rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { createPublisher } from '../../shared/kafka/publish.ts';
+import { eventually } from '../support/eventually.ts';
+import { aForeignEvent, anEmailSent } from '../support/patients-world.ts';
+import { workerCorner, type WorkerCorner } from '../support/worker.ts';
+
+const DEADLY_TEXT = 'a message that ends the process';
+const mortal = {
+  DEADLY_TEXT,
+  NODE_OPTIONS: `--import ${fileURLToPath(new URL('../support/deadly-message.ts', import.meta.url))}`,
+};
+
+let corner: WorkerCorner;
+beforeAll(async () => {
+  corner = await workerCorner();
+});
+afterEach(() => corner.stopWorkers());
+afterAll(() => rm(corner.logFile, { force: true }));
+
+async function publish(topic: string, values: readonly string[]): Promise<void> {
+  const publisher = createPublisher(corner.kafka.client);
+  await publisher.publish(values.map((value) => ({ topic, key: 'same', value })));
+  await publisher.close();
+}
+
+it('buries a message that ends the process each time, and applies its neighbours once', async () => {
+  await corner.world.register(1);
+  const emails = Array.from({ length: 20 }, () => anEmailSent(1));
+  const values = emails.map((email) => JSON.stringify(email));
+  await publish(corner.communicationEvents, [
+    ...values.slice(0, 10),
+    JSON.stringify(aForeignEvent('email.sent', { text: DEADLY_TEXT })),
+    ...values.slice(10),
+  ]);
+
+  let deaths = 0;
+  const stopped = new AbortController();
+  const supervising = (async () => {
+    while (!stopped.signal.aborted && deaths < 10) {
+      const worker = await corner.startWorker(mortal);
+      await worker.exited;
+      if (!stopped.signal.aborted) deaths += 1;
+    }
+  })();
+  await eventually(async () => {
+    expect(new Set(await corner.world.history(1))).toEqual(new Set(emails.map(({ eventId }) => eventId)));
+    const letters = await corner.kafka.read(`${corner.communicationEvents}.dlq`);
+    expect(letters.map(({ headers }) => String(headers['dlq-error-class']))).toEqual([
+      'event.process_killer',
+    ]);
+  }, 240_000);
+  stopped.abort();
+  await corner.stopWorkers();
+  await supervising;
+  console.log(`the message ended ${deaths} processes`);
+  expect(deaths).toBeGreaterThan(1);
+  expect(deaths).toBeLessThan(10);
+});
+
+it('blocks a therapist for a thousand patients, each once, when the worker dies in the middle', async () => {
+  const ids = Array.from({ length: 1_000 }, (_, n) => 1_000 + n);
+  for (let from = 0; from < ids.length; from += 100) {
+    const some = ids.slice(from, from + 100);
+    await Promise.all(
+      some.map((id) => corner.world.register(id, { zugewiesener_therapeut: 5, status: 'in_Therapie' })),
+    );
+  }
+  const freed = async () => {
+    const assigned = corner.world.db.collection('patients').where('zugewiesener_therapeut', '==', 5);
+    return ids.length - (await assigned.count().get()).data().count;
+  };
+  const first = await corner.startWorker();
+  await publish(corner.therapistEvents, [
+    JSON.stringify(aForeignEvent('therapist.blocked', { therapist_id: 5, therapist_data: {} })),
+  ]);
+  await eventually(async () => expect(await freed()).toBeGreaterThan(100), 60_000);
+  await first.kill();
+  expect(await freed()).toBeLessThan(1_000);
+
+  await corner.startWorker();
+
+  await eventually(async () => expect(await freed()).toBe(1_000), 120_000);
+  const patients = await Promise.all(ids.map((id) => corner.world.patient(id)));
+  expect(new Set(patients.map(({ status }) => status))).toEqual(new Set(['auf_der_Suche']));
+  expect(new Set(patients.map((patient) => patient.ausgeschlossene_therapeuten.length))).toEqual(
+    new Set([1]),
+  );
+  // created, updated, status_changed, therapist_excluded: nothing was done twice.
+  expect(new Set(await Promise.all(ids.map((id) => corner.world.sequence(id))))).toEqual(new Set([4]));
+});

@@ -1,0 +1,251 @@
+/**
+ * Consumed events per second against a bare loop of the same Firestore transaction, and the loop alone against
+ * kafkajs with an empty handler; how late one event is stored; a restart with a backlog; an idle worker.
+ */
+import { createWriteStream } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
+import { communicationEffect } from '../../functions/kafka-worker/effects/communication.ts';
+import { handlerOf } from '../../functions/kafka-worker/effects/effect.ts';
+import { runConsumer } from '../../shared/kafka/consumer.ts';
+import type { IncomingMessage } from '../../shared/kafka/kafkajs.ts';
+import { createPublisher } from '../../shared/kafka/publish.ts';
+import { systemClock } from '../../shared/platform/clock.ts';
+import { createLog } from '../../shared/platform/log.ts';
+import { inFlightMarkers } from '../../shared/store/in-flight.ts';
+import { eventually } from '../support/eventually.ts';
+import { anEmailSent } from '../support/patients-world.ts';
+import { workerCorner, type WorkerCorner } from '../support/worker.ts';
+import { percentile, rate, type Bench, type Row } from './rows.ts';
+
+const ROUNDS = 3;
+const EVENTS = 2_000;
+/** With an empty handler, events are gone too fast to be measured in small numbers. */
+const EMPTY_EVENTS = 50_000;
+const SINGLE = 200;
+const BACKLOG = 10_000;
+const PATIENTS = 500;
+const PARTITIONS = 6;
+const IN_EACH_PARTITION = 8;
+const IDLE_SECONDS = 20;
+
+const log = createLog({ service: 'bench', project: 'bench', destination: createWriteStream('/dev/null') });
+
+export const bench: Bench = async (progress) => {
+  const corner = await workerCorner();
+  const { world } = corner;
+  try {
+    progress(`registering ${PATIENTS} patients`);
+    const ids = Array.from({ length: PATIENTS }, (_, n) => n + 1);
+    // Contacted later than any event: a consumed event is then one read and one entry, on both sides.
+    await rate(ids, 8, (id) => world.register(id));
+    await rate(ids, 8, (id) =>
+      world.db.collection('patients').doc(String(id)).update({ letzter_kontakt: '2026-12-31' }),
+    );
+    await world.db.recursiveDelete(world.db.collection('outbox'));
+    return [
+      ...(await throughput(corner, progress)),
+      await emptyHandler(corner, progress),
+      ...(await latency(corner, progress)),
+      ...(await wholeWorker(corner, progress)),
+    ];
+  } finally {
+    await corner.stopWorkers();
+    await rm(corner.logFile, { force: true });
+    await world.db.terminate();
+  }
+};
+
+function emails(count: number): { key: string; value: string }[] {
+  return Array.from({ length: count }, (_, n) => ({
+    key: `mail-${n}`,
+    value: JSON.stringify(anEmailSent(1 + (n % PATIENTS))),
+  }));
+}
+
+async function publish(corner: WorkerCorner, topic: string, messages: { key: string; value: string }[]) {
+  const publisher = createPublisher(corner.kafka.client);
+  await publisher.publish(messages.map((message) => ({ topic, ...message })));
+  await publisher.close();
+}
+
+type Handle = (message: IncomingMessage) => Promise<void>;
+
+/** The consumer loop as the worker runs it. @returns what ends it */
+function consuming(corner: WorkerCorner, topic: string, handle: Handle): () => Promise<void> {
+  const publisher = createPublisher(corner.kafka.client);
+  const group = `${topic}-group`;
+  const consumer = runConsumer({
+    client: corner.kafka.client,
+    topic,
+    group,
+    handle,
+    publisher,
+    inFlight: inFlightMarkers(corner.world.db, group),
+    log,
+    concurrency: IN_EACH_PARTITION,
+  });
+  return async () => {
+    await consumer.stop();
+    await publisher.close();
+  };
+}
+
+/** Notes when the first and the last of `count` messages are done, whoever works on them. */
+function stopwatch(count: number) {
+  let done = 0;
+  let first = 0;
+  const finished = Promise.withResolvers<number>();
+  return {
+    lap: (): void => {
+      first ||= performance.now();
+      done += 1;
+      if (done === count) finished.resolve(performance.now());
+    },
+    perSecond: async (): Promise<number> => ((count - 1) * 1000) / ((await finished.promise) - first),
+  };
+}
+
+/** Consumes what waits in the topic. @returns messages per second */
+async function consume(corner: WorkerCorner, topic: string, count: number, handle: Handle): Promise<number> {
+  const { lap, perSecond } = stopwatch(count);
+  const stop = consuming(corner, topic, async (message) => {
+    await handle(message);
+    lap();
+  });
+  const measured = await perSecond();
+  await stop();
+  return measured;
+}
+
+async function throughput(corner: WorkerCorner, progress: (text: string) => void): Promise<Row[]> {
+  const { db } = corner.world;
+  const handle = handlerOf(communicationEffect(db, systemClock), log);
+  const ours: number[] = [];
+  const bare: number[] = [];
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    progress(`round ${round} of ${ROUNDS}: ${EVENTS} events each way, the first to warm up`);
+    const topic = await corner.kafka.topic(`throughput-${round}`, PARTITIONS);
+    await publish(corner, topic, emails(EVENTS));
+    const consumed = await consume(corner, topic, EVENTS, handle);
+    const looped = await rate(emails(EVENTS), PARTITIONS * IN_EACH_PARTITION, ({ value }) => {
+      const { eventId, payload, ...event } = JSON.parse(value) as {
+        eventId: string;
+        payload: { patient_id: number };
+      };
+      const patient = db.collection('patients').doc(String(payload.patient_id));
+      return db.runTransaction(async (transaction) => {
+        await transaction.get(patient);
+        const entry = { ...event, event_id: eventId, data: JSON.stringify(payload) };
+        transaction.create(patient.collection('communication').doc(eventId), entry);
+      });
+    });
+    if (round === 0) continue;
+    ours.push(consumed);
+    bare.push(looped);
+  }
+  const name = 'events consumed, against a loop of the same transactions';
+  return [
+    { name, value: percentile(ours, 0.5), unit: '/s', bare: percentile(bare, 0.5), goal: '≥ 0.8 of bare' },
+  ];
+}
+
+async function emptyHandler(corner: WorkerCorner, progress: (text: string) => void): Promise<Row> {
+  const ours: number[] = [];
+  const bare: number[] = [];
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    progress(`round ${round} of ${ROUNDS}: ${EMPTY_EVENTS} events to an empty handler`);
+    const topic = await corner.kafka.topic(`empty-${round}`, PARTITIONS);
+    await publish(corner, topic, emails(EMPTY_EVENTS));
+    const looped = await consumeBare(corner, topic, EMPTY_EVENTS);
+    const consumed = await consume(corner, topic, EMPTY_EVENTS, async () => {});
+    if (round === 0) continue;
+    ours.push(consumed);
+    bare.push(looped);
+  }
+  const name = 'events to an empty handler, against bare kafkajs';
+  return { name, value: percentile(ours, 0.5), unit: '/s', bare: percentile(bare, 0.5) };
+}
+
+async function consumeBare(corner: WorkerCorner, topic: string, count: number): Promise<number> {
+  const kafka = new Kafka({
+    brokers: [...corner.kafka.config.KAFKA_BOOTSTRAP_SERVERS],
+    logLevel: logLevel.NOTHING,
+  });
+  const consumer = kafka.consumer({ groupId: `${topic}-bare` });
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  const { lap, perSecond } = stopwatch(count);
+  await consumer.run({ partitionsConsumedConcurrently: PARTITIONS, eachMessage: async () => lap() });
+  const measured = await perSecond();
+  await consumer.disconnect();
+  return measured;
+}
+
+/** One event at a time: from its publication to its effect, stored. */
+async function latency(corner: WorkerCorner, progress: (text: string) => void): Promise<Row[]> {
+  progress(`${SINGLE} events one after the other`);
+  const topic = await corner.kafka.topic('latency', PARTITIONS);
+  const handle = handlerOf(communicationEffect(corner.world.db, systemClock), log);
+  const publisher = createPublisher(corner.kafka.client);
+  let stored = () => {};
+  const stop = consuming(corner, topic, async (message) => {
+    await handle(message);
+    stored();
+  });
+  const latencies: number[] = [];
+  // The first ones connect, join the group and raise each partition's marker.
+  for (let n = -50; n < SINGLE; n += 1) {
+    const arrived = new Promise<void>((resolve) => (stored = resolve));
+    const [message] = emails(1);
+    const started = performance.now();
+    await publisher.publish([{ topic, key: String(n), value: message?.value ?? '' }]);
+    await arrived;
+    if (n >= 0) latencies.push(performance.now() - started);
+  }
+  await stop();
+  await publisher.close();
+  return [
+    { name: 'event published → stored, p50', value: percentile(latencies, 0.5), unit: 'ms' },
+    { name: 'event published → stored, p99', value: percentile(latencies, 0.99), unit: 'ms' },
+  ];
+}
+
+/** The worker as a process: what it does with a backlog, and what it costs when there is nothing to do. */
+async function wholeWorker(corner: WorkerCorner, progress: (text: string) => void): Promise<Row[]> {
+  const { db } = corner.world;
+  const entries = async () => (await db.collectionGroup('communication').count().get()).data().count;
+  const topic = corner.communicationEvents;
+  const before = await entries();
+  const first = await corner.startWorker();
+  await publish(corner, topic, emails(100));
+  await eventually(async () => reached(await entries(), before + 100), 60_000);
+  await first.stop();
+  progress(`${BACKLOG} events wait for a worker that starts`);
+  await publish(corner, topic, emails(BACKLOG));
+  const started = performance.now();
+  const worker = await corner.startWorker();
+  await eventually(async () => reached(await entries(), before + 100 + BACKLOG), 300_000);
+  const drained = performance.now() - started;
+
+  progress(`nothing to do for ${IDLE_SECONDS} s`);
+  await sleep(5_000);
+  const busyBefore = await cpuSeconds(worker.pid);
+  await sleep(IDLE_SECONDS * 1000);
+  const share = ((await cpuSeconds(worker.pid)) - busyBefore) / IDLE_SECONDS;
+  return [
+    { name: `start → ${BACKLOG} waiting events stored`, value: drained / 1000, unit: 's' },
+    { name: 'CPU of an idle worker, of one core', value: share * 100, unit: '%', goal: '< 1 %' },
+  ];
+}
+
+function reached(count: number, wanted: number): void {
+  if (count < wanted) throw new Error(`${count} of ${wanted}`);
+}
+
+/** User and system time of a process so far, from /proc, in hundredths of a second there. */
+async function cpuSeconds(pid: number | undefined): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\) /, '').split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
