@@ -1,7 +1,9 @@
+import { SHARDS } from '../../../shared/store/outbox.ts';
+
 /**
- * Which shards are behind. While one is, nobody listens to the events: a listener is told of every entry that moves
- * up into its view, a second read for each (and the emulator looks through the whole collection for each write).
- * Instead, the shard that is behind wakes the others after each of its pages.
+ * Which shards are behind; when the relay begins all are, for all that is known. While one is, nobody listens to the
+ * outbox: a listener is told of every entry that moves up into its view, a second read for each (and the emulator
+ * looks through the whole collection for every listener with every write). A shard that is far behind wakes the others.
  */
 export interface Backlog {
   behind(shard: number): void;
@@ -11,10 +13,9 @@ export interface Backlog {
 }
 
 export function createBacklog(): Backlog {
-  const shards = new Set<number>();
+  const shards = new Set(Array.from({ length: SHARDS }, (_, shard) => shard));
   let calm = Promise.withResolvers<AbortSignal>();
   let stirred = new AbortController();
-  calm.resolve(stirred.signal);
   return {
     behind(shard) {
       if (shards.size === 0) {

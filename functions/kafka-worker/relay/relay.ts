@@ -49,37 +49,28 @@ export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
   let journal = createJournal();
   const leadership = seekLeadership(db, 'relay', log, lead, lease);
 
+  /** One listener for all shards: Firestore looks at every listener of a collection with every write to it. */
   async function lead(term: Term): Promise<void> {
     journal = createJournal();
-    await Promise.all([leadEvents(term), leadMails(term)]);
-  }
-
-  /** One listener for all shards: Firestore looks at every listener of a collection with every write to it. */
-  async function leadEvents(term: Term): Promise<void> {
-    const bells = Array.from({ length: SHARDS }, createBell);
-    const wakeAll = () => bells.forEach((bell) => bell.ring());
     const backlog = createBacklog();
-    const seen = ({ docs }: QuerySnapshot) => {
+    const mailBell = createBell();
+    const bells = Array.from({ length: SHARDS }, createBell);
+    const wakeAll = () => [...bells, mailBell].forEach((bell) => bell.ring());
+    let nextMailAt: number | undefined;
+    const eventsSeen = ({ docs }: QuerySnapshot) => {
       for (const doc of docs) bells[doc.get('shard') as number]?.ring();
     };
+    const mailSeen = ({ docs: [first] }: QuerySnapshot) => {
+      nextMailAt = (first?.get('due_at') as Timestamp | undefined)?.toMillis();
+      mailBell.ring();
+    };
     await Promise.all([
-      listen(frontEventsQuery(db), seen, term.signal, log, () => backlog.calm()),
+      listen(frontEventsQuery(db), eventsSeen, backlog, term.signal, log),
+      listen(mailsQuery(db, 1), mailSeen, backlog, term.signal, log),
       ...bells.map((bell, shard) =>
         relayShard(shard, { db, log, ...rest }, term, bell, journal, backlog, wakeAll),
       ),
-    ]);
-  }
-
-  async function leadMails(term: Term): Promise<void> {
-    const bell = createBell();
-    let nextDueAt: number | undefined;
-    const seen = ({ docs: [first] }: QuerySnapshot) => {
-      nextDueAt = (first?.get('due_at') as Timestamp | undefined)?.toMillis();
-      bell.ring();
-    };
-    await Promise.all([
-      listen(mailsQuery(db, 1), seen, term.signal, log),
-      sendMails({ db, log, ...rest }, term, bell, () => nextDueAt, journal),
+      sendMails({ db, log, ...rest }, term, mailBell, () => nextMailAt, journal),
     ]);
   }
 

@@ -33,7 +33,7 @@ interface Letter extends OutgoingMessage {
 }
 
 const PAGE = 500;
-/** A page of so many says that the shard is behind: more than a listener could keep up with. */
+/** A page of so many says that the shard is behind. */
 const BEHIND = 100;
 /** The outbox is looked through this often even if no listener wakes. */
 const POLL_MS = 30_000;
@@ -70,6 +70,7 @@ export async function relayShard(
       if (page.length >= BEHIND) backlog.behind(shard);
       await send(page);
       await clear();
+      // It may take long, and nobody listens meanwhile: the others have to look for themselves.
       if (page.length === PAGE) wakeAll();
       after = page.findLast((entry) => held.has(entry.patientId)) ?? after;
       if (page.length < PAGE) return;

@@ -5,19 +5,17 @@
 import type { Query, QuerySnapshot } from '@google-cloud/firestore';
 import { delayAfter, pauseFor } from '../../../shared/kafka/backoff.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
+import type { Backlog } from './backlog.ts';
 
 const BACKOFF = { firstMs: 500, lastMs: 15_000 };
 
-/**
- * Tells `seen` of the query's first result and of each change, until the signal is given.
- * @param calm see `Backlog`: while it does not resolve, nobody listens
- */
+/** Tells `seen` of the query's first result and of each change while there is no backlog, until the signal is given. */
 export async function listen(
   query: Query,
   seen: (result: QuerySnapshot) => void,
+  backlog: Backlog,
   signal: AbortSignal,
   log: Log,
-  calm?: () => Promise<AbortSignal>,
 ): Promise<void> {
   let failures = 0;
   const told = (result: QuerySnapshot) => {
@@ -25,8 +23,7 @@ export async function listen(
     seen(result);
   };
   while (!signal.aborted) {
-    const stirred = await calm?.();
-    const until = stirred === undefined ? signal : AbortSignal.any([signal, stirred]);
+    const until = AbortSignal.any([signal, await backlog.calm()]);
     const error = await endOf(query, told, until);
     if (until.aborted) continue;
     failures += 1;
