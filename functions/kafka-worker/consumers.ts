@@ -29,6 +29,7 @@ export interface TopicConsumer extends RunningConsumer {
 /** Starts a consumer for each topic that is read. None needs Kafka to be there yet. */
 export function startConsumers(dependencies: ConsumerDependencies): readonly TopicConsumer[] {
   const { client, names, publisher, db, clock, log } = dependencies;
+  const markersOf = inFlightMarkers(db, clock);
   const effects = {
     communication: communicationEffect(db, clock),
     therapists: therapistEffect(db, clock),
@@ -37,7 +38,7 @@ export function startConsumers(dependencies: ConsumerDependencies): readonly Top
     const topic = names.topics[name];
     const group = names.groups[name];
     const handle = handlerOf(effects[name], log);
-    const inFlight = inFlightMarkers(db, group);
+    const inFlight = markersOf(group);
     return { topic, group, ...runConsumer({ client, topic, group, handle, publisher, inFlight, log }) };
   });
 }

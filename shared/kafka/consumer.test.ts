@@ -22,6 +22,15 @@ function markers(board = new Map<number, Marker>()) {
       if (own.delete(partition)) board.delete(partition);
     },
     left: async ({ partition }) => (own.has(partition) ? undefined : board.get(partition)),
+    // Where the work does not end, the trial stays noted.
+    async try({ partition }, offset, work) {
+      const { until, suspects } = board.get(partition)!;
+      const times = suspects.find((suspect) => suspect.offset === offset)?.times ?? 0;
+      const others = suspects.filter((suspect) => suspect.offset !== offset);
+      board.set(partition, { until, suspects: [...others, { offset, times: times + 1 }] });
+      await work();
+      board.set(partition, { until, suspects });
+    },
   };
   return { board, inFlight };
 }

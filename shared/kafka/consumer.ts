@@ -192,7 +192,7 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
       left: Awaited<ReturnType<InFlight['left']>>,
     ): PartitionWork {
       if (left !== undefined) {
-        log.warn('A process ended while it worked on this partition: going message by message', {
+        log.warn('A process ended while it worked on this partition: its messages are tried one by one', {
           topic,
           partition,
         });
@@ -208,6 +208,7 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
         handle: (message) => inTraceOf(message, () => options.handle(message)),
         deadLetter: (message, failure) => inTraceOf(message, () => bury(message, failure)),
         raise: (marker) => inFlight.raise({ topic, partition }, marker),
+        try: (offset, work) => inFlight.try({ topic, partition }, offset, work),
         onProgress(next) {
           // An offset of an earlier epoch is committed too while the partition stays here, see open().
           if (mine !== epoch && !assigned.includes(partition)) return;

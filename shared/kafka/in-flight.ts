@@ -1,17 +1,16 @@
 /**
- * Protection against a message that ends the process each time: before a partition's messages are worked
- * on, a marker is raised in a store that outlives the process. Who finds one that another process left
- * goes message by message, and a message that was alone in work at too many ends is the culprit.
+ * Protection against a message that ends the process each time: before a partition's messages are worked on, a
+ * marker is raised in a store that outlives the process. Who finds one that another process left tries its messages
+ * one by one, and a message that was on trial at too many ends is the culprit.
  */
 
 export interface Marker {
   /** Messages before this offset may have been in work. */
   readonly until: bigint;
-  /** Messages that were in work alone when a process ended, and the one that is now. */
-  readonly alone: readonly Suspect[];
+  readonly suspects: readonly Suspect[];
 }
 
-/** A message and how many times it was begun alone without an end. */
+/** A message and how many processes have ended while it was on trial. */
 export interface Suspect {
   readonly offset: bigint;
   readonly times: number;
@@ -22,23 +21,28 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
-/** The markers of one consumer group. Implemented by the store; failures are retriable ServiceErrors. */
+/** The markers of one consumer group. Implemented by the store; its failures are retriable ServiceErrors. */
 export interface InFlight {
   raise(at: TopicPartition, marker: Marker): Promise<void>;
   /** Takes down the marker that this process raised, not one that another has raised since. */
   lower(at: TopicPartition): Promise<void>;
-  /** A marker that another process has raised and not lowered. */
+  /** A marker that another process has raised and not lowered, with what was on trial when it ended. */
   left(at: TopicPartition): Promise<Marker | undefined>;
+  /**
+   * Runs `work` with the message on trial: noted beforehand, and alone in the whole process. Otherwise a killer in
+   * one partition would bring those down with it that happen to be tried in the others.
+   */
+  try(at: TopicPartition, offset: bigint, work: () => Promise<void>): Promise<void>;
 }
 
 /**
  * One marker covers so many offsets ahead: a quiet topic pays one write for many messages, and after a
- * crash at most so many go one by one.
+ * crash at most so many are tried one by one.
  */
 export const CLAIM = 200n;
 
 /**
- * A message that was begun alone so often and never ended is dead. More than once, since a process can
- * also be killed for other reasons while it works on an innocent message.
+ * A message that was on trial at so many ends is dead. More than one, since a process can also be killed for other
+ * reasons while it tries an innocent message.
  */
 export const DEADLY_TIMES = 3;

@@ -22,6 +22,7 @@ function aPartition(overrides: Partial<PartitionOptions> = {}) {
   const handled: bigint[] = [];
   const progress: bigint[] = [];
   const raised: Marker[] = [];
+  const tried: bigint[] = [];
   const dead: { offset: bigint; failure: Failure }[] = [];
   const work = openPartition({
     start: 0n,
@@ -33,6 +34,10 @@ function aPartition(overrides: Partial<PartitionOptions> = {}) {
     handle: async ({ offset }) => void handled.push(offset),
     deadLetter: async ({ offset }, failure) => void dead.push({ offset, failure }),
     raise: async (marker) => void raised.push(marker),
+    try: (offset, work) => {
+      tried.push(offset);
+      return work();
+    },
     onProgress: (next) => progress.push(next),
     log: testLog(),
     ...overrides,
@@ -41,7 +46,7 @@ function aPartition(overrides: Partial<PartitionOptions> = {}) {
     for (let n = 0; n < 500 && !condition(); n += 1) await sleep(2);
     expect(condition()).toBe(true);
   };
-  return { work, handled, progress, raised, dead, until };
+  return { work, handled, progress, raised, tried, dead, until };
 }
 
 describe('the work on a partition', () => {
@@ -209,10 +214,10 @@ describe('markers', () => {
     await until(() => progress.at(-1) === 3n);
   });
 
-  it('left by a dead process make the work go message by message', async () => {
+  it('left by a dead process are taken over, and their messages tried one by one', async () => {
     let running = 0;
-    const { work, raised, progress, until } = aPartition({
-      left: { until: 3n, alone: [] },
+    const { work, raised, tried, progress, until } = aPartition({
+      left: { until: 3n, suspects: [{ offset: 1n, times: 1 }] },
       handle: async () => {
         running += 1;
         expect(running).toBe(1);
@@ -222,15 +227,32 @@ describe('markers', () => {
     });
     work.accept(messages('abcd'));
     await until(() => progress.at(-1) === 4n);
-    const once = (offset: bigint) => ({ until: 3n, alone: [{ offset, times: 1 }] });
-    expect(raised).toEqual([once(0n), once(1n), once(2n), { until: 3n + CLAIM, alone: [] }]);
+    expect(tried).toEqual([0n, 1n, 2n]);
+    expect(raised).toEqual([
+      { until: 3n, suspects: [{ offset: 1n, times: 1 }] },
+      { until: 3n + CLAIM, suspects: [] },
+    ]);
   });
 
-  it('bury the message that was alone in work at each end, and only that one', async () => {
+  it('are taken over before the first message is tried', async () => {
+    const { work, tried, raised, progress, until } = aPartition({
+      left: { until: 1n, suspects: [] },
+      try: async (offset, work) => {
+        expect(raised).toHaveLength(1);
+        tried.push(offset);
+        await work();
+      },
+    });
+    work.accept(messages('a'));
+    await until(() => progress.at(-1) === 1n);
+    expect(tried).toEqual([0n]);
+  });
+
+  it('bury the message that was on trial at too many ends, and only that one', async () => {
     const { work, handled, dead, progress, until } = aPartition({
       left: {
         until: 3n,
-        alone: [
+        suspects: [
           { offset: 1n, times: DEADLY_TIMES },
           { offset: 2n, times: 1 },
         ],
@@ -244,29 +266,26 @@ describe('markers', () => {
     ]);
   });
 
-  it('do not forget a suspect while an earlier message is in work alone', async () => {
+  it('forget suspects that were done before the start', async () => {
     const { work, raised, progress, until } = aPartition({
-      left: { until: 2n, alone: [{ offset: 1n, times: 2 }] },
+      start: 1n,
+      left: { until: 2n, suspects: [{ offset: 0n, times: 2 }] },
     });
-    work.accept(messages('ab'));
+    work.accept(messages('b', 1));
     await until(() => progress.at(-1) === 2n);
-    expect(raised[0]!.alone).toEqual([
-      { offset: 1n, times: 2 },
-      { offset: 0n, times: 1 },
-    ]);
-    expect(raised[1]!.alone).toEqual([{ offset: 1n, times: 3 }]);
+    expect(raised).toEqual([{ until: 2n, suspects: [] }]);
   });
 
-  it('do not suspect a message that only waits', async () => {
+  it('end the trial of a message that waits, and try it anew', async () => {
     let faults = 1;
-    const { work, raised, progress, until } = aPartition({
-      left: { until: 1n, alone: [] },
+    const { work, tried, progress, until } = aPartition({
+      left: { until: 1n, suspects: [] },
       handle: async () => {
         if (faults-- > 0) throw new ServiceError('store.unavailable');
       },
     });
     work.accept(messages('a'));
     await until(() => progress.at(-1) === 1n);
-    expect(raised.map(({ alone }) => alone.length)).toEqual([1, 0, 1]);
+    expect(tried).toEqual([0n, 0n]);
   });
 });

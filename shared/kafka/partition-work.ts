@@ -30,6 +30,8 @@ export interface PartitionOptions {
   readonly handle: (message: IncomingMessage) => Promise<void>;
   readonly deadLetter: (message: IncomingMessage, failure: Failure) => Promise<void>;
   readonly raise: (marker: Marker) => Promise<void>;
+  /** See {@link InFlight.try}. */
+  readonly try: (offset: bigint, work: () => Promise<void>) => Promise<void>;
   /** Every message before `next` is done. */
   readonly onProgress: (next: bigint) => void;
   readonly log: Log;
@@ -61,7 +63,11 @@ export function openPartition(options: PartitionOptions): PartitionWork {
   /** Taken over and not done, in order of offset. */
   const open: Entry[] = [];
   const carefulUntil = left?.until ?? 0n;
-  const suspects = new Map(left?.alone.map(({ offset, times }) => [offset, times]));
+  const suspects = new Map(
+    left?.suspects
+      .filter(({ offset }) => offset >= options.start)
+      .map(({ offset, times }) => [offset, times]),
+  );
   let claimedUntil = 0n;
   let expected = options.start;
   let bytes = 0;
@@ -98,13 +104,12 @@ export function openPartition(options: PartitionOptions): PartitionWork {
       if (lane === undefined || entry === undefined) break;
       const { offset } = entry.message;
       const careful = offset < carefulUntil;
-      const needsMarker = careful || offset >= claimedUntil;
-      // What needs a marker of its own waits until the others are done, and the others wait for it.
+      // What is on trial waits until the others are done, and the others wait for it.
       if (careful && running > 0) break;
       ready.shift();
       running += 1;
-      exclusive = needsMarker;
-      void work(entry, careful, needsMarker).then(() => finish(lane, entry));
+      exclusive = careful || offset >= claimedUntil;
+      void work(entry, careful).then(() => finish(lane, entry));
     }
     if (closing.signal.aborted && running === 0) idle.resolve();
   }
@@ -135,53 +140,49 @@ export function openPartition(options: PartitionOptions): PartitionWork {
   }
 
   /** Sets `entry.done` unless the work was closed before the effect was stored. */
-  async function work(entry: Entry, careful: boolean, needsMarker: boolean): Promise<void> {
+  async function work(entry: Entry, careful: boolean): Promise<void> {
     const { message } = entry;
     const times = suspects.get(message.offset) ?? 0;
     if (careful && times >= DEADLY_TIMES) {
       await bury(entry, { code: 'event.process_killer', attempts: times, error: undefined });
       return;
     }
-    if (needsMarker && !careful) await claim(message);
+    if (message.offset >= claimedUntil && !(await claim(message, careful))) return;
     if (message.value !== null && message.value.byteLength > options.maxMessageBytes) {
       await bury(entry, { code: 'event.too_large', attempts: 1, error: undefined });
       return;
     }
     let failure: Failure | undefined;
-    const ended = await persist(message, async (attempt) => {
-      if (careful) await suspect(message, times + 1);
+    const apply = async (attempt: number) => {
       try {
         await options.handle(message);
       } catch (error) {
-        if (isTransient(error)) {
-          // While it waits it is not in work: the process may end for any other reason.
-          if (careful) await suspect(message, times).catch(() => undefined);
-          throw error;
-        }
+        if (isTransient(error)) throw error;
         failure = { code: codeOf(error), attempts: times + attempt, error };
       }
-    });
+    };
+    const ended = await persist(message, (attempt) =>
+      careful ? options.try(message.offset, () => apply(attempt)) : apply(attempt),
+    );
     if (!ended) return;
     if (failure === undefined) entry.done = true;
     else await bury(entry, failure);
   }
 
-  async function claim(message: IncomingMessage): Promise<void> {
-    const until = message.offset + CLAIM;
-    if (!(await persist(message, () => options.raise(marker(until))))) return;
+  /**
+   * Raises the marker under which the next messages are begun.
+   * @returns false when the work was closed first
+   */
+  async function claim(message: IncomingMessage, careful: boolean): Promise<boolean> {
+    const until = careful ? carefulUntil : message.offset + CLAIM;
+    const marker = { until, suspects: [...suspects].map(([offset, times]) => ({ offset, times })) };
+    if (!(await persist(message, () => options.raise(marker)))) return false;
     claimedUntil = until;
-    exclusive = false;
-    begin();
-  }
-
-  async function suspect({ offset }: IncomingMessage, times: number): Promise<void> {
-    suspects.set(offset, times);
-    await options.raise(marker(carefulUntil));
-  }
-
-  function marker(until: bigint): Marker {
-    const alone = [...suspects].map(([offset, times]) => ({ offset, times }));
-    return { until, alone: alone.filter(({ times }) => times > 0) };
+    if (!careful) {
+      exclusive = false;
+      begin();
+    }
+    return true;
   }
 
   async function bury(entry: Entry, failure: Failure): Promise<void> {

@@ -6,8 +6,14 @@ import { Timestamp, type Firestore, type Query } from '@google-cloud/firestore';
 import type { Instant } from '../platform/clock.ts';
 import { isPreconditionLost, translated } from './firestore.ts';
 
-/** The collections whose documents carry `expires_at`; null there means never. */
-export const EXPIRING = ['imports', 'idempotency_keys', 'applied_events', 'health_snapshots'] as const;
+/** The collections whose documents carry `expires_at`; null there, or none, means never. */
+export const EXPIRING = [
+  'imports',
+  'idempotency_keys',
+  'applied_events',
+  'health_snapshots',
+  'in_flight',
+] as const;
 
 const PAGE = 300;
 

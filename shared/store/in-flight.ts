@@ -1,9 +1,12 @@
 /**
  * The markers in front of consumed messages: they outlive the process that raised them, and tell the next one
- * which messages may have ended it. One document for each partition of each consumer group.
+ * which messages may have ended it. One document for each partition of each consumer group, and one for each
+ * process that says which message it tries alone.
  */
 import { randomUUID } from 'node:crypto';
-import type { Firestore, Timestamp } from '@google-cloud/firestore';
+import { Timestamp, type Firestore } from '@google-cloud/firestore';
+import pLimit from 'p-limit';
+import type { Clock } from '../platform/clock.ts';
 import { isPreconditionLost, translated } from './firestore.ts';
 
 interface Place {
@@ -13,55 +16,96 @@ interface Place {
 
 interface Marker {
   readonly until: bigint;
-  readonly alone: readonly { readonly offset: bigint; readonly times: number }[];
+  readonly suspects: readonly { readonly offset: bigint; readonly times: number }[];
 }
 
-/** The markers of one group, raised in the name of this process. Every method throws ServiceError `store.*`. */
-export function inFlightMarkers(db: Firestore, group: string) {
+/** What a process says of the message that it tries; of use to the next one that takes the partition, and then no more. */
+interface Trial {
+  readonly place: string;
+  readonly offset: string;
+  readonly expires_at: Timestamp;
+}
+
+const TRIAL_KEPT_MS = 7 * 24 * 3600 * 1000;
+
+/** The markers of each group, raised in the name of this process. Every method throws ServiceError `store.*`. */
+export function inFlightMarkers(db: Firestore, clock: Clock) {
   const owner = randomUUID();
-  const raisedAt = new Map<string, Timestamp>();
-  const idOf = ({ topic, partition }: Place) => `${group}:${topic}:${partition}`;
+  const inTurn = pLimit(1);
   const docOf = (id: string) => db.collection('in_flight').doc(id);
-  return {
-    async raise(place: Place, { until, alone }: Marker): Promise<void> {
-      const id = idOf(place);
-      const { writeTime } = await translated(() =>
-        docOf(id).set({
-          owner,
-          until: until.toString(),
-          alone: alone.map(({ offset, times }) => ({ offset: offset.toString(), times })),
-        }),
-      );
-      raisedAt.set(id, writeTime);
-    },
+  const trialOf = async (process: string) => (await docOf(process).get()).data() as Trial | undefined;
 
-    /** Takes down the own marker; one that another process has put in its place stays. */
-    async lower(place: Place): Promise<void> {
-      const id = idOf(place);
-      const lastUpdateTime = raisedAt.get(id);
-      if (lastUpdateTime === undefined) return;
-      raisedAt.delete(id);
-      try {
-        await translated(() => docOf(id).delete({ lastUpdateTime }));
-      } catch (error) {
-        if (!isPreconditionLost(error)) throw error;
-      }
-    },
+  return (group: string) => {
+    const raisedAt = new Map<string, Timestamp>();
+    const idOf = ({ topic, partition }: Place) => `${group}:${topic}:${partition}`;
+    return {
+      async raise(place: Place, { until, suspects }: Marker): Promise<void> {
+        const id = idOf(place);
+        const { writeTime } = await translated(() =>
+          docOf(id).set({
+            owner,
+            until: until.toString(),
+            suspects: suspects.map(({ offset, times }) => ({ offset: offset.toString(), times })),
+          }),
+        );
+        raisedAt.set(id, writeTime);
+      },
 
-    /** The marker of another process, which has died or will soon lower it. */
-    async left(place: Place): Promise<Marker | undefined> {
-      const stored = (await translated(() => docOf(idOf(place)).get())).data() as StoredMarker | undefined;
-      if (stored === undefined || stored.owner === owner) return undefined;
-      return {
-        until: BigInt(stored.until),
-        alone: stored.alone.map(({ offset, times }) => ({ offset: BigInt(offset), times })),
-      };
-    },
+      /** Takes down the own marker; one that another process has put in its place stays. */
+      async lower(place: Place): Promise<void> {
+        const id = idOf(place);
+        const lastUpdateTime = raisedAt.get(id);
+        if (lastUpdateTime === undefined) return;
+        raisedAt.delete(id);
+        try {
+          await translated(() => docOf(id).delete({ lastUpdateTime }));
+        } catch (error) {
+          if (!isPreconditionLost(error)) throw error;
+        }
+      },
+
+      /** The marker of another process, which has died or will soon lower it, and what that one was trying. */
+      async left(place: Place): Promise<Marker | undefined> {
+        const id = idOf(place);
+        return translated(async () => {
+          const stored = (await docOf(id).get()).data() as StoredMarker | undefined;
+          if (stored === undefined || stored.owner === owner) return undefined;
+          const times = new Map(stored.suspects.map((suspect) => [suspect.offset, suspect.times]));
+          const trial = await trialOf(stored.owner);
+          if (trial?.place === id) times.set(trial.offset, (times.get(trial.offset) ?? 0) + 1);
+          return {
+            until: BigInt(stored.until),
+            suspects: [...times].map(([offset, times]) => ({ offset: BigInt(offset), times })),
+          };
+        });
+      },
+
+      /** Runs `work` alone in this process, whatever the group, and noted. */
+      try(place: Place, offset: bigint, work: () => Promise<void>): Promise<void> {
+        return inTurn(async () => {
+          const note: Trial = {
+            place: idOf(place),
+            offset: offset.toString(),
+            expires_at: Timestamp.fromMillis(clock().epochMilliseconds + TRIAL_KEPT_MS),
+          };
+          await translated(() => docOf(owner).set(note));
+          try {
+            // Where it works, the note stays until the next trial: its message is done, and will not be tried again.
+            await work();
+          } catch (error) {
+            await docOf(owner)
+              .delete()
+              .catch(() => undefined);
+            throw error;
+          }
+        });
+      },
+    };
   };
 }
 
 interface StoredMarker {
   readonly owner: string;
   readonly until: string;
-  readonly alone: readonly { readonly offset: string; readonly times: number }[];
+  readonly suspects: readonly { readonly offset: string; readonly times: number }[];
 }

@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -86,7 +87,8 @@ async function ops(...args: string[]): Promise<string> {
     KAFKA_BOOTSTRAP_SERVERS: kafka,
     METADATA_SERVER_DETECTION: 'none',
   };
-  const script = new URL('../../functions/kafka-worker/ops/index.ts', import.meta.url).pathname;
+  // As in the worker's image.
+  const script = join(dirname(stack.dropFolder), 'dist', 'kafka-worker', 'ops.js');
   const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], { env });
   return stdout;
 }

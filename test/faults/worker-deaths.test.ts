@@ -20,21 +20,22 @@ beforeAll(async () => {
 afterEach(() => corner.stopWorkers());
 afterAll(() => rm(corner.logFile, { force: true }));
 
-async function publish(topic: string, values: readonly string[]): Promise<void> {
+async function publish(topic: string, events: readonly { eventId: string }[]): Promise<void> {
   const publisher = createPublisher(corner.kafka.client);
-  await publisher.publish(values.map((value) => ({ topic, key: 'same', value })));
+  await publisher.publish(
+    events.map((event) => ({ topic, key: event.eventId, value: JSON.stringify(event) })),
+  );
   await publisher.close();
 }
 
 it('buries a message that ends the process each time, and applies its neighbours once', async () => {
   await corner.world.register(1);
-  const emails = Array.from({ length: 20 }, () => anEmailSent(1));
-  const values = emails.map((email) => JSON.stringify(email));
-  await publish(corner.communicationEvents, [
-    ...values.slice(0, 10),
-    JSON.stringify(aForeignEvent('email.sent', { text: DEADLY_TEXT })),
-    ...values.slice(10),
-  ]);
+  // In every partition, so that others are at work whenever the process dies.
+  const emails = Array.from({ length: 60 }, () => anEmailSent(1));
+  await publish(
+    corner.communicationEvents,
+    emails.toSpliced(30, 0, aForeignEvent('email.sent', { text: DEADLY_TEXT })),
+  );
 
   let deaths = 0;
   const stopped = new AbortController();
@@ -74,7 +75,7 @@ it('blocks a therapist for a thousand patients, each once, when the worker dies 
   };
   const first = await corner.startWorker();
   await publish(corner.therapistEvents, [
-    JSON.stringify(aForeignEvent('therapist.blocked', { therapist_id: 5, therapist_data: {} })),
+    aForeignEvent('therapist.blocked', { therapist_id: 5, therapist_data: {} }),
   ]);
   await eventually(async () => expect(await freed()).toBeGreaterThan(100), 60_000);
   await first.kill();

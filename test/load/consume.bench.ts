@@ -82,7 +82,7 @@ function consuming(corner: WorkerCorner, topic: string, handle: Handle): () => P
     group,
     handle,
     publisher,
-    inFlight: inFlightMarkers(corner.world.db, group),
+    inFlight: inFlightMarkers(corner.world.db, systemClock)(group),
     log,
     concurrency: IN_EACH_PARTITION,
   });

@@ -62,18 +62,19 @@ export async function publishLoad(corner: WorkerCorner, load: Load): Promise<Sen
  */
 export async function expectApplied(corner: WorkerCorner, sent: Sent, withinMs: number): Promise<void> {
   const { world, kafka } = corner;
-  await eventually(async () => {
-    const { docs } = await world.db.collectionGroup('communication').select().get();
-    const stored = Map.groupBy(docs, (doc) => Number(doc.ref.parent.parent!.id));
-    expect(docs.length).toBe([...sent.perPatient.values()].reduce((sum, ids) => sum + ids.size, 0));
-    for (const [patient, ids] of sent.perPatient) {
-      expect(new Set(stored.get(patient)?.map((doc) => doc.id))).toEqual(ids);
-    }
-  }, withinMs);
+  const all = [...sent.perPatient.values()].reduce((sum, ids) => sum + ids.size, 0);
   await eventually(async () => {
     const letters = await kafka.read(`${corner.communicationEvents}.dlq`);
+    const reasons = new Set(letters.map(({ headers }) => String(headers['dlq-error-class'])));
+    const stored = (await world.db.collectionGroup('communication').count().get()).data().count;
+    expect({ stored, reasons }).toEqual({ stored: all, reasons: new Set(['event.not_json']) });
     expect(new Set(letters.map(({ value }) => String(value)))).toEqual(sent.poison);
-  }, 60_000);
+  }, withinMs);
+  const { docs } = await world.db.collectionGroup('communication').select().get();
+  const stored = Map.groupBy(docs, (doc) => Number(doc.ref.parent.parent!.id));
+  for (const [patient, ids] of sent.perPatient) {
+    expect(new Set(stored.get(patient)?.map((doc) => doc.id))).toEqual(ids);
+  }
   await eventually(async () => {
     expect(await lag(corner)).toBe(0);
     const { code, answer } = await ops(corner, 'verify');
