@@ -4,12 +4,17 @@
  */
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
+import { HTTPException } from 'hono/http-exception';
+import { timeout } from 'hono/timeout';
 import { requireRole } from '../../shared/platform/auth.ts';
 import { ServiceError } from '../../shared/platform/errors.ts';
 import { answerProblem } from './answer-problem.ts';
 import { observe } from './observe.ts';
 import type { Call, Dependencies, Route } from './route.ts';
 import { routes } from './routes/index.ts';
+
+/** Before Cloud Run ends the request after 30 s, with an answer of its own (infra/functions.tf). */
+const ANSWER_WITHIN_MS = 20_000;
 
 export function createApp(deps: Dependencies): Hono<{ Variables: Call['var'] }> {
   const { log, corsOrigins } = deps;
@@ -23,9 +28,11 @@ export function createApp(deps: Dependencies): Hono<{ Variables: Call['var'] }> 
   if (corsOrigins.length > 0) {
     app.use(cors({ origin: [...corsOrigins], exposeHeaders: ['etag', 'location', 'retry-after'] }));
   }
-  app.onError((error) => answerProblem(error, log));
+  app.onError((error) => answerProblem(error instanceof HTTPException ? error.cause : error, log));
   app.notFound(() => answerProblem(new ServiceError('request.not_found'), log));
 
+  const timedOut = () => new HTTPException(503, { cause: new ServiceError('request.timed_out') });
+  app.use('/api/*', timeout(ANSWER_WITHIN_MS, timedOut));
   app.use('/api/*', async (call, next) => {
     call.set('caller', await deps.authenticate(call.req.header('authorization')));
     await next();

@@ -7,14 +7,51 @@ import { ServiceError } from '../platform/errors.ts';
 /** What a transaction and a batch have in common: writes that happen together or not at all. */
 export type Writer = Pick<Transaction, 'create' | 'delete'> | Pick<WriteBatch, 'create' | 'delete'>;
 
+/**
+ * The client tries a commit again for ten minutes: long after the caller has been told that it failed, it would
+ * come true. Here it is given up while the caller still waits.
+ */
+const COMMIT_WITHIN_MS = 10_000;
+const clientConfig = {
+  interfaces: {
+    'google.firestore.v1.Firestore': {
+      retry_codes: { away: ['RESOURCE_EXHAUSTED', 'UNAVAILABLE'] },
+      retry_params: {
+        short: {
+          initial_retry_delay_millis: 100,
+          retry_delay_multiplier: 1.3,
+          max_retry_delay_millis: 2_000,
+          initial_rpc_timeout_millis: COMMIT_WITHIN_MS,
+          rpc_timeout_multiplier: 1,
+          max_rpc_timeout_millis: COMMIT_WITHIN_MS,
+          total_timeout_millis: COMMIT_WITHIN_MS,
+        },
+      },
+      methods: {
+        Commit: {
+          timeout_millis: COMMIT_WITHIN_MS,
+          retry_codes_name: 'away',
+          retry_params_name: 'short',
+        },
+      },
+    },
+  },
+};
+
 export function connectFirestore(config: { readonly GOOGLE_CLOUD_PROJECT: string }): Firestore {
-  return new Firestore({ projectId: config.GOOGLE_CLOUD_PROJECT, ignoreUndefinedProperties: true });
+  return new Firestore({
+    projectId: config.GOOGLE_CLOUD_PROJECT,
+    ignoreUndefinedProperties: true,
+    clientConfig,
+  });
 }
 
+const DEADLINE_EXCEEDED = 4;
 const NOT_FOUND = 5;
 const ALREADY_EXISTS = 6;
 const FAILED_PRECONDITION = 9;
 const ABORTED = 10;
+const UNAVAILABLE = 14;
 
 export function isAlreadyExists(error: unknown): boolean {
   return grpcCode(error) === ALREADY_EXISTS;
@@ -26,12 +63,28 @@ export function isPreconditionLost(error: unknown): boolean {
   return code === NOT_FOUND || code === FAILED_PRECONDITION;
 }
 
+const ATTEMPTS = 20;
+/** No attempt begins later; twenty of them, each with the client's own repeats, could take an hour. */
+const BEGIN_WITHIN_MS = 10_000;
+
 /**
  * Runs a transaction; Firestore repeats it on contention.
  * @throws ServiceError `store.contention` when the repeats are used up, `store.unavailable` when Firestore is away
  */
 export function inTransaction<T>(db: Firestore, work: (transaction: Transaction) => Promise<T>): Promise<T> {
-  return translated(() => db.runTransaction(work, { maxAttempts: 20 }));
+  const begun = performance.now();
+  let isAway = false;
+  const attempt = async (transaction: Transaction) => {
+    if (performance.now() - begun > BEGIN_WITHIN_MS)
+      throw new ServiceError(isAway ? 'store.unavailable' : 'store.contention');
+    try {
+      return await work(transaction);
+    } catch (error) {
+      isAway = [UNAVAILABLE, DEADLINE_EXCEEDED].includes(grpcCode(error) ?? 0);
+      throw error;
+    }
+  };
+  return translated(() => db.runTransaction(attempt, { maxAttempts: ATTEMPTS }));
 }
 
 /** Runs a call to Firestore and turns its failure into one of ours, unless it is one already. */

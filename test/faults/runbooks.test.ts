@@ -222,17 +222,17 @@ describe('the runbook', () => {
     expect(firesIfItLasts('consumer-lag', value)).toBe(false);
   });
 
-  it('api-5xx-ratio: without Firestore the API says so and repeats nothing, and recovers by itself', async () => {
-    expect(await askApi()).toBe(200);
+  it('api-5xx-ratio: without Firestore the API says so in time, and recovers by itself', async () => {
+    expect(await askApi('GET')).toBe(200);
     await stack.part('firestore').stop();
-    const answers = await Promise.all(Array.from({ length: 5 }, askApi));
-    expect(answers).toEqual([503, 503, 503, 503, 503]);
-    expect(firesIfItLasts('api-5xx-ratio', 5, {}, 6)).toBe(true);
-    expect(await stack.logs()).toContain('"error_code":"store.unavailable"');
+    const answers = await Promise.all((['GET', 'POST', 'PATCH', 'DELETE'] as const).map(askApi));
+    expect(answers).toEqual([503, 503, 503, 503]);
+    expect(firesIfItLasts('api-5xx-ratio', 4, {}, 5)).toBe(true);
+    expect(await stack.logs()).toMatch(/"error_code":"(store.unavailable|request.timed_out)"/);
 
     await stack.part('firestore').start();
-    await eventually(async () => expect(await askApi()).toBe(200), WITHIN_MS);
-    expect(firesIfItLasts('api-5xx-ratio', 0, {}, 6)).toBe(false);
+    await eventually(async () => expect(await askApi('GET')).toBe(200), WITHIN_MS);
+    expect(firesIfItLasts('api-5xx-ratio', 0, {}, 5)).toBe(false);
     await settled();
   });
 
@@ -319,10 +319,19 @@ describe('the runbook', () => {
   });
 });
 
-async function askApi(): Promise<number> {
+/** Gives up when Cloud Run would. */
+async function askApi(method: 'GET' | 'POST' | 'PATCH' | 'DELETE'): Promise<number> {
   const { api, tokens } = stack.describe();
-  const headers = { authorization: `Bearer ${tokens.reader}` };
-  return (await fetch(`${api}/api/patients?limit=1`, { headers })).status;
+  const person = { anrede: 'Frau', geschlecht: 'weiblich', vorname: 'Eva', nachname: 'Beispiel' };
+  const path = method === 'PATCH' || method === 'DELETE' ? '/api/patients/1' : '/api/patients';
+  const isWrite = method === 'POST' || method === 'PATCH';
+  const answer = await fetch(api + path, {
+    method,
+    headers: { authorization: `Bearer ${tokens.admin}`, 'content-type': 'application/json' },
+    ...(isWrite ? { body: JSON.stringify(person) } : {}),
+    signal: AbortSignal.timeout(30_000),
+  });
+  return answer.status;
 }
 
 async function run(): Promise<{ code: number; body: unknown }> {
