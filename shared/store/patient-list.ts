@@ -12,7 +12,7 @@ import { fromSnapshot, patientDoc } from './patients.ts';
 const MAX_TOTAL = 10_000;
 
 /** Grams of one term that are weighed against each other, and entries counted of each. */
-const MAX_WEIGHED = 8;
+const MAX_WEIGHED = 4;
 const MAX_WEIGHT = 2000;
 
 export interface PatientFilter {

@@ -15,7 +15,7 @@ import { eventually } from '../support/eventually.ts';
 import { everything, tracesOf } from '../support/person.ts';
 import { buildApi } from '../support/served-api.ts';
 
-const KILLS = 10;
+const KILLS = 6;
 
 let build: Awaited<ReturnType<typeof buildApi>>;
 let api: Api;

@@ -54,7 +54,7 @@ it('loses, reorders and alters nothing when workers are killed at random moments
   const changing = changeUntil(stop.signal);
 
   for (let kill = 0; kill < KILLS; kill += 1) {
-    await sleep(3_000 + Math.random() * 8_000);
+    await sleep(1_000 + Math.random() * 6_000);
     await workers[kill % 2]!.kill();
     workers[kill % 2] = await corner.startWorker();
   }

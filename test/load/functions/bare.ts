@@ -28,7 +28,8 @@ const work: Record<string, (request: Request) => Promise<unknown>> = {
   },
   search: async ({ query }) => {
     const found = db.collection('patients').where('_meta.grams', 'array-contains', query['gram']);
-    return (await found.limit(50).get()).docs.map((doc) => doc.data());
+    const ordered = found.orderBy('created_at', 'desc').orderBy('id', 'desc');
+    return (await ordered.select('vorname', 'nachname', 'email').get()).docs.map((doc) => doc.data());
   },
 };
 
