@@ -5,9 +5,11 @@ import { createBacklog, type Backlog } from './backlog.ts';
 
 const shards = Array.from({ length: SHARDS }, (_, shard) => shard);
 
-/** Whether nobody is behind now. */
-function isCalm(backlog: Backlog): Promise<boolean> {
-  return Promise.race([backlog.calm().then(({ aborted }) => !aborted), setImmediate(false)]);
+/** Whether those who wait for calm go on, and rightly so. */
+async function isCalm(backlog: Backlog): Promise<boolean> {
+  const calm = await Promise.race([backlog.calm().then(({ aborted }) => !aborted), setImmediate(false)]);
+  expect(backlog.isCalm()).toBe(calm);
+  return calm;
 }
 
 it('is calm only when every shard has caught up, also at the start', async () => {

@@ -8,6 +8,7 @@ import { SHARDS } from '../../../shared/store/outbox.ts';
 export interface Backlog {
   behind(shard: number): void;
   caughtUp(shard: number): void;
+  isCalm(): boolean;
   /** Resolves when no shard is behind, with the signal that says when one is again. */
   calm(): Promise<AbortSignal>;
 }
@@ -29,6 +30,7 @@ export function createBacklog(): Backlog {
       stirred = new AbortController();
       calm.resolve(stirred.signal);
     },
+    isCalm: () => shards.size === 0,
     calm: () => calm.promise,
   };
 }

@@ -70,7 +70,8 @@ export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
       ...bells.map((bell, shard) =>
         relayShard(shard, { db, log, ...rest }, term, bell, journal, backlog, wakeAll),
       ),
-      sendMails({ db, log, ...rest }, term, mailBell, () => nextMailAt, journal),
+      // While nobody listens, mails are looked for as if one were due.
+      sendMails({ db, log, ...rest }, term, mailBell, () => (backlog.isCalm() ? nextMailAt : 0), journal),
     ]);
   }
 
