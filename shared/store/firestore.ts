@@ -9,9 +9,10 @@ export type Writer = Pick<Transaction, 'create' | 'delete'> | Pick<WriteBatch, '
 
 /**
  * The client tries a commit again for ten minutes: long after the caller has been told that it failed, it would
- * come true. Here it is given up while the caller still waits.
+ * come true. Here it is given up about when the caller is answered; a short outage is waited out, since what is
+ * given up leaves its locks behind for a minute.
  */
-const COMMIT_WITHIN_MS = 10_000;
+const COMMIT_WITHIN_MS = 15_000;
 const clientConfig = {
   interfaces: {
     'google.firestore.v1.Firestore': {

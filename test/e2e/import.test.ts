@@ -73,26 +73,8 @@ const createdEvents = async (patientId: number) =>
     ({ key, value }) => key === String(patientId) && value.includes('"patient.created"'),
   );
 
-/** Sends the storage event of an object as Eventarc would. */
-function deliver(object: Awaited<ReturnType<typeof upload>>): Promise<Response> {
-  return fetch(`http://127.0.0.1:${stack.settings.ports.import}/`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      'ce-specversion': '1.0',
-      'ce-id': randomUUID(),
-      'ce-type': 'google.cloud.storage.object.v1.finalized',
-      'ce-source': `//storage.googleapis.com/projects/_/buckets/${stack.bucket.name}`,
-    },
-    body: JSON.stringify({
-      bucket: stack.bucket.name,
-      name: object.name,
-      generation: object.generation,
-      size: String(object.size),
-      timeCreated: object.metadata.timeCreated,
-    }),
-  });
-}
+const deliver = ({ name, generation, size, metadata }: Awaited<ReturnType<typeof upload>>) =>
+  stack.deliver({ name, generation, size, timeCreated: String(metadata.timeCreated) });
 
 describe('a sound registration', () => {
   it('reaches Firestore, the topic, the archive and the mail', async () => {

@@ -68,19 +68,7 @@ it('runs from a file event to Kafka and to the mail', { timeout: 60_000 }, async
   await stack.part('eventarc').stop();
   const file = stack.bucket.file(`incoming/${randomUUID()}.json`);
   await file.save(JSON.stringify(aRegistration()), { resumable: false });
-  const { bucket, name, generation, size, timeCreated } = file.metadata;
-  const answer = await fetch(`http://127.0.0.1:${stack.settings.ports.import}/`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      'ce-specversion': '1.0',
-      'ce-id': randomUUID(),
-      'ce-type': 'google.cloud.storage.object.v1.finalized',
-      'ce-source': `//storage.googleapis.com/projects/_/buckets/${bucket}`,
-      traceparent,
-    },
-    body: JSON.stringify({ bucket, name, generation: String(generation), size: String(size), timeCreated }),
-  });
+  const answer = await stack.deliver(file.metadata, { traceparent });
   expect(answer.status).toBe(204);
   await eventually(async () => expect(await published(traceId)).toEqual(['patient.created']), WITHIN_MS);
   await eventually(async () => {

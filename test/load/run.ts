@@ -1,40 +1,17 @@
 /** `npm run bench [-- NAME…]`: starts the engines, runs the benchmarks beside this file and prints their rows. */
 import { cpus } from 'node:os';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import Table from 'cli-table3';
-import { startFirestore } from '../../infra/local/engines/firestore.ts';
-import { startKafka } from '../../infra/local/engines/kafka.ts';
-import { startStorage } from '../../infra/local/engines/storage.ts';
-import { freePort } from '../../infra/local/ports.ts';
+import { startEngines } from '../support/engines.ts';
 import type { Bench, Row } from './rows.ts';
 
-const LOCAL = join(import.meta.dirname, '../../.local');
 const asked = process.argv.slice(2);
 const names = (await readdir(import.meta.dirname))
   .filter((file) => file.endsWith('.bench.ts'))
   .map((file) => file.replace('.bench.ts', ''))
   .filter((name) => asked.length === 0 || asked.includes(name));
 
-const dir = await mkdtemp(join(LOCAL, 'bench-'));
-const place = async (name: string) => ({
-  port: await freePort(),
-  dataDir: join(dir, name),
-  logFile: join(dir, `${name}.log`),
-});
-const engines = await Promise.all([
-  place('firestore').then(startFirestore),
-  place('storage').then(startStorage),
-  place('kafka').then(startKafka),
-]);
-const [firestore, storage, kafka] = engines.map((engine) => engine.address);
-Object.assign(process.env, {
-  FIRESTORE_EMULATOR_HOST: firestore,
-  STORAGE_EMULATOR_HOST: storage,
-  KAFKA_BOOTSTRAP_SERVERS: kafka,
-  METADATA_SERVER_DETECTION: 'none',
-});
-
+const engines = await startEngines('bench');
 try {
   for (const name of names) {
     const { bench } = (await import(`./${name}.bench.ts`)) as { bench: Bench };
@@ -42,8 +19,7 @@ try {
   }
   console.log(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}`);
 } finally {
-  await Promise.all(engines.map((engine) => engine.stop()));
-  await rm(dir, { recursive: true, force: true });
+  await engines.stop();
 }
 // Clients of the engines keep sockets open that nobody will use again.
 process.exit();

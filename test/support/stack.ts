@@ -2,6 +2,7 @@
  * A whole local stack for one test file: its own ports and folder, beside a started one, with the means to
  * look at everything it holds. Its parts are killed, stopped and started by name (`stack.part('worker')`).
  */
+import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Firestore } from '@google-cloud/firestore';
@@ -15,11 +16,21 @@ import type { HistoryEntry } from './history.ts';
 
 const LOCAL = join(import.meta.dirname, '../../.local');
 
+/** As the bucket describes it; numbers may be text. */
+interface DeliveredObject {
+  readonly name?: string;
+  readonly generation?: string | number;
+  readonly size?: string | number;
+  readonly timeCreated?: string;
+}
+
 export interface TestStack extends Stack {
   readonly dropFolder: string;
   readonly db: Firestore;
   readonly bucket: Bucket;
   readonly kafka: KafkaClient;
+  /** Sends an object's storage event to the import function, as Eventarc would. */
+  deliver(object: DeliveredObject, headers?: Record<string, string>): Promise<Response>;
   /** What a topic holds, partition by partition. */
   history(topic: string): Promise<HistoryEntry[]>;
   /** Everything that the parts have logged so far. */
@@ -51,6 +62,25 @@ export async function startTestStack(): Promise<TestStack> {
     db,
     bucket,
     kafka,
+    deliver: ({ name, generation, size, timeCreated }, headers = {}) =>
+      fetch(`http://127.0.0.1:${stack.settings.ports.import}/`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'ce-specversion': '1.0',
+          'ce-id': randomUUID(),
+          'ce-type': 'google.cloud.storage.object.v1.finalized',
+          'ce-source': `//storage.googleapis.com/projects/_/buckets/${bucketName}`,
+          ...headers,
+        },
+        body: JSON.stringify({
+          bucket: bucketName,
+          name,
+          generation: String(generation),
+          size: String(size),
+          timeCreated,
+        }),
+      }),
     history: async (topic) =>
       (await readAll(kafka, topic)).map(({ key, value }) => ({ key: String(key), value: String(value) })),
     logs: async () => {

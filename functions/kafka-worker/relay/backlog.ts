@@ -1,10 +1,10 @@
-import { SHARDS } from '../../../shared/store/outbox.ts';
-
 /**
  * Which shards are behind; when the relay begins all are, for all that is known. While one is, nobody listens to the
  * outbox: a listener is told of every entry that moves up into its view, a second read for each (and the emulator
  * looks through the whole collection for every listener with every write). A shard that is far behind wakes the others.
  */
+import { SHARDS } from '../../../shared/store/outbox.ts';
+
 export interface Backlog {
   behind(shard: number): void;
   caughtUp(shard: number): void;

@@ -1,0 +1,56 @@
+/** The three engines for a run of tests or benchmarks, on free ports; addresses given by the environment are used as they are. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Engine } from '../../infra/local/engines/engine.ts';
+import { startFirestore } from '../../infra/local/engines/firestore.ts';
+import { startKafka } from '../../infra/local/engines/kafka.ts';
+import { startStorage } from '../../infra/local/engines/storage.ts';
+import { freePort } from '../../infra/local/ports.ts';
+
+const LOCAL = join(import.meta.dirname, '../../.local');
+
+export interface Engines {
+  readonly addresses: { readonly firestore: string; readonly storage: string; readonly kafka: string };
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * Starts them at the same time and puts their addresses into this process's environment, where the code reads them.
+ * @param purpose begins the name of their folder below .local/
+ */
+export async function startEngines(purpose: string): Promise<Engines> {
+  await mkdir(LOCAL, { recursive: true });
+  const dir = await mkdtemp(join(LOCAL, `${purpose}-`));
+  const place = async (name: string) => ({
+    port: await freePort(),
+    dataDir: join(dir, name),
+    logFile: join(dir, `${name}.log`),
+  });
+  const starts = await Promise.allSettled([
+    place('firestore').then(startFirestore),
+    place('storage').then(startStorage),
+    place('kafka').then(startKafka),
+  ]);
+  const stop = async () => {
+    await Promise.all(starts.map(async (start) => start.status === 'fulfilled' && start.value.stop()));
+    await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    const [firestore, storage, kafka] = starts.map(addressOf) as [string, string, string];
+    Object.assign(process.env, {
+      FIRESTORE_EMULATOR_HOST: firestore,
+      STORAGE_EMULATOR_HOST: storage,
+      KAFKA_BOOTSTRAP_SERVERS: kafka,
+      METADATA_SERVER_DETECTION: 'none',
+    });
+    return { addresses: { firestore, storage, kafka }, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function addressOf(start: PromiseSettledResult<Engine>): string {
+  if (start.status === 'rejected') throw start.reason;
+  return start.value.address;
+}
