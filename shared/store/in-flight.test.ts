@@ -40,6 +40,17 @@ describe('a trial', () => {
     }
   });
 
+  it('of an earlier message does not make a suspect forgotten', async () => {
+    const dying = process()('group');
+    await dying.raise(at('g'), { until: 7n, suspects: [{ offset: 5n, times: 2 }] });
+    void dying.try(at('g'), 3n, untilDeath);
+    const suspects = [
+      { offset: 5n, times: 2 },
+      { offset: 3n, times: 1 },
+    ];
+    await expect.poll(async () => (await process()('group').left(at('g')))?.suspects).toEqual(suspects);
+  });
+
   it('is the only one in the process, whatever the partition and the group', async () => {
     const markersOf = process();
     const [group, other] = [markersOf('group'), markersOf('other')];

@@ -33,7 +33,6 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
   const owner = randomUUID();
   const inTurn = pLimit(1);
   const docOf = (id: string) => db.collection('in_flight').doc(id);
-  const trialOf = async (process: string) => (await docOf(process).get()).data() as Trial | undefined;
 
   return (group: string) => {
     const raisedAt = new Map<string, Timestamp>();
@@ -71,7 +70,7 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
           const stored = (await docOf(id).get()).data() as StoredMarker | undefined;
           if (stored === undefined || stored.owner === owner) return undefined;
           const times = new Map(stored.suspects.map((suspect) => [suspect.offset, suspect.times]));
-          const trial = await trialOf(stored.owner);
+          const trial = (await docOf(stored.owner).get()).data() as Trial | undefined;
           if (trial?.place === id) times.set(trial.offset, (times.get(trial.offset) ?? 0) + 1);
           return {
             until: BigInt(stored.until),

@@ -214,19 +214,17 @@ async function latency(corner: WorkerCorner, progress: (text: string) => void): 
 
 /** The worker as a process: what it does with a backlog, and what it costs when there is nothing to do. */
 async function wholeWorker(corner: WorkerCorner, progress: (text: string) => void): Promise<Row[]> {
-  const { db } = corner.world;
-  const entries = async () => (await db.collectionGroup('communication').count().get()).data().count;
   const topic = corner.communicationEvents;
-  const before = await entries();
+  const before = await corner.world.countHistory();
   const first = await corner.startWorker();
   await publish(corner, topic, emails(100));
-  await eventually(async () => reached(await entries(), before + 100), 60_000);
+  await eventually(async () => reached(await corner.world.countHistory(), before + 100), 60_000);
   await first.stop();
   progress(`${BACKLOG} events wait for a worker that starts`);
   await publish(corner, topic, emails(BACKLOG));
   const started = performance.now();
   const worker = await corner.startWorker();
-  await eventually(async () => reached(await entries(), before + 100 + BACKLOG), 300_000);
+  await eventually(async () => reached(await corner.world.countHistory(), before + 100 + BACKLOG), 300_000);
   const drained = performance.now() - started;
 
   progress(`nothing to do for ${IDLE_SECONDS} s`);

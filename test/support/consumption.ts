@@ -66,7 +66,7 @@ export async function expectApplied(corner: WorkerCorner, sent: Sent, withinMs: 
   await eventually(async () => {
     const letters = await kafka.read(`${corner.communicationEvents}.dlq`);
     const reasons = new Set(letters.map(({ headers }) => String(headers['dlq-error-class'])));
-    const stored = (await world.db.collectionGroup('communication').count().get()).data().count;
+    const stored = await world.countHistory();
     expect({ stored, reasons }).toEqual({ stored: all, reasons: new Set(['event.not_json']) });
     expect(new Set(letters.map(({ value }) => String(value)))).toEqual(sent.poison);
   }, withinMs);

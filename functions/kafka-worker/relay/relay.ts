@@ -49,7 +49,6 @@ export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
   let journal = createJournal();
   const leadership = seekLeadership(db, 'relay', log, lead, lease);
 
-  /** One listener for all shards: Firestore looks at every listener of a collection with every write to it. */
   async function lead(term: Term): Promise<void> {
     journal = createJournal();
     const backlog = createBacklog();
@@ -65,6 +64,7 @@ export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
       mailBell.ring();
     };
     await Promise.all([
+      // One for all shards: Firestore looks at every listener of a collection with every write to it.
       listen(frontEventsQuery(db), eventsSeen, backlog, term.signal, log),
       listen(mailsQuery(db, 1), mailSeen, backlog, term.signal, log),
       ...bells.map((bell, shard) =>
