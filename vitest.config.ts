@@ -9,7 +9,8 @@ export default defineConfig({
     maxWorkers: 2,
     // The Firestore emulator answers UNKNOWN now and then (docs/emulators.md). The fault runs are not repeated.
     retry: process.env['CI'] === undefined ? 0 : 1,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Longer than any wait within a test: an abandoned test would go on beside the next, without its database.
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
   },
 });

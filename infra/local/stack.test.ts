@@ -11,7 +11,7 @@ const FIXTURE = join(import.meta.dirname, '../../test/fixtures/registration-vali
 let stack: TestStack;
 beforeAll(async () => {
   stack = await startTestStack();
-}, 120_000);
+});
 afterAll(() => stack.stop(), 60_000);
 
 const mails = async () => {

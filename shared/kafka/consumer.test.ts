@@ -350,5 +350,5 @@ describe('a process that dies', () => {
     expect(letters.map(({ value }) => String(value))).toEqual(['killer']);
     expect(String(letters[0]!.headers['dlq-error-class'])).toBe('event.process_killer');
     expect(new Set(seen)).toEqual(new Set(['a', 'b', 'c', 'd']));
-  }, 90_000);
+  });
 });

@@ -86,7 +86,7 @@ beforeAll(async () => {
     KAFKA_SASL_PASSWORD: 's3cret',
     KAFKA_SSL_CA: await readFile(pem, 'utf8'),
   };
-}, 90_000);
+});
 
 afterAll(async () => {
   await broker.stop();

@@ -48,6 +48,8 @@ export interface Mail {
 
 export interface OutboxMail extends Mail {
   readonly ref: DocumentReference;
+  /** Milliseconds since the epoch; of a claimed mail, when the claim expires. */
+  readonly dueAt: number;
   /** How often it was claimed. */
   readonly attempts: number;
   /** Changes with each claim, so that a claim is won once. */
@@ -175,19 +177,19 @@ export async function deleteEntries(db: Firestore, refs: readonly DocumentRefere
   await translated(() => batch.commit());
 }
 
-export async function readDueMails(db: Firestore, now: Instant, limit: number): Promise<OutboxMail[]> {
+/** The mails that are due first, whether they are by now or not. */
+export async function readMails(db: Firestore, limit: number): Promise<OutboxMail[]> {
   const page = await translated(() => mailsQuery(db, limit).get());
-  return page.docs
-    .filter((doc) => (doc.get('due_at') as Timestamp).toMillis() <= now.epochMilliseconds)
-    .map((doc) => ({
-      ref: doc.ref,
-      idempotencyKey: doc.id,
-      path: doc.get('path') as Mail['path'],
-      body: JSON.parse(doc.get('body') as string) as Mail['body'],
-      attempts: doc.get('attempts') as number,
-      updateTime: doc.updateTime,
-      traceparent: (doc.get('traceparent') as string | undefined) ?? undefined,
-    }));
+  return page.docs.map((doc) => ({
+    ref: doc.ref,
+    idempotencyKey: doc.id,
+    path: doc.get('path') as Mail['path'],
+    body: JSON.parse(doc.get('body') as string) as Mail['body'],
+    dueAt: (doc.get('due_at') as Timestamp).toMillis(),
+    attempts: doc.get('attempts') as number,
+    updateTime: doc.updateTime,
+    traceparent: (doc.get('traceparent') as string | undefined) ?? undefined,
+  }));
 }
 
 /**
@@ -212,7 +214,7 @@ async function putOff(mail: OutboxMail, dueAt: Instant, attempts: number): Promi
         { lastUpdateTime: mail.updateTime },
       ),
     );
-    return { ...mail, attempts, updateTime: writeTime };
+    return { ...mail, dueAt: dueAt.epochMilliseconds, attempts, updateTime: writeTime };
   } catch (error) {
     if (isPreconditionLost(error)) return undefined;
     throw error;

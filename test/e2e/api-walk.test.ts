@@ -31,7 +31,7 @@ describe.skipIf(missing.length > 0)('the walk through the API', () => {
   let stack: TestStack;
   beforeAll(async () => {
     stack = await startTestStack();
-  }, 120_000);
+  });
   afterAll(() => stack.stop(), 60_000);
 
   async function run(script: string): Promise<string> {

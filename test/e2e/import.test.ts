@@ -17,7 +17,7 @@ import { startTestStack, type TestStack } from '../support/stack.ts';
 let stack: TestStack;
 beforeAll(async () => {
   stack = await startTestStack();
-}, 120_000);
+});
 afterAll(() => stack.stop(), 60_000);
 
 afterEach(async () => {

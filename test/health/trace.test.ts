@@ -15,7 +15,7 @@ const WITHIN_MS = 30_000;
 let stack: TestStack;
 beforeAll(async () => {
   stack = await startTestStack();
-}, 180_000);
+});
 afterAll(() => stack?.stop(), 60_000);
 
 function aTrace() {

@@ -82,7 +82,7 @@ describe('blocking a therapist', () => {
     const patients = await Promise.all(ids.map((id) => world.patient(id)));
     expect(patients.every(({ zugewiesener_therapeut }) => zugewiesener_therapeut === null)).toBe(true);
     expect(new Set(await Promise.all(ids.map((id) => world.sequence(id))))).toEqual(new Set([3]));
-  }, 60_000);
+  });
 
   it('refuses a payload without a therapist', async () => {
     const event = aForeignEvent('therapist.blocked', { therapist_data: {} });

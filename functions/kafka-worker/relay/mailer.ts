@@ -13,10 +13,11 @@ import { continueTrace, withTrace } from '../../../shared/platform/trace.ts';
 import {
   claimMail,
   deleteEntries,
-  readDueMails,
+  readMails,
   returnMail,
   type OutboxMail,
 } from '../../../shared/store/outbox.ts';
+import type { Backlog } from './backlog.ts';
 import type { Bell } from './bell.ts';
 import type { Journal } from './journal.ts';
 import type { Term } from './leadership.ts';
@@ -32,30 +33,33 @@ export interface MailerDependencies {
 const AT_ONCE = 16;
 /** Longer than a mail may take, and how long one waits whose sender died. */
 const CLAIM_SECONDS = 30;
+/** The mails are looked through this often even if no listener wakes. */
 const POLL_MS = 30_000;
+/** While nobody listens. */
+const POLL_UNHEARD_MS = 1_000;
 /** Of one mail that is not accepted. */
 const MAIL_BACKOFF: BackoffRange = { firstMs: 500, lastMs: 600_000 };
 /** Of the loop when Firestore is away. */
 const BACKOFF: BackoffRange = { firstMs: 200, lastMs: 5_000 };
 
-/**
- * Runs until the term is over and what it was sending has ended.
- * @param nextDueAt when the first of the waiting mails is due, in milliseconds since the epoch, as far as is known
- */
+/** Runs until the term is over and what it was sending has ended. */
 export async function sendMails(
   { db, communicationUrl, clock, log }: MailerDependencies,
   term: Term,
   bell: Bell,
-  nextDueAt: () => number | undefined,
+  backlog: Pick<Backlog, 'isCalm'>,
   journal: Journal,
 ): Promise<void> {
   const sending = new Set<Promise<void>>();
 
-  async function sendDue(): Promise<void> {
+  /** @returns when the first of those that wait is due, in milliseconds since the epoch */
+  async function sendDue(): Promise<number | undefined> {
     while (term.isHeld()) {
-      const due = await readDueMails(db, clock(), AT_ONCE - sending.size);
-      if (due.length === 0) return;
-      const expiresAt = clock().add({ seconds: CLAIM_SECONDS });
+      const mails = await readMails(db, AT_ONCE - sending.size);
+      const now = clock();
+      const due = mails.filter(({ dueAt }) => dueAt <= now.epochMilliseconds);
+      if (due.length === 0) return mails[0]?.dueAt;
+      const expiresAt = now.add({ seconds: CLAIM_SECONDS });
       await Promise.all(
         due.map(async (mail) => {
           const claimed = await claimMail(mail, expiresAt);
@@ -64,6 +68,7 @@ export async function sendMails(
       );
       if (sending.size >= AT_ONCE) await Promise.race(sending);
     }
+    return undefined;
   }
 
   function start(mail: OutboxMail): void {
@@ -109,13 +114,15 @@ export async function sendMails(
     measure(log, 'errors', { error_code: error.code });
     journal.failed(error);
     await returnMail(mail, clock().add({ milliseconds: delay }));
+    bell.ring();
   }
 
   for (let failures = 0; !term.signal.aborted;) {
     try {
-      await sendDue();
+      const nextDueAt = (await sendDue()) ?? Infinity;
       failures = 0;
-      await bell.heard(untilNext(nextDueAt(), clock().epochMilliseconds), term.signal);
+      const poll = backlog.isCalm() ? POLL_MS : POLL_UNHEARD_MS;
+      await bell.heard(Math.min(nextDueAt - clock().epochMilliseconds, poll), term.signal);
     } catch (error) {
       failures += 1;
       journal.failed(error);
@@ -124,12 +131,4 @@ export async function sendMails(
     }
   }
   await Promise.all(sending);
-}
-
-/** A mail that seems due but was not found is another's, or the listener is behind. */
-const LOOK_AGAIN_MS = 1_000;
-
-function untilNext(dueAt: number | undefined, now: number): number {
-  if (dueAt === undefined) return POLL_MS;
-  return dueAt > now ? Math.min(dueAt - now, POLL_MS) : LOOK_AGAIN_MS;
 }

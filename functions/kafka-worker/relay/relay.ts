@@ -2,7 +2,7 @@
  * The relay: what waits in the outbox goes out, events to Kafka and mails to the communication service, by the
  * worker that holds the lease (DESIGN 2). Each part has a module of its own; here they are put together.
  */
-import type { Firestore, QuerySnapshot, Timestamp } from '@google-cloud/firestore';
+import type { Firestore, QuerySnapshot } from '@google-cloud/firestore';
 import type { Publisher } from '../../../shared/kafka/publish.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';
 import type { ErrorCode } from '../../../shared/platform/errors.ts';
@@ -55,23 +55,17 @@ export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
     const mailBell = createBell();
     const bells = Array.from({ length: SHARDS }, createBell);
     const wakeAll = () => [...bells, mailBell].forEach((bell) => bell.ring());
-    let nextMailAt: number | undefined;
     const eventsSeen = ({ docs }: QuerySnapshot) => {
       for (const doc of docs) bells[doc.get('shard') as number]?.ring();
     };
-    const mailSeen = ({ docs: [first] }: QuerySnapshot) => {
-      nextMailAt = (first?.get('due_at') as Timestamp | undefined)?.toMillis();
-      mailBell.ring();
-    };
     await Promise.all([
       // One for all shards: Firestore looks at every listener of a collection with every write to it.
-      listen(frontEventsQuery(db), eventsSeen, backlog, term.signal, log),
-      listen(mailsQuery(db, 1), mailSeen, backlog, term.signal, log),
+      listen(frontEventsQuery(db), eventsSeen, wakeAll, backlog, term.signal, log),
+      listen(mailsQuery(db, 1), mailBell.ring, wakeAll, backlog, term.signal, log),
       ...bells.map((bell, shard) =>
         relayShard(shard, { db, log, ...rest }, term, bell, journal, backlog, wakeAll),
       ),
-      // While nobody listens, mails are looked for as if one were due.
-      sendMails({ db, log, ...rest }, term, mailBell, () => (backlog.isCalm() ? nextMailAt : 0), journal),
+      sendMails({ db, log, ...rest }, term, mailBell, backlog, journal),
     ]);
   }
 
