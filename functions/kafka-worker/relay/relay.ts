@@ -61,7 +61,7 @@ export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
     await Promise.all([
       // One for all shards: Firestore looks at every listener of a collection with every write to it.
       listen(frontEventsQuery(db), eventsSeen, wakeAll, backlog, term.signal, log),
-      listen(mailsQuery(db, 1), mailBell.ring, wakeAll, backlog, term.signal, log),
+      listen(mailsQuery(db, 1), () => mailBell.ring(), wakeAll, backlog, term.signal, log),
       ...bells.map((bell, shard) =>
         relayShard(shard, { db, log, ...rest }, term, bell, journal, backlog, wakeAll),
       ),
