@@ -7,9 +7,13 @@ import { run } from './process.ts';
 
 export const HOST = '127.0.0.1';
 
-/** Below the range of outgoing connections (32768 and up), which could take it before its owner listens. */
+/**
+ * Below the range of outgoing connections (32768 and up), which could take it before its owner listens. Each worker
+ * of a test run has a range of its own: two that look at the same moment would find the same port.
+ */
 export function freePort(): Promise<number> {
-  const from = 20_000 + Math.floor(Math.random() * 12_000);
+  const worker = Number(process.env['VITEST_POOL_ID'] ?? 0) % 8;
+  const from = 20_000 + 1_500 * worker + Math.floor(Math.random() * 1_000);
   return getPort({ host: HOST, port: portNumbers(from, from + 500) });
 }
 

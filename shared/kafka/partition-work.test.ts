@@ -43,7 +43,7 @@ function aPartition(overrides: Partial<PartitionOptions> = {}) {
     ...overrides,
   });
   const until = async (condition: () => boolean) => {
-    for (let n = 0; n < 500 && !condition(); n += 1) await sleep(2);
+    for (let n = 0; n < 5_000 && !condition(); n += 1) await sleep(2);
     expect(condition()).toBe(true);
   };
   return { work, handled, progress, raised, tried, dead, until };

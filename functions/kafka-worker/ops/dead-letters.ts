@@ -13,7 +13,7 @@ import {
 import { revived } from '../../../shared/kafka/dead-letters.ts';
 import type { Names } from '../../../shared/kafka/topics.ts';
 import type { Context } from './context.ts';
-import type { Output } from './output.ts';
+import { counted, type Output } from './output.ts';
 
 /** Which dead letters are meant; without a filter all. */
 export interface Filter {
@@ -42,7 +42,7 @@ export async function list(context: Context, output: Output, filter: Filter): Pr
       message.value?.byteLength ?? 0,
     ]),
   );
-  output.say(letters.length === 0 ? 'No dead letters.' : `${letters.length} dead letters.`);
+  output.say(letters.length === 0 ? 'No dead letters.' : `${counted(letters.length, 'dead letter')}.`);
 }
 
 export async function show(
@@ -105,7 +105,7 @@ export async function handle(
     ['place', 'error', 'outcome'],
     letters.map(({ place, letter }) => [place, letter.reason.errorClass, dryRun ? `would be ${how}` : how]),
   );
-  output.say(`${letters.length} dead letters ${dryRun ? `would be ${how}` : how}.`);
+  output.say(`${counted(letters.length, 'dead letter')} ${dryRun ? `would be ${how}` : how}.`);
 }
 
 /** A place that names no open dead letter. */

@@ -56,6 +56,11 @@ export function createOutput(json: boolean, { out, err }: Streams): Output {
   };
 }
 
+/** "1 patient", "2 patients". */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 function plainTable(head: string[] = []): Table.Table {
   const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '' };
   const sides = {

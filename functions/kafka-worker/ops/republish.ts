@@ -10,7 +10,7 @@ import { isServiceError } from '../../../shared/platform/errors.ts';
 import { scanPatients } from '../../../shared/store/patient-scan.ts';
 import { updatePatient } from '../../../shared/store/patients.ts';
 import type { Context } from './context.ts';
-import type { Output } from './output.ts';
+import { counted, type Output } from './output.ts';
 
 export interface Republishing {
   /** One patient, or all. */
@@ -43,7 +43,7 @@ export async function republish(
   }
   output.progress('');
   output.fields({ patients: count, dry_run: dryRun });
-  output.say(`${count} patients ${dryRun ? 'would be' : 'were'} put into the outbox.`);
+  output.say(`${counted(count, 'patient')} ${dryRun ? 'would be ' : ''}put into the outbox.`);
 }
 
 async function* allIds(context: Context): AsyncGenerator<PatientId> {

@@ -7,7 +7,7 @@ import { readTopic } from '../../../shared/kafka/read-topic.ts';
 import { patientsWithEvents } from '../../../shared/store/outbox-backlog.ts';
 import { scanPatients } from '../../../shared/store/patient-scan.ts';
 import type { Context } from './context.ts';
-import type { Output } from './output.ts';
+import { counted, type Output } from './output.ts';
 import { createReconciler, type Reconciler, type Reconciliation } from './reconcile.ts';
 
 /** @returns true when nothing is amiss */
@@ -22,10 +22,11 @@ export async function verify(context: Context, output: Output): Promise<boolean>
   } else {
     output.fields({ ...counts, findings: 0 });
   }
+  const extent = `${counted(counts.patients, 'patient')}, ${counted(counts.events, 'event')}`;
   output.say(
     findings.length === 0
-      ? `Firestore and the topic agree: ${counts.patients} patients, ${counts.events} events.`
-      : `${findings.length} findings in ${counts.events} events of ${counts.patients} patients.`,
+      ? `Firestore and the topic agree: ${extent}.`
+      : `${counted(findings.length, 'finding')}: ${extent}.`,
     findings.length === 0 ? 'good' : 'bad',
   );
   return findings.length === 0;

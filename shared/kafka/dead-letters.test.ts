@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { consumerCorner, markers } from '../../test/support/consuming.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { closing, testLog } from '../../test/support/kafka.ts';
+import { ServiceError } from '../platform/errors.ts';
+import { runConsumer } from './consumer.ts';
+import type { IncomingMessage } from './kafkajs.ts';
+import { createPublisher } from './publish.ts';
+
+const { kafka, consuming, publish, committed } = await consumerCorner();
+const WITHIN_MS = 20_000;
+
+describe('a consumer', () => {
+  it('puts poison into the dead letters with its bytes, its headers and the reason', async () => {
+    const topic = await kafka.topic('poison', 1);
+    const headers = { ce_id: 'a-1', traceparent: 'broken' };
+    const poison = randomBytes(40);
+    await closing(createPublisher(kafka.client)).publish([
+      { topic, key: 'k', value: 'good' },
+      { topic, key: 'k', value: poison, headers },
+      { topic, key: 'k', value: randomBytes(700_000) },
+      { topic, key: null, value: 'bug' },
+      { topic, key: 'k', value: 'last' },
+    ]);
+
+    const { seen } = consuming(topic, {
+      handle: async ({ value }) => {
+        if (value?.equals(poison) === true) throw new ServiceError('event.not_json');
+        if (String(value) === 'bug') throw new TypeError('secret detail');
+        seen.push(String(value));
+      },
+    });
+
+    await eventually(async () => expect(await committed(topic)).toBe(5n), WITHIN_MS);
+    expect(seen).toEqual(['good', 'last']);
+    const letters = await kafka.read(`${topic}.dlq`);
+    const byOffset = (offset: string) =>
+      letters.find((l) => String(l.headers['dlq-origin-offset']) === offset)!;
+    const text = ({ headers }: IncomingMessage) =>
+      Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+    expect(letters).toHaveLength(3);
+    expect(byOffset('1')).toMatchObject({ key: Buffer.from('k'), value: poison });
+    expect(text(byOffset('1'))).toEqual({
+      ...headers,
+      'dlq-origin-topic': topic,
+      'dlq-origin-partition': '0',
+      'dlq-origin-offset': '1',
+      'dlq-error-class': 'event.not_json',
+      'dlq-error-message': 'The message is not valid UTF-8 JSON',
+      'dlq-attempts': '1',
+      'dlq-failed-at': expect.stringMatching(/^\d{4}-.*Z$/),
+    });
+    expect(text(byOffset('2'))['dlq-error-class']).toBe('event.too_large');
+    expect(text(byOffset('3'))['dlq-error-message']).toBe(
+      'The handler failed for a reason of its own (TypeError)',
+    );
+    expect(byOffset('3').key).toBeNull();
+  });
+
+  it('writes a dead letter without its value when it fits with its reason no more', async () => {
+    const topic = await kafka.topic('brim', 1);
+    const publisher = closing(createPublisher(kafka.client));
+    await publisher.publish([{ topic, key: 'k', value: randomBytes(1_048_576 - 100) }]);
+
+    consuming(topic);
+
+    await eventually(async () => expect(await committed(topic)).toBe(1n), WITHIN_MS);
+    const [letter] = await kafka.read(`${topic}.dlq`);
+    expect(letter).toMatchObject({ key: Buffer.from('k'), value: null });
+    expect(String(letter!.headers['dlq-omitted-value-bytes'])).toBe('1048476');
+  });
+});
+
+describe('a process that dies', () => {
+  it('leaves a marker, by which the next goes message by message and buries the killer', async () => {
+    const topic = await kafka.topic('killer', 1);
+    await publish(topic, ['a', 'b', 'killer', 'c', 'd'], 5);
+    const { board } = markers();
+    const seen: string[] = [];
+
+    // A process that is killed neither stops nor lowers its markers: each consumer here is abandoned in mid-work.
+    for (let death = 0; death < 6; death += 1) {
+      const dying = Promise.withResolvers<void>();
+      const consumer = runConsumer({
+        client: kafka.client,
+        topic,
+        group: `${topic}-group`,
+        publisher: closing(createPublisher(kafka.client)),
+        inFlight: { ...markers(board).inFlight, lower: async () => undefined },
+        log: testLog(),
+        finishWithinMs: 50,
+        handle: async ({ value }) => {
+          if (String(value) === 'killer') {
+            dying.resolve();
+            await new Promise(() => undefined);
+          }
+          seen.push(String(value));
+        },
+      });
+      const survived = eventually(async () => expect(await committed(topic)).toBe(5n), WITHIN_MS).then(
+        () => true,
+      );
+      const outcome = await Promise.race([dying.promise.then(() => false), survived]);
+      await consumer.stop();
+      if (outcome) break;
+    }
+
+    const letters = await kafka.read(`${topic}.dlq`);
+    expect(letters.map(({ value }) => String(value))).toEqual(['killer']);
+    expect(String(letters[0]!.headers['dlq-error-class'])).toBe('event.process_killer');
+    expect(new Set(seen)).toEqual(new Set(['a', 'b', 'c', 'd']));
+  });
+});

@@ -1,0 +1,70 @@
+/** A consumer beside its test, on topics of the test's own, and what it did. */
+import { onTestFinished } from 'vitest';
+import { runConsumer, type ConsumerOptions } from '../../shared/kafka/consumer.ts';
+import type { InFlight, Marker } from '../../shared/kafka/in-flight.ts';
+import { createPublisher } from '../../shared/kafka/publish.ts';
+import { closing, kafkaCorner, testLog } from './kafka.ts';
+
+export async function consumerCorner() {
+  const kafka = await kafkaCorner();
+
+  /** Consumes until the test ends; `seen` holds the values in the order in which they were handled. */
+  function consuming(topic: string, overrides: Partial<ConsumerOptions> = {}) {
+    const seen: string[] = [];
+    const consumer = runConsumer({
+      client: kafka.client,
+      topic,
+      group: `${topic}-group`,
+      handle: async ({ value }) => void seen.push(String(value)),
+      publisher: closing(createPublisher(kafka.client)),
+      inFlight: markers().inFlight,
+      log: testLog(),
+      backoff: { firstMs: 20, lastMs: 200 },
+      finishWithinMs: 1_000,
+      ...overrides,
+    });
+    onTestFinished(() => consumer.stop());
+    return { consumer, seen };
+  }
+
+  async function publish(topic: string, values: readonly (string | Buffer)[], keys = 10): Promise<void> {
+    await closing(createPublisher(kafka.client)).publish(
+      values.map((value, n) => ({ topic, key: String(n % keys), value })),
+    );
+  }
+
+  /** How many messages of the topic the consumers have committed. */
+  async function committed(topic: string): Promise<bigint> {
+    const admin = await kafka.client.admin();
+    const offsets = await admin.committed(`${topic}-group`, topic);
+    await admin.close();
+    return [...offsets.values()].reduce((sum, offset) => sum + offset, 0n);
+  }
+
+  return { kafka, consuming, publish, committed };
+}
+
+/** Markers in memory that outlive a consumer, as the store's outlive a process. */
+export function markers(board = new Map<number, Marker>()) {
+  const own = new Set<number>();
+  const inFlight: InFlight = {
+    async raise({ partition }, marker) {
+      own.add(partition);
+      board.set(partition, marker);
+    },
+    async lower({ partition }) {
+      if (own.delete(partition)) board.delete(partition);
+    },
+    left: async ({ partition }) => (own.has(partition) ? undefined : board.get(partition)),
+    // Where the work does not end, the trial stays noted.
+    async try({ partition }, offset, work) {
+      const { until, suspects } = board.get(partition)!;
+      const times = suspects.find((suspect) => suspect.offset === offset)?.times ?? 0;
+      const others = suspects.filter((suspect) => suspect.offset !== offset);
+      board.set(partition, { until, suspects: [...others, { offset, times: times + 1 }] });
+      await work();
+      board.set(partition, { until, suspects });
+    },
+  };
+  return { board, inFlight };
+}
