@@ -143,11 +143,12 @@ resource "google_monitoring_alert_policy" "alert" {
       for_each = each.value.measure == "absent" ? [] : [each.value]
 
       content {
-        filter                  = condition_threshold.value.filter
-        comparison              = "COMPARISON_GT"
-        threshold_value         = condition_threshold.value.threshold
-        duration                = condition_threshold.value.for
-        evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
+        filter          = condition_threshold.value.filter
+        comparison      = "COMPARISON_GT"
+        threshold_value = condition_threshold.value.threshold
+        duration        = condition_threshold.value.for
+        # Monitoring takes it only with a retest window.
+        evaluation_missing_data = condition_threshold.value.for == "0s" ? null : "EVALUATION_MISSING_DATA_INACTIVE"
         denominator_filter      = try(condition_threshold.value.of, null)
 
         aggregations {

@@ -5,7 +5,7 @@ resource "google_service_account" "workload" {
     patients-api        = "Answers the HTTP API"
     check-health        = "Judges health, sweeps missed files, cleans up"
     kafka-worker        = "Relays the outbox, consumes events"
-    ops                 = "Runs the operators' command"
+    ops-command         = "Runs the operators' command"
   }
 
   account_id   = each.key
@@ -36,7 +36,7 @@ resource "google_project_iam_member" "firestore" {
 }
 
 resource "google_project_iam_member" "kafka" {
-  for_each = toset(local.kafka_is_managed ? ["kafka-worker", "ops"] : [])
+  for_each = toset(local.kafka_is_managed ? ["kafka-worker", "ops-command"] : [])
 
   project = var.project_id
   role    = "roles/managedkafka.client"
@@ -44,7 +44,7 @@ resource "google_project_iam_member" "kafka" {
 }
 
 resource "google_storage_bucket_iam_member" "mover" {
-  for_each = toset(["import-registration", "check-health", "ops"])
+  for_each = toset(["import-registration", "check-health", "ops-command"])
 
   bucket = google_storage_bucket.import.name
   role   = "roles/storage.objectUser"
@@ -115,5 +115,25 @@ resource "google_cloud_run_v2_job_iam_member" "operator" {
   name     = google_cloud_run_v2_job.ops.name
   location = var.region
   role     = "roles/run.jobsExecutorWithOverrides"
+  member   = each.value
+}
+
+# `gcloud run jobs execute --wait` reads the job first and then its execution; the command's answer is in the log.
+resource "google_project_iam_member" "operator_reads_runs" {
+  for_each = toset(var.operators)
+
+  project = var.project_id
+  role    = "roles/run.viewer"
+  member  = each.value
+}
+
+resource "google_logging_log_view_iam_member" "operator_reads_log" {
+  for_each = toset(var.operators)
+
+  parent   = "projects/${var.project_id}"
+  location = var.region
+  bucket   = google_logging_project_bucket_config.service.id
+  name     = "_AllLogs"
+  role     = "roles/logging.viewAccessor"
   member   = each.value
 }

@@ -147,6 +147,13 @@ variable "api_invokers" {
     condition     = alltrue([for member in var.api_invokers : !contains(["allUsers", "allAuthenticatedUsers"], member)])
     error_message = "The API has no public access."
   }
+  validation {
+    condition = alltrue([
+      for address in concat(var.auth.readers, var.auth.staff, var.auth.admins) :
+      anytrue([for member in var.api_invokers : startswith(member, "group:") || endswith(member, ":${address}")])
+    ])
+    error_message = "Who has a role (auth) must be able to reach the API: name each address here, or a group."
+  }
 }
 
 variable "health_viewers" {

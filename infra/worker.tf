@@ -55,7 +55,7 @@ resource "google_cloud_run_v2_job" "ops" {
 
   template {
     template {
-      service_account = google_service_account.workload["ops"].email
+      service_account = google_service_account.workload["ops-command"].email
       max_retries     = 0
       timeout         = "3600s"
 

@@ -1,12 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { fires, type Alert, type Point } from './alert-condition.ts';
-import { parseSources, readSources } from './hcl.ts';
+import { parseSources, readSources, stringsIn } from './hcl.ts';
 import { withMistake } from './mutation.ts';
 
 const sources = await readSources();
 const alertsOf = (locals: object) => (locals as { alerts: Record<string, Alert> }).alerts;
-const { locals, variables } = await parseSources(sources);
+const { locals, resources, variables } = await parseSources(sources);
 
 /** Thresholds that are variables take their default. */
 const alerts = Object.fromEntries(
@@ -88,6 +88,15 @@ describe('alerts', () => {
         !(/resource\.type=|local\.of_check_health/.test(filter) && filter.includes('metric.type=')),
     );
     expect(incomplete).toEqual([]);
+  });
+
+  it('judge missing data only where they have a retest window, or Monitoring refuses them', () => {
+    const policy = resources.find(({ type }) => type === 'google_monitoring_alert_policy');
+    const texts = [...stringsIn(policy!.body)];
+    const [missing] = texts.filter(([path]) => path.at(-1) === 'evaluation_missing_data');
+    expect(missing?.[1]).toBe(
+      '${condition_threshold.value.for == "0s" ? null : "EVALUATION_MISSING_DATA_INACTIVE"}',
+    );
   });
 
   it('carry runbooks that fit into a notification: 8 KiB', async () => {

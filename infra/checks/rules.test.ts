@@ -120,6 +120,13 @@ describe('the rules that matter', () => {
       '',
       'default service account',
     ],
+    [
+      'an account with too short a name',
+      'identities.tf',
+      'ops-command         = "Runs',
+      'ops = "Runs',
+      'ops is no name for a service account',
+    ],
   ])('turn red for %s', async (_, file, before, after, finding) => {
     expect(breaches(await withMistake(sources, file, before, after)).join('\n')).toContain(finding);
   });

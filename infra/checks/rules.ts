@@ -14,6 +14,7 @@ const rules = {
   triggerRetries,
   databaseSurvives,
   workloadsHaveAnIdentity,
+  accountNamesFit,
   noSecretValues,
 } satisfies Record<string, (configuration: Configuration) => string[]>;
 
@@ -171,6 +172,17 @@ function workloadsHaveAnIdentity(configuration: Configuration): string[] {
     const accounts = [...stringsIn(workload.body)].filter(([path]) => path.at(-1) === 'service_account');
     const own = accounts.some(([, text]) => text.includes('google_service_account.workload['));
     return own ? [] : [`${addressOf(workload)}: runs as the project's default service account`];
+  });
+}
+
+/** The name of a service account has 6 to 30 characters (IAM), which no schema says. */
+function accountNamesFit(configuration: Configuration): string[] {
+  return ofType(configuration, 'google_service_account').flatMap((account) => {
+    const { account_id: id, for_each: each } = account.body;
+    const names = isRef(id, 'each.key') ? Object.keys(each as object) : [String(id)];
+    return names
+      .filter((name) => !/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/.test(name))
+      .map((name) => `${addressOf(account)}: ${name} is no name for a service account`);
   });
 }
 

@@ -99,8 +99,14 @@ describe('the variables', () => {
     }
   });
 
-  it.each([
-    ['a public API', /^api_invokers = .*$/m, 'api_invokers = ["allUsers"]', 'The API has no public access'],
+  it.each<[string, string | RegExp, string, string]>([
+    ['a public API', 'api_invokers = [', 'api_invokers = ["allUsers",', 'The API has no public access'],
+    [
+      'an administrator who cannot reach the API',
+      '  "user:datenschutz@example.org",\n',
+      '',
+      'Who has a role (auth) must be able to reach the API',
+    ],
     [
       'a public upload',
       /^uploaders .*$/m,

@@ -27,7 +27,11 @@ mail = {
   communication_service_url = "https://communication.example.org"
 }
 
-api_invokers = ["serviceAccount:staff-app@patient-service-prod.iam.gserviceaccount.com"]
+api_invokers = [
+  "serviceAccount:matching@patient-service-prod.iam.gserviceaccount.com",
+  "serviceAccount:staff-app@patient-service-prod.iam.gserviceaccount.com",
+  "user:datenschutz@example.org",
+]
 
 auth = {
   issuer   = "https://accounts.google.com"
@@ -47,4 +51,5 @@ worker_instances = 2
 alert_mail_addresses = ["bereitschaft@example.org"]
 operators            = ["group:operators@example.org"]
 
-repository = { owner = "example-org", name = "patient-service" }
+# Once the repository is connected to Cloud Build (docs/deployment.md, step 9).
+# repository = { owner = "example-org", name = "patient-service" }
