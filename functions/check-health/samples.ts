@@ -3,14 +3,14 @@ import type { Log } from '../../shared/platform/log.ts';
 import { measure } from '../../shared/platform/metrics.ts';
 import type { Facts } from './facts.ts';
 import { valueOf } from './reading.ts';
-import type { Report } from './verdict.ts';
+import { FAILING, type Report } from './verdict.ts';
 
 /** What is not known has no sample. */
 export function reportSamples(log: Log, facts: Facts, { checks }: Report): void {
   const { kafka, storage, outbox } = checks;
   const samples = {
     import_oldest_incoming_seconds: checks.import.oldest_incoming_seconds,
-    import_failure_percent: percent(checks.import.failure_rate),
+    import_failure_percent: enoughFiles(checks.import) ? percent(checks.import.failure_rate) : null,
     outbox_entries: outbox.entries,
     outbox_oldest_seconds: outbox.oldest_seconds,
     consumer_lag: kafka.consumer_lag,
@@ -21,6 +21,11 @@ export function reportSamples(log: Log, facts: Facts, { checks }: Report): void 
   for (const [metric, value] of Object.entries(samples)) {
     if (value !== null) measure(log, metric as keyof typeof samples, {}, value);
   }
+}
+
+/** One failed file of two is no rate; the staff have a mail about it. */
+function enoughFiles({ successes_24h, failures_24h }: Report['checks']['import']): boolean {
+  return (successes_24h ?? 0) + (failures_24h ?? 0) >= FAILING.ofAtLeast;
 }
 
 function percent(share: number | null): number | null {

@@ -60,7 +60,7 @@ export interface Report {
 }
 
 /** The rates above which failed files count, and how many files it takes for the higher one. */
-const FAILING = { degraded: 0.2, unhealthy: 0.5, ofAtLeast: 5 };
+export const FAILING = { degraded: 0.2, unhealthy: 0.5, ofAtLeast: 5 };
 /** The relay takes milliseconds: an entry this old is not being sent. */
 const OUTBOX_LATE_SECONDS = 30;
 /** The worker reports every 10 s. */

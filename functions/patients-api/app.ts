@@ -21,9 +21,10 @@ export function createApp(deps: Dependencies): Hono<{ Variables: Call['var'] }> 
   const app = new Hono<{ Variables: Call['var'] }>();
   app.use(observe(log));
   app.use(async (call, next) => {
-    call.header('x-content-type-options', 'nosniff');
-    call.header('cache-control', 'no-store');
     await next();
+    const { headers } = call.res;
+    headers.set('x-content-type-options', 'nosniff');
+    if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
   });
   if (corsOrigins.length > 0) {
     app.use(cors({ origin: [...corsOrigins], exposeHeaders: ['etag', 'location', 'retry-after'] }));

@@ -9,7 +9,7 @@ export function audit(
   fields: readonly string[],
 ): void {
   const { subject, role } = call.get('caller');
-  log.info('audit', {
+  log.record('audit', {
     actor: subject,
     role,
     method: call.req.method,

@@ -93,7 +93,7 @@ describe('alerts', () => {
   it('judge missing data only where they have a retest window, or Monitoring refuses them', () => {
     const policy = resources.find(({ type }) => type === 'google_monitoring_alert_policy');
     const texts = [...stringsIn(policy!.body)];
-    const [missing] = texts.filter(([path]) => path.at(-1) === 'evaluation_missing_data');
+    const missing = texts.find(([path]) => path.at(-1) === 'evaluation_missing_data');
     expect(missing?.[1]).toBe(
       '${condition_threshold.value.for == "0s" ? null : "EVALUATION_MISSING_DATA_INACTIVE"}',
     );

@@ -179,7 +179,7 @@ function workloadsHaveAnIdentity(configuration: Configuration): string[] {
 function accountNamesFit(configuration: Configuration): string[] {
   return ofType(configuration, 'google_service_account').flatMap((account) => {
     const { account_id: id, for_each: each } = account.body;
-    const names = isRef(id, 'each.key') ? Object.keys(each as object) : [String(id)];
+    const names = isRef(id, 'each.key') ? Object.keys(each as object) : [id as string];
     return names
       .filter((name) => !/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/.test(name))
       .map((name) => `${addressOf(account)}: ${name} is no name for a service account`);

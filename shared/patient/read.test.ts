@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BerlinDate } from '../platform/clock.ts';
+import { ServiceError } from '../platform/errors.ts';
 import { readPatientFields } from './read.ts';
 import { FIELD_NAMES, newPatientSchema, patchSchema } from './schema.ts';
 
@@ -33,6 +34,20 @@ describe('reading', () => {
   it('escapes a pointer as RFC 6901 wants, below the given place', () => {
     const reading = readPatientFields(patchSchema, { plz: 1 }, TODAY, '/a~1b');
     expect(reading).toMatchObject({ violations: [{ pointer: '/a~1b/plz' }] });
+  });
+
+  it('takes blank text for null in every field that may be null, and in no other', () => {
+    for (const name of FIELD_NAMES.filter((field) => field in patchSchema.shape)) {
+      const [blank, nothing] = [read({ [name]: ' ' }), read({ [name]: null })];
+      expect([name, blank.ok && blank.value]).toEqual([name, nothing.ok && nothing.value]);
+    }
+  });
+
+  it('counts violations beyond the five hundredth instead of listing them', () => {
+    const reading = read(Object.fromEntries(Array.from({ length: 700 }, (_, n) => [`k${n}`, 1])));
+    const { violations } = new ServiceError('patient.invalid', reading.ok ? {} : reading);
+    expect(violations).toHaveLength(501);
+    expect(violations.at(-1)).toEqual({ pointer: '', detail: 'breaks rules in 200 more places' });
   });
 
   it('judges the future by the given day', () => {

@@ -153,28 +153,14 @@ export type NewPatient = z.output<typeof newPatientSchema>;
 
 /** What a registration file may say of a patient (DOMAIN 4): not what staff or payment decide. */
 export const registrationPatientSchema = newPatientSchema
-  .omit({ status: true, zahlung_eingegangen: true, zahlungsreferenz: true, vertraege_unterschrieben: true })
+  .omit({ status: true, zahlung_eingegangen: true, zahlungsreferenz: true })
   .required({ symptome: true })
   .extend({ symptome: fields.symptome.unwrap() });
 
-/** Fields in which a blank string means null (DOMAIN 1): text that may be missing. */
-export const BLANK_IS_NULL: ReadonlySet<string> = new Set<FieldName>([
-  'strasse',
-  'plz',
-  'ort',
-  'email',
-  'telefon',
-  'hausarzt',
-  'krankenkasse',
-  'krankenversicherungsnummer',
-  'geburtsdatum',
-  'letzte_sitzung_vorherige_psychotherapie',
-  'erster_therapieplatz_am',
-  'funktionierender_therapieplatz_am',
-  'empfehler_der_unterstuetzung',
-  'zahlungsreferenz',
-  'verkehrsmittel',
-]);
+/** Fields in which a blank string means null (DOMAIN 1): all that may be null. */
+export const BLANK_IS_NULL: ReadonlySet<string> = new Set(
+  FIELD_NAMES.filter((name) => fields[name].safeParse(null).success),
+);
 
 /** The same patient with its fields in the contract's order: databases forget the order of keys. */
 export function inContractOrder(patient: Patient): Patient {

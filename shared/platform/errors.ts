@@ -135,6 +135,15 @@ export interface Violation {
   readonly detail: string;
 }
 
+/** A document of violations must fit where it is stored and sent: what lies beyond is counted. */
+const MAX_VIOLATIONS = 500;
+
+function capped(violations: readonly Violation[]): readonly Violation[] {
+  if (violations.length <= MAX_VIOLATIONS) return violations;
+  const more = { pointer: '', detail: `breaks rules in ${violations.length - MAX_VIOLATIONS} more places` };
+  return [...violations.slice(0, MAX_VIOLATIONS), more];
+}
+
 /** An error with a code from the table. Its message is safe to log and to show: ids and rules, no values. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
@@ -147,7 +156,7 @@ export class ServiceError extends Error {
   ) {
     super(options.detail ?? table[code].title, { cause: options.cause });
     this.code = code;
-    this.violations = options.violations ?? [];
+    this.violations = capped(options.violations ?? []);
   }
 
   get retriable(): boolean {

@@ -25,6 +25,17 @@ describe('a log line', () => {
     expect(line).toMatchObject({ 'logging.googleapis.com/trace': `projects/p/traces/${traceId}` });
   });
 
+  it('that others count or keep is written at every level', () => {
+    const lines: string[] = [];
+    const destination = { write: (line: string) => void lines.push(line) };
+    const log = createLog({ service: 'test', project: 'p', level: 'error', destination });
+    log.info('talk');
+    log.record('audit', { patient_id: 7 });
+    expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { severity: 'INFO', message: 'audit', patient_id: 7 },
+    ]);
+  });
+
   it('does not accept personal data', () => {
     const reason = 'Lena' as Personal<string>;
     // @ts-expect-error a personal value is no log field

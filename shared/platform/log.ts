@@ -58,6 +58,8 @@ export interface Log {
   info<F extends LogFields>(message: string, fields?: Checked<F>): void;
   warn<F extends LogFields>(message: string, fields?: Checked<F>): void;
   error<F extends LogFields>(message: string, fields?: Checked<F>): void;
+  /** A line that others count or keep, such as a metric or the audit trail: written at every level. */
+  record<F extends LogFields>(message: string, fields?: Checked<F>): void;
 }
 
 const severities: Record<string, string> = {
@@ -90,10 +92,17 @@ export function createLog(options: {
     // Synchronous: a line written before kill -9 is a line that was written.
     options.destination ?? pino.destination({ dest: 1, sync: true }),
   );
+  const recorder = logger.child({}, { level: 'info' });
   const at = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: object) => {
     logger[level](fields ?? {}, message);
   };
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    record: (message: string, fields?: object) => recorder.info(fields ?? {}, message),
+  };
 }
 
 function traceFields(project: string): object {

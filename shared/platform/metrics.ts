@@ -35,5 +35,5 @@ type Labels<M extends MetricName> = Record<(typeof metrics)[M]['labels'][number]
 /** Adds `value` to a counter, or one sample to a distribution. */
 export function measure<M extends MetricName>(log: Log, metric: M, labels: Labels<M>, value = 1): void {
   const fields: LogFields = { metric, value, labels };
-  log.info('metric', fields);
+  log.record('metric', fields);
 }

@@ -71,14 +71,14 @@ async function read(
   { bucket, signature, clock }: ImportDependencies,
   object: FinalizedObject,
 ): Promise<RegistrationFile | RefusedFile | undefined> {
-  if (!/\.json$/i.test(object.name)) return refused('import.not_json_file');
-  if (object.bytes > MAX_FILE_BYTES) return refused('import.too_large');
+  const isJson = /\.json$/i.test(object.name);
+  const unread = new ServiceError(isJson ? 'import.too_large' : 'import.not_json_file');
+  if (object.bytes > MAX_FILE_BYTES) return { error: unread, tokenHash: null };
   const bytes = await downloadVersion(bucket, object);
-  return bytes && readRegistrationFile(bytes, signature, object.uploadedAt, clock());
-}
-
-function refused(code: 'import.not_json_file' | 'import.too_large'): RefusedFile {
-  return { error: new ServiceError(code), tokenHash: null };
+  if (bytes === undefined) return undefined;
+  const file = readRegistrationFile(bytes, signature, object.uploadedAt, clock());
+  // Under another name it may still be a registration, which an erasure must find.
+  return isJson ? file : { error: unread, tokenHash: file.tokenHash };
 }
 
 function store(

@@ -82,7 +82,6 @@ describe('a registration file', () => {
     ['status', 'offen'],
     ['zahlung_eingegangen', true],
     ['zahlungsreferenz', 'abc'],
-    ['vertraege_unterschrieben', true],
     ['id', 7],
     ['startdatum', '2026-01-01'],
     ['notizen', 'x'],
@@ -91,6 +90,13 @@ describe('a registration file', () => {
     const file = aRegistration();
     Object.defineProperty(file.patient_data, key, { value, enumerable: true });
     expect(refusal(file).error.violations.map(({ pointer }) => pointer)).toEqual([`/patient_data/${key}`]);
+  });
+
+  it.each([true, false])('that says %s of the contracts counts as signed', (value) => {
+    expect(accepted(aRegistration({ vertraege_unterschrieben: value })).patient).toMatchObject({
+      vertraege_unterschrieben: true,
+      zahlung_eingegangen: false,
+    });
   });
 
   it('needs symptoms', () => {

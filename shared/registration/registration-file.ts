@@ -61,8 +61,9 @@ export function readRegistrationFile(
     const { registration, at } = verifiedRegistration(text, content, rules, uploadedAt);
     return readRegistration(registration, at, now);
   } catch (error) {
-    if (!(error instanceof ServiceError)) throw error;
-    return { error, tokenHash: tokenWithin(content) };
+    // Reading is pure: what is no error of ours, such as a stack that nested arrays exhaust, is the file's doing too.
+    const refusal = error instanceof ServiceError ? error : malformed('is nested too deeply');
+    return { error: refusal, tokenHash: tokenWithin(content) };
   }
 }
 

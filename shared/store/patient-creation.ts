@@ -11,7 +11,7 @@ import { isServiceError, ServiceError } from '../platform/errors.ts';
 import { isAlreadyExists, translated } from './firestore.ts';
 import { addIdempotencyKey, findEarlierRequest, type IdempotentRequest } from './idempotency-keys.ts';
 import type { AllocatePatientId } from './patient-ids.ts';
-import { addPatient, readPatient, type StoredPatient } from './patients.ts';
+import { addPatient, patientDoc, readPatient, type StoredPatient } from './patients.ts';
 import { paymentReferenceDoc, referenceTaken } from './payment-references.ts';
 
 export interface Creation {
@@ -60,7 +60,9 @@ async function attempt(
     return { stored, isNew: true };
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-    return whatStoodInTheWay(db, input, request, now, error);
+    // The client repeats a commit whose answer was lost, and then meets what it wrote itself. Ids are never reused.
+    const own = await translated(() => patientDoc(db, stored.patient.id).get());
+    return own.exists ? { stored, isNew: true } : whatStoodInTheWay(db, input, request, now, error);
   }
 }
 

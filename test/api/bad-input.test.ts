@@ -186,8 +186,8 @@ describe('what looks odd and is right', () => {
   it.each([
     [{ geburtsdatum: '2024-02-29' }, { geburtsdatum: '2024-02-29' }],
     [
-      { ort: ' ', plz: '', email: '' },
-      { ort: null, plz: null, email: null },
+      { ort: ' ', plz: '', zugewiesener_therapeut: '', symptome: ' ' },
+      { ort: null, plz: null, zugewiesener_therapeut: null, symptome: null },
     ],
     [{ vorname: 'Zoe\u0308' }, { vorname: 'Zoë' }],
     [{ telefon: '0221 / 47 11 00' }, { telefon: '+49221471100' }],
@@ -228,6 +228,18 @@ describe('paths and methods', () => {
     const { status, headers } = await api.send(method, target);
     expect(status).toBe(405);
     expect(headers.get('allow')).toBe(allow);
+  });
+
+  it("no answer is kept by a cache or taken for another type, but the page's own files may be kept", async () => {
+    for (const target of ['/api/patients', '/api/patients/1', '/nowhere', '/livez']) {
+      const { headers } = await api.send('GET', target);
+      expect([headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual([
+        'no-store',
+        'nosniff',
+      ]);
+    }
+    const { headers } = await api.send('GET', '/docs/docs.js');
+    expect(headers.get('cache-control')).toBe('public, max-age=3600');
   });
 
   it('an idempotency key has visible characters', async () => {

@@ -48,6 +48,7 @@ beforeEach(async () => {
   expect(await drop(registration())).toBe('imported');
   expect(await drop(registration())).toBe('duplicate');
   expect(await drop({ ...registration(), consent_metadata: 'none' })).toBe('failed');
+  expect(await importObject(world.deps, await upload(registration(), 'anmeldung.txt'))).toBe('failed');
   const [patient] = await documents(api.db, 'patients');
   id = Number(patient!.id) as PatientId;
   await talk(3);
@@ -69,8 +70,8 @@ async function talk(entries: number) {
   await batch.commit();
 }
 
-async function upload(content: unknown) {
-  const name = `incoming/${crypto.randomUUID()}.json`;
+async function upload(content: unknown, fileName = `${crypto.randomUUID()}.json`) {
+  const name = `incoming/${fileName}`;
   const file = world.bucket.file(name);
   await file.save(JSON.stringify(content), { resumable: false, contentType: 'application/json' });
   return {

@@ -179,6 +179,11 @@ describe('a sound registration', () => {
   });
 });
 
+const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+const withConsent = (json: string) =>
+  Buffer.from(JSON.stringify(aRegistration()).replace(/"consent_metadata":\{/, `$&"deep":${json},`));
+const keys = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 1]));
+
 describe('a file that cannot be imported', () => {
   it.each<[string, unknown, string]>([
     ['not JSON', Buffer.from('vorname=Lena'), 'import.malformed_json'],
@@ -192,6 +197,9 @@ describe('a file that cannot be imported', () => {
     ['empty', Buffer.alloc(0), 'import.malformed_json'],
     ['of 2 MiB', Buffer.alloc(2 * 1024 * 1024, 0x20), 'import.too_large'],
     ['an array', [aRegistration()], 'import.invalid'],
+    ['of 100,000 nested arrays', Buffer.from(nested(100_000)), 'import.invalid'],
+    ['of 5,000 nested arrays in its consent', withConsent(nested(5_000)), 'import.malformed_json'],
+    ['with 60,000 unknown keys', aRegistration(keys(60_000)), 'import.invalid'],
     ['with an unknown key', aRegistration({ notizen: 'x' }), 'import.invalid'],
     ['with a prototype key', Buffer.from('{"__proto__": {"a": 1}, "patient_data": {}}'), 'import.invalid'],
     ['without a token', aRegistration({}, { registration_token: undefined }), 'import.token_missing'],

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { Temporal } from 'temporal-polyfill';
 import { createApp } from '../../functions/patients-api/app.ts';
 import { variableNames } from '../../functions/patients-api/config.ts';
@@ -30,12 +30,13 @@ export async function startIssuer() {
   server.unref();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const sign = (claims: JWTPayload, expires: string | number = '1h') =>
-    new SignJWT({ iss: issuer, aud: 'patients-api', sub: 'test-subject', ...claims })
+  /** A claim that is undefined is left out, whatever it is by default. */
+  const sign = (claims: Record<string, unknown>, expires: string | number = '1h') => {
+    const token = new SignJWT({ iss: issuer, aud: 'patients-api', sub: 'test-subject', ...claims })
       .setProtectedHeader({ alg: 'RS256', kid: 'test' })
-      .setIssuedAt()
-      .setExpirationTime(expires)
-      .sign(privateKey);
+      .setIssuedAt();
+    return ('exp' in claims ? token : token.setExpirationTime(expires)).sign(privateKey);
+  };
   return {
     sign,
     publicKey,

@@ -1,0 +1,40 @@
+/** What a POST answers when the database took its patient and the answer to that was lost. */
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { aNewPatient, AUTUMN } from '../../test/support/builders.ts';
+import { documents } from '../../test/support/import-world.ts';
+import { patientsWorld } from '../../test/support/patients-world.ts';
+import type { IdempotentRequest } from './idempotency-keys.ts';
+import { createPatient } from './patient-creation.ts';
+import { createPatientIds } from './patient-ids.ts';
+
+const ALREADY_EXISTS = { code: 6 };
+
+it.each<[string, Record<string, unknown>, IdempotentRequest | undefined]>([
+  ['nothing that tells it from another', {}, undefined],
+  ['a payment reference', { zahlungsreferenz: 'abcd1234' }, undefined],
+  ['an idempotency key', {}, { keyHash: 'a'.repeat(64), bodyHash: 'b'.repeat(64) }],
+])('with %s, it is one patient, and new', async (_, fields, request) => {
+  const { db } = patientsWorld();
+  onTestFinished(() => db.terminate());
+  const allocate = createPatientIds(db);
+  // Leases a block, for which the client makes a batch too.
+  await allocate();
+  const batch = db.batch.bind(db);
+  // As the client does it: the commit is sent again, and meets itself.
+  vi.spyOn(db, 'batch').mockImplementationOnce(() => {
+    const real = batch();
+    const commit = real.commit.bind(real);
+    real.commit = async () => {
+      await commit();
+      throw Object.assign(new Error('already exists'), ALREADY_EXISTS);
+    };
+    return real;
+  });
+
+  const { stored, isNew } = await createPatient(db, allocate, aNewPatient(fields), request, AUTUMN);
+
+  expect(isNew).toBe(true);
+  const patients = await documents(db, 'patients');
+  expect(patients.map(({ id }) => Number(id))).toEqual([stored.patient.id]);
+  expect(await documents(db, 'outbox')).toHaveLength(1);
+});
