@@ -8,43 +8,12 @@ import { ServiceError } from '../platform/errors.ts';
 export type Writer = Pick<Transaction, 'create' | 'delete'> | Pick<WriteBatch, 'create' | 'delete'>;
 
 /**
- * The client tries a commit again for ten minutes: long after the caller has been told that it failed, it would
- * come true. Here it is given up about when the caller is answered; a short outage is waited out, since what is
- * given up leaves its locks behind for a minute.
+ * The client would try a commit again for ten minutes: long after the caller has been told that it failed, it would
+ * come true. patches/ bounds it at 15 seconds, about when the caller is answered; a short outage is waited out, since
+ * what is given up leaves its locks behind for a minute.
  */
-const COMMIT_WITHIN_MS = 15_000;
-const clientConfig = {
-  interfaces: {
-    'google.firestore.v1.Firestore': {
-      retry_codes: { away: ['RESOURCE_EXHAUSTED', 'UNAVAILABLE'] },
-      retry_params: {
-        short: {
-          initial_retry_delay_millis: 100,
-          retry_delay_multiplier: 1.3,
-          max_retry_delay_millis: 2_000,
-          initial_rpc_timeout_millis: COMMIT_WITHIN_MS,
-          rpc_timeout_multiplier: 1,
-          max_rpc_timeout_millis: COMMIT_WITHIN_MS,
-          total_timeout_millis: COMMIT_WITHIN_MS,
-        },
-      },
-      methods: {
-        Commit: {
-          timeout_millis: COMMIT_WITHIN_MS,
-          retry_codes_name: 'away',
-          retry_params_name: 'short',
-        },
-      },
-    },
-  },
-};
-
 export function connectFirestore(config: { readonly GOOGLE_CLOUD_PROJECT: string }): Firestore {
-  return new Firestore({
-    projectId: config.GOOGLE_CLOUD_PROJECT,
-    ignoreUndefinedProperties: true,
-    clientConfig,
-  });
+  return new Firestore({ projectId: config.GOOGLE_CLOUD_PROJECT, ignoreUndefinedProperties: true });
 }
 
 const DEADLINE_EXCEEDED = 4;
@@ -65,7 +34,7 @@ export function isPreconditionLost(error: unknown): boolean {
 }
 
 const ATTEMPTS = 20;
-/** No attempt begins later; twenty of them, each with the client's own repeats, could take an hour. */
+/** No attempt and no commit begins later; twenty of them, each with the client's own repeats, could take an hour. */
 const BEGIN_WITHIN_MS = 10_000;
 
 /**
@@ -75,11 +44,16 @@ const BEGIN_WITHIN_MS = 10_000;
 export function inTransaction<T>(db: Firestore, work: (transaction: Transaction) => Promise<T>): Promise<T> {
   const begun = performance.now();
   let isAway = false;
-  const attempt = async (transaction: Transaction) => {
+  const refuseIfLate = () => {
     if (performance.now() - begun > BEGIN_WITHIN_MS)
       throw new ServiceError(isAway ? 'store.unavailable' : 'store.contention');
+  };
+  const attempt = async (transaction: Transaction) => {
+    refuseIfLate();
     try {
-      return await work(transaction);
+      const result = await work(transaction);
+      refuseIfLate();
+      return result;
     } catch (error) {
       isAway = [UNAVAILABLE, DEADLINE_EXCEEDED].includes(grpcCode(error) ?? 0);
       throw error;
