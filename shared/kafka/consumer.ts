@@ -37,7 +37,7 @@ export interface ConsumerOptions {
 export interface ConsumerState {
   /** Member of the group at present. */
   readonly connected: boolean;
-  /** When a fetch last came back, in milliseconds since the epoch; undefined before the first. */
+  /** When a fetch last came back, or the group was joined since, in milliseconds since the epoch; undefined before. */
   readonly lastPollAt: number | undefined;
   readonly assigned: readonly number[];
   /** Partitions in which a message waits for a transient fault to pass. */
@@ -99,9 +99,12 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
     let commitTimer: NodeJS.Timeout | undefined;
     let admin: Promise<Admin> | undefined;
     let joined: Member | undefined;
+    /** `leaving`: no partition is begun any more. `gone`: what ends now has no say any more. */
+    let stage: 'member' | 'leaving' | 'gone' = 'member';
 
     const member = client.join(topic, group, {
       assigned(partitions) {
+        if (stage !== 'member') return;
         retire();
         assigned = partitions;
         void open(epoch, partitions);
@@ -116,7 +119,11 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
       polled: () => (lastPollAt = Date.now()),
       ended: ended.resolve,
     });
-    member.then((value) => (joined = value), ended.resolve);
+    member.then((value) => {
+      joined = value;
+      // A member is not judged by the polls of the one before it.
+      lastPollAt = Date.now();
+    }, ended.resolve);
 
     const watchdog = setInterval(() => {
       if (lastPollAt !== undefined && joined !== undefined && Date.now() - lastPollAt > SILENT_AFTER_MS) {
@@ -137,12 +144,17 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
 
     async function release(partition: number, work: PartitionWork): Promise<void> {
       await work.close();
-      if (!assigned.includes(partition)) await inFlight.lower({ topic, partition });
+      if (stage === 'gone') return;
+      if (!assigned.includes(partition) || work.suspicion() !== undefined) await lower(partition, work);
+    }
+
+    function lower(partition: number, work: PartitionWork): Promise<void> {
+      return inFlight.lower({ topic, partition }, work.suspicion());
     }
 
     /** Starts the partitions from the group's offsets, as soon as what was in work before has ended. */
     async function open(mine: number, partitions: readonly number[]): Promise<void> {
-      const isOver = () => mine !== epoch;
+      const isOver = () => mine !== epoch || stage !== 'member';
       for (let attempt = 1; !isOver(); attempt += 1) {
         try {
           const kafka = await member;
@@ -266,12 +278,12 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
       ended: ended.promise,
       async end() {
         clearInterval(watchdog);
-        const partitions = assigned;
+        stage = 'leaving';
+        const held = [...works];
         retire();
         await within(options.finishWithinMs ?? 6_000, retired);
-        const lowered = Promise.allSettled(
-          partitions.map((partition) => inFlight.lower({ topic, partition })),
-        );
+        stage = 'gone';
+        const lowered = Promise.allSettled(held.map(([partition, work]) => lower(partition, work)));
         await within(LEAVE_WITHIN_MS, Promise.all([commit(), lowered]));
         clearTimeout(commitTimer);
         closeAdmin();

@@ -111,4 +111,22 @@ describe('a process that dies', () => {
     expect(String(letters[0]!.headers['dlq-error-class'])).toBe('event.process_killer');
     expect(new Set(seen)).toEqual(new Set(['a', 'b', 'c', 'd']));
   });
+
+  it('leaves suspects that the next one does not forget when it stops in order before it has tried them', async () => {
+    const topic = await kafka.topic('suspects', 1);
+    await publish(topic, ['a', 'b', 'suspect'], 5);
+    const left = { until: 3n, suspects: [{ offset: 2n, times: 2 }] };
+    const { board, inFlight } = markers(new Map([[0, left]]));
+    const { consumer } = consuming(topic, {
+      inFlight,
+      handle: async ({ offset }) => {
+        if (offset === 1n) throw new ServiceError('store.unavailable');
+      },
+    });
+    await eventually(() => expect(consumer.state().waiting).toEqual([0]), WITHIN_MS);
+
+    await consumer.stop();
+
+    expect(board.get(0)).toEqual(left);
+  });
 });

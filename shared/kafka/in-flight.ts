@@ -24,9 +24,12 @@ export interface TopicPartition {
 /** The markers of one consumer group. Implemented by the store; its failures are retriable ServiceErrors. */
 export interface InFlight {
   raise(at: TopicPartition, marker: Marker): Promise<void>;
-  /** Takes down the marker that this process raised, not one that another has raised since. */
-  lower(at: TopicPartition): Promise<void>;
-  /** A marker that another process has raised and not lowered, with what was on trial when it ended. */
+  /**
+   * Takes down the marker that this process raised, not one that another has raised since. Where messages are still on
+   * suspicion, a marker of nobody takes its place for whoever has the partition next.
+   */
+  lower(at: TopicPartition, suspicion?: Marker): Promise<void>;
+  /** A marker that was not lowered by the process that raised it, or is nobody's, with what was on trial then. */
   left(at: TopicPartition): Promise<Marker | undefined>;
   /**
    * Runs `work` with the message on trial: noted beforehand, and alone in the whole process. Otherwise a killer in

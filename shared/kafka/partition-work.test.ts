@@ -18,6 +18,10 @@ function messages(keys: string, from = 0): IncomingMessage[] {
   }));
 }
 
+async function failAt(offset: bigint, at: bigint): Promise<void> {
+  if (at === offset) throw new ServiceError('store.unavailable');
+}
+
 function aPartition(overrides: Partial<PartitionOptions> = {}) {
   const handled: bigint[] = [];
   const progress: bigint[] = [];
@@ -264,6 +268,23 @@ describe('markers', () => {
     expect(dead).toMatchObject([
       { offset: 1n, failure: { code: 'event.process_killer', attempts: DEADLY_TIMES } },
     ]);
+  });
+
+  it('remain on suspicion until they are done, also when the work is closed before', async () => {
+    const suspect = { offset: 2n, times: 2 };
+    const first = aPartition({
+      left: { until: 3n, suspects: [suspect] },
+      handle: ({ offset }) => failAt(1n, offset),
+    });
+    first.work.accept(messages('abc'));
+    await first.until(() => first.progress.at(-1) === 1n);
+    await first.work.close();
+    expect(first.work.suspicion()).toEqual({ until: 3n, suspects: [suspect] });
+
+    const second = aPartition({ start: 1n, left: first.work.suspicion() });
+    second.work.accept(messages('bc', 1));
+    await second.until(() => second.progress.at(-1) === 3n);
+    expect(second.work.suspicion()).toBeUndefined();
   });
 
   it('forget suspects that were done before the start', async () => {

@@ -38,12 +38,14 @@ export interface PartitionOptions {
 }
 
 export interface PartitionWork {
-  /** Takes over messages that follow those taken before; false when there is a gap before them or the work is closed. */
+  /** Takes over messages that follow those taken before; false when the work is closed. */
   accept(messages: readonly IncomingMessage[]): boolean;
   /** Size of what is taken over and not done. */
   bufferedBytes(): number;
   /** True while a message waits for a transient fault to pass. */
   isWaiting(): boolean;
+  /** What is left of the dead process's marker: messages that must still be tried one by one. */
+  suspicion(): Marker | undefined;
   /** Begins no more messages; resolves when none is in work. */
   close(): Promise<void>;
 }
@@ -175,14 +177,17 @@ export function openPartition(options: PartitionOptions): PartitionWork {
    */
   async function claim(message: IncomingMessage, careful: boolean): Promise<boolean> {
     const until = careful ? carefulUntil : message.offset + CLAIM;
-    const marker = { until, suspects: [...suspects].map(([offset, times]) => ({ offset, times })) };
-    if (!(await persist(message, () => options.raise(marker)))) return false;
+    if (!(await persist(message, () => options.raise(markerUntil(until))))) return false;
     claimedUntil = until;
     if (!careful) {
       exclusive = false;
       begin();
     }
     return true;
+  }
+
+  function markerUntil(until: bigint): Marker {
+    return { until, suspects: [...suspects].map(([offset, times]) => ({ offset, times })) };
   }
 
   async function bury(entry: Entry, failure: Failure): Promise<void> {
@@ -224,6 +229,8 @@ export function openPartition(options: PartitionOptions): PartitionWork {
     accept,
     bufferedBytes: () => bytes,
     isWaiting: () => waiting > 0,
+    suspicion: () =>
+      (open[0]?.message.offset ?? expected) < carefulUntil ? markerUntil(carefulUntil) : undefined,
     close() {
       closing.abort();
       if (running === 0) idle.resolve();

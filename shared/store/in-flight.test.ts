@@ -18,6 +18,15 @@ describe('a marker', () => {
     expect(await second.left(at('a'))).toBeUndefined();
   });
 
+  it('that is lowered with messages on suspicion is seen by whoever comes next, the same process too', async () => {
+    const [first, second] = [process()('group'), process()('group')];
+    await first.raise(at('h'), { until: 7n, suspects: [] });
+    const suspicion = { until: 5n, suspects: [{ offset: 3n, times: 2 }] };
+    await first.lower(at('h'), suspicion);
+    expect(await first.left(at('h'))).toEqual(suspicion);
+    expect(await second.left(at('h'))).toEqual(suspicion);
+  });
+
   it('that another process has raised since is not lowered', async () => {
     const [first, second] = [process()('group'), process()('group')];
     await first.raise(at('b'), { until: 7n, suspects: [] });

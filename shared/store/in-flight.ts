@@ -38,26 +38,24 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
     const raisedAt = new Map<string, Timestamp>();
     const idOf = ({ topic, partition }: Place) => `${group}:${topic}:${partition}`;
     return {
-      async raise(place: Place, { until, suspects }: Marker): Promise<void> {
+      async raise(place: Place, marker: Marker): Promise<void> {
         const id = idOf(place);
-        const { writeTime } = await translated(() =>
-          docOf(id).set({
-            owner,
-            until: until.toString(),
-            suspects: suspects.map(({ offset, times }) => ({ offset: offset.toString(), times })),
-          }),
-        );
+        const { writeTime } = await translated(() => docOf(id).set(toStored(owner, marker)));
         raisedAt.set(id, writeTime);
       },
 
-      /** Takes down the own marker; one that another process has put in its place stays. */
-      async lower(place: Place): Promise<void> {
+      /** Takes down the own marker, or makes it nobody's; one that another process has put in its place stays. */
+      async lower(place: Place, suspicion?: Marker): Promise<void> {
         const id = idOf(place);
         const lastUpdateTime = raisedAt.get(id);
         if (lastUpdateTime === undefined) return;
         raisedAt.delete(id);
         try {
-          await translated(() => docOf(id).delete({ lastUpdateTime }));
+          await translated(() =>
+            suspicion === undefined
+              ? docOf(id).delete({ lastUpdateTime })
+              : docOf(id).update({ ...toStored(null, suspicion) }, { lastUpdateTime }),
+          );
         } catch (error) {
           if (!isPreconditionLost(error)) throw error;
         }
@@ -70,7 +68,10 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
           const stored = (await docOf(id).get()).data() as StoredMarker | undefined;
           if (stored === undefined || stored.owner === owner) return undefined;
           const times = new Map(stored.suspects.map((suspect) => [suspect.offset, suspect.times]));
-          const trial = (await docOf(stored.owner).get()).data() as Trial | undefined;
+          const trial =
+            stored.owner === null
+              ? undefined
+              : ((await docOf(stored.owner).get()).data() as Trial | undefined);
           if (trial?.place === id) times.set(trial.offset, (times.get(trial.offset) ?? 0) + 1);
           return {
             until: BigInt(stored.until),
@@ -104,7 +105,16 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
 }
 
 interface StoredMarker {
-  readonly owner: string;
+  /** Null: it was left on purpose, by a process that lives on or has ended in order. */
+  readonly owner: string | null;
   readonly until: string;
   readonly suspects: readonly { readonly offset: string; readonly times: number }[];
+}
+
+function toStored(owner: string | null, { until, suspects }: Marker): StoredMarker {
+  return {
+    owner,
+    until: until.toString(),
+    suspects: suspects.map(({ offset, times }) => ({ offset: offset.toString(), times })),
+  };
 }

@@ -52,8 +52,10 @@ export function markers(board = new Map<number, Marker>()) {
       own.add(partition);
       board.set(partition, marker);
     },
-    async lower({ partition }) {
-      if (own.delete(partition)) board.delete(partition);
+    async lower({ partition }, suspicion) {
+      if (!own.delete(partition)) return;
+      if (suspicion === undefined) board.delete(partition);
+      else board.set(partition, suspicion);
     },
     left: async ({ partition }) => (own.has(partition) ? undefined : board.get(partition)),
     // Where the work does not end, the trial stays noted.
