@@ -11,9 +11,11 @@ import { createLog } from '../../shared/platform/log.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
 import { variableNames } from './config.ts';
 import { startConsumers } from './consumers.ts';
-import { isAlive, isTurning, serveProbes } from './probes.ts';
+import { isAlive, isTurning, serveProbes, type Probe } from './probes.ts';
 import { startRelay } from './relay/relay.ts';
 import { reportStatus } from './status.ts';
+
+const CHECK_EVERY_MS = 30_000;
 
 const config = await readConfig(variableNames);
 const log = createLog({
@@ -58,16 +60,23 @@ const status = reportStatus({
   })),
   lastRelayAt: () => relay.state().lastRelayAt,
 });
+const liveness: Probe = () => ({
+  relay: isTurning(relay.state(), Date.now()),
+  ...byTopic((consumer) => isAlive(consumer.state(), Date.now())),
+});
+const readiness: Probe = () => byTopic((consumer) => consumer.state().connected);
 const probes =
   config.PORT === undefined
     ? undefined
-    : await serveProbes(config.PORT, {
-        '/livez': () => ({
-          relay: isTurning(relay.state(), Date.now()),
-          ...byTopic((consumer) => isAlive(consumer.state(), Date.now())),
-        }),
-        '/readyz': () => byTopic((consumer) => consumer.state().connected),
-      });
+    : await serveProbes(config.PORT, { '/livez': liveness, '/readyz': readiness });
+
+// A worker pool has no probe that would see it (infra/worker.tf); what has ended is started again.
+setInterval(() => {
+  const stuck = Object.entries(liveness()).filter(([, isAlive]) => !isAlive);
+  if (stuck.length === 0) return;
+  log.error('The worker is stuck and ends itself', { component: stuck.map(([name]) => name).join(' ') });
+  process.exit(1);
+}, CHECK_EVERY_MS).unref();
 log.info('The worker has started', { pid: process.pid });
 
 function byTopic(judge: (consumer: (typeof consumers)[number]) => boolean): Record<string, boolean> {

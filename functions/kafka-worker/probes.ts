@@ -1,6 +1,6 @@
 /**
  * The probes of the worker: `/livez` says whether it still polls and relays, `/readyz` whether it has begun to.
- * Cloud Run restarts what is not alive; a dependency that is away is no reason for it.
+ * What is not alive should be started again; a dependency that is away is no reason for it.
  */
 import { createServer, type Server } from 'node:http';
 import type { ConsumerState } from '../../shared/kafka/consumer.ts';
@@ -31,7 +31,8 @@ export function isTurning(state: RelayState, now: number): boolean {
 /** Answers the probes until it is closed. */
 export async function serveProbes(port: number, probes: Readonly<Record<string, Probe>>): Promise<Server> {
   const server = createServer((request, response) => {
-    const probe = probes[new URL(request.url ?? '/', 'http://probe').pathname];
+    const path = request.url ?? '';
+    const probe = Object.hasOwn(probes, path) ? probes[path] : undefined;
     if (probe === undefined) {
       response.writeHead(404).end();
       return;

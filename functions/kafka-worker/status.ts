@@ -32,9 +32,11 @@ const ASK_WITHIN_MS = 5_000;
 
 export function reportStatus(sources: StatusSources): { stop(): Promise<void> } {
   const { client, db, clock, log, consumers } = sources;
-  const books = consumers.map(({ topic }) => openDeadLetterBook(client, topic, sources.readerGroup));
+  const books = consumers.map(({ topic }) =>
+    openDeadLetterBook(client, topic, sources.readerGroup, { values: false }),
+  );
   let admin: Promise<Admin> | undefined;
-  let writing = Promise.resolve();
+  let writing: Promise<void> | undefined;
 
   async function report(): Promise<void> {
     const [lags, deadLetters] = await Promise.all([askLags(), countDeadLetters(books)]);
@@ -66,8 +68,9 @@ export function reportStatus(sources: StatusSources): { stop(): Promise<void> } 
     return answer;
   }
 
+  /** One that takes longer than the interval, because Firestore is away, is not followed by a queue of others. */
   const next = () => {
-    writing = writing.then(report);
+    writing ??= report().finally(() => (writing = undefined));
   };
   const timer = setInterval(next, EVERY_MS);
   next();

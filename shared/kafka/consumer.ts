@@ -119,11 +119,12 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
       polled: () => (lastPollAt = Date.now()),
       ended: ended.resolve,
     });
-    member.then((value) => {
+    // A member is not judged by the polls of the one before it.
+    const enter = (value: Member) => {
       joined = value;
-      // A member is not judged by the polls of the one before it.
       lastPollAt = Date.now();
-    }, ended.resolve);
+    };
+    member.then(enter, ended.resolve);
 
     const watchdog = setInterval(() => {
       if (lastPollAt !== undefined && joined !== undefined && Date.now() - lastPollAt > SILENT_AFTER_MS) {

@@ -29,8 +29,16 @@ export interface DeadLetterBook {
 const OF = 'dlq-resolved-offset';
 const HOW = 'dlq-resolution';
 
-/** @param topic the topic whose dead letters are kept here */
-export function openDeadLetterBook(client: KafkaClient, topic: string, readerGroup: string): DeadLetterBook {
+/**
+ * @param topic the topic whose dead letters are kept here
+ * @param values false for who only counts: thousands of large letters would fill the memory
+ */
+export function openDeadLetterBook(
+  client: KafkaClient,
+  topic: string,
+  readerGroup: string,
+  { values = true } = {},
+): DeadLetterBook {
   const letters = new Map<string, DeadLetter>();
   let from = new Map<number, bigint>();
   let reading: Promise<void> | undefined;
@@ -41,7 +49,9 @@ export function openDeadLetterBook(client: KafkaClient, topic: string, readerGro
       return;
     }
     const reason = readReason(message.headers);
-    if (reason !== undefined) letters.set(`${message.partition}/${message.offset}`, { message, reason });
+    if (reason === undefined) return;
+    const kept = values ? message : { ...message, key: null, value: null, headers: {} };
+    letters.set(`${message.partition}/${message.offset}`, { message: kept, reason });
   };
   /** Another book's prune deletes a resolution together with its letter, before this one may have read it. */
   const forget = (partition: number, before: bigint) => {

@@ -20,6 +20,7 @@ export interface DeadLetterReason {
 }
 
 const PREFIX = 'dlq-';
+const OMITTED = `${PREFIX}omitted-value-bytes`;
 
 /**
  * Writes a dead letter; resolves when it is acknowledged. One that is too large together with the headers
@@ -39,7 +40,7 @@ export async function writeDeadLetter(
     if (!isServiceError(error, 'event.too_large')) throw error;
     const size = String(message.value?.byteLength ?? 0);
     const reason = Object.entries(letter.headers ?? {}).filter(([name]) => name.startsWith(PREFIX));
-    const headers = { ...Object.fromEntries(reason), [`${PREFIX}omitted-value-bytes`]: size };
+    const headers = { ...Object.fromEntries(reason), [OMITTED]: size };
     await publisher.publish([{ ...letter, value: null, headers }]);
   }
 }
@@ -81,6 +82,11 @@ export function readReason(headers: Headers): DeadLetterReason | undefined {
     attempts: Number(text('attempts')),
     failedAt: text('failed-at') ?? '',
   };
+}
+
+/** True of a dead letter that only says where its message is, because that was too large. */
+export function isValueOmitted({ headers }: IncomingMessage): boolean {
+  return Object.hasOwn(headers, OMITTED);
 }
 
 /** The message as it was before it died, to be sent to its topic again. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { closing, kafkaCorner } from '../../test/support/kafka.ts';
 import { chunksOf, createPublisher } from './publish.ts';
 
@@ -82,6 +82,30 @@ describe('publishing', () => {
     for (const sameKey of Map.groupBy(read, ({ key }) => String(key)).values()) {
       expect(sameKey.map(({ value }) => Number(value))).toEqual(Array.from({ length: 50 }, (_, n) => n));
     }
+  });
+
+  it('sends nothing for a sender who may not send any more when its turn has come', async () => {
+    const topic = await kafka.topic('deposed');
+    const publisher = closing(createPublisher(kafka.client, { attempts: 1 }));
+    let turns = 0;
+    const isFirst = () => (turns += 1) === 1;
+    const first = publisher.publish([{ topic, key: '1', value: 'first' }], isFirst);
+    const second = publisher.publish([{ topic, key: '1', value: 'second' }], isFirst);
+    await first;
+    await expect(second).rejects.toMatchObject({ code: 'kafka.unavailable' });
+    expect((await kafka.read(topic)).map(({ value }) => String(value))).toEqual(['first']);
+  });
+
+  it('lets those who wait fail with the one before them, instead of each as slowly', async () => {
+    const nobody = await kafkaCorner({ KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:9' });
+    const publisher = closing(createPublisher(nobody.client, { attempts: 1 }));
+    const tries = vi.spyOn(nobody.client, 'producer');
+    const sends = Array.from({ length: 16 }, () =>
+      publisher.publish([{ topic: 'any', key: '1', value: 'x' }]),
+    );
+    const outcomes = await Promise.allSettled(sends);
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(16);
+    expect(tries).toHaveBeenCalledOnce();
   });
 
   it('reports an unreachable broker as worth another try', async () => {

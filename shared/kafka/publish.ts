@@ -14,10 +14,11 @@ export interface Publisher {
   /**
    * Resolves when every message is acknowledged. After a failure some may have been appended, and sending
    * all of them again is right: first appearances stay in order, readers drop the repeats.
+   * @param mayStillSend asked right before each batch is sent, when it has waited for its turn
    * @throws ServiceError `kafka.unavailable` (retriable), or `event.too_large` when the broker refuses a message
    * for its size; those before it are acknowledged then
    */
-  publish(messages: readonly OutgoingMessage[]): Promise<void>;
+  publish(messages: readonly OutgoingMessage[], mayStillSend?: () => boolean): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,6 +29,7 @@ const OVERHEAD_BYTES = 100;
 
 export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 200 } = {}): Publisher {
   let current: Promise<Producer> | undefined;
+  let failures = 0;
   const inTurn = pLimit(1);
 
   /**
@@ -36,12 +38,16 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
    * repeat, acknowledge it and throw it away.
    */
   function withProducer(work: (producer: Producer) => Promise<void>): Promise<void> {
+    const before = failures;
     return inTurn(async () => {
+      // A broker that does not answer costs a minute, and would cost it to each that waits, one after another.
+      if (failures > before) throw new Error('Another send has failed meanwhile');
       current ??= client.producer();
       const used = current;
       try {
         await work(await used);
       } catch (error) {
+        if (!isTooLarge(error)) failures += 1;
         current = undefined;
         void used.then((producer) => producer.close()).catch(() => undefined);
         throw error;
@@ -49,13 +55,16 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
     });
   }
 
-  async function send(chunk: readonly OutgoingMessage[]): Promise<void> {
+  async function send(chunk: readonly OutgoingMessage[], mayStillSend: () => boolean): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await withProducer((producer) => producer.send(chunk));
+        await withProducer(async (producer) => {
+          if (!mayStillSend()) throw new Error('The sender may not send any more');
+          await producer.send(chunk);
+        });
         return;
       } catch (error) {
-        if (isTooLarge(error)) return sendHalves(chunk, error);
+        if (isTooLarge(error)) return sendHalves(chunk, mayStillSend, error);
         if (attempt === attempts) throw unavailable(error);
         await sleep(delayMs * 2 ** (attempt - 1));
       }
@@ -63,17 +72,21 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
   }
 
   /** A topic may be stricter than the broker: only a single message is too large for good. */
-  async function sendHalves(chunk: readonly OutgoingMessage[], cause: unknown): Promise<void> {
+  async function sendHalves(
+    chunk: readonly OutgoingMessage[],
+    mayStillSend: () => boolean,
+    cause: unknown,
+  ): Promise<void> {
     if (chunk.length <= 1) throw new ServiceError('event.too_large', { cause });
     const middle = Math.ceil(chunk.length / 2);
-    await send(chunk.slice(0, middle));
-    await send(chunk.slice(middle));
+    await send(chunk.slice(0, middle), mayStillSend);
+    await send(chunk.slice(middle), mayStillSend);
   }
 
   return {
     connect: () => withProducer(async () => {}).catch(() => {}),
-    async publish(messages) {
-      for (const chunk of chunksOf(messages)) await send(chunk);
+    async publish(messages, mayStillSend = () => true) {
+      for (const chunk of chunksOf(messages)) await send(chunk, mayStillSend);
     },
     async close() {
       const producer = current;

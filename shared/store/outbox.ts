@@ -123,8 +123,8 @@ export function entriesOf(db: Firestore, kind: 'kafka' | 'mail', shard?: number)
 }
 
 /**
- * The oldest events of a shard. Entries of one commit share a server time and appear together, so a page never
- * holds an entry whose unpublished predecessor of the same patient it lacks.
+ * The oldest events of a shard, by server time, which the entries of one commit share. Servers' clocks may differ a
+ * little: a patient's number, not the time, says what was first.
  */
 export function eventsQuery(db: Firestore, shard: number, limit: number): Query {
   return oldestFirst(entriesOf(db, 'kafka', shard)).limit(limit);

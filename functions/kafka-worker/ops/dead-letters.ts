@@ -10,7 +10,7 @@ import {
   type DeadLetterBook,
   type Resolution,
 } from '../../../shared/kafka/dead-letter-book.ts';
-import { revived } from '../../../shared/kafka/dead-letters.ts';
+import { isValueOmitted, revived } from '../../../shared/kafka/dead-letters.ts';
 import type { Names } from '../../../shared/kafka/topics.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
@@ -81,31 +81,39 @@ export interface Handling {
 /**
  * Replays or drops what the filter finds. A replay that is interrupted may be repeated: consumers apply an event
  * once.
+ * @returns false when something was left: a letter that was too large to be kept with its value cannot be replayed
  */
 export async function handle(
   context: Context,
   output: Output,
   filter: Filter,
   { how, dryRun, rate }: Handling,
-): Promise<void> {
+): Promise<boolean> {
   const letters = await find(context, filter);
+  const isLeft = ({ letter }: Found) => how === 'replayed' && isValueOmitted(letter.message);
+  const handled = letters.filter((found) => !isLeft(found));
   if (!dryRun) {
     const publisher = await context.publisher();
-    for (const [index, { letter }] of letters.entries()) {
+    for (const [index, { letter }] of handled.entries()) {
       const started = Date.now();
       if (how === 'replayed') await publisher.publish([revived(letter.message, letter.reason.topic)]);
       await resolve(publisher, letter, how, new Date());
-      output.progress(`${how} ${index + 1} of ${letters.length}`);
+      output.progress(`${how} ${index + 1} of ${handled.length}`);
       if (rate !== undefined) await sleep(Math.max(0, 1000 / rate - (Date.now() - started)));
     }
     output.progress('');
-    await forget(context, new Set(letters.map(({ topic }) => topic)));
+    await forget(context, new Set(handled.map(({ topic }) => topic)));
   }
+  const outcome = dryRun ? `would be ${how}` : how;
   output.table(
     ['place', 'error', 'outcome'],
-    letters.map(({ place, letter }) => [place, letter.reason.errorClass, dryRun ? `would be ${how}` : how]),
+    letters.map((found) => [found.place, found.letter.reason.errorClass, isLeft(found) ? 'left' : outcome]),
   );
-  output.say(`${counted(letters.length, 'dead letter')} ${dryRun ? `would be ${how}` : how}.`);
+  output.say(`${counted(handled.length, 'dead letter')} ${outcome}.`);
+  const left = letters.length - handled.length;
+  if (left > 0)
+    output.say(`${left} left: too large to be kept with a value, \`show\` names the origin.`, 'bad');
+  return left === 0;
 }
 
 /** A place that names no open dead letter. */
@@ -125,8 +133,10 @@ async function find(context: Context, { topic, error, since, place }: Filter): P
   const wanted = topic === undefined ? consumedTopics : [topic];
   const perTopic = await Promise.all(wanted.map((name) => openLetters(context, name)));
   const after = since === undefined ? undefined : Date.parse(since);
-  return perTopic
-    .flat()
+  const found = perTopic.flat();
+  const missing = place?.find((name) => !found.some((one) => one.place === name));
+  if (missing !== undefined) throw new UnknownPlace(missing);
+  return found
     .filter(({ letter: { reason } }) => error === undefined || reason.errorClass === error)
     .filter(({ letter: { reason } }) => after === undefined || Date.parse(reason.failedAt) >= after)
     .filter((found) => place === undefined || place.includes(found.place));

@@ -109,9 +109,18 @@ describe('ops dlq', () => {
     expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining('--all') });
   });
 
-  it('says when there is no such place', async () => {
-    const { code, err } = await ops('dlq show communication:5:999');
+  it.each(['show', 'replay', 'drop'])('says to %s when there is no such place', async (command) => {
+    const { code, err } = await ops(`dlq ${command} communication:5:999`);
     expect({ code, err }).toMatchObject({ code: 4, err: expect.stringContaining('communication:5:999') });
+  });
+
+  it('leaves what it cannot replay, and says so', async () => {
+    await bury(communication, 50, 'x'.repeat(1024 * 1024));
+    const [place] = await places(' --topic communication');
+    const { code, out } = await ops(`dlq replay ${place}`);
+    expect({ code, out }).toMatchObject({ code: 1, out: expect.stringContaining('1 left') });
+    expect(await places(' --topic communication')).toEqual([place]);
+    expect((await ops(`dlq drop ${place}`)).code).toBe(0);
   });
 });
 

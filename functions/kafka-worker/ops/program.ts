@@ -78,7 +78,7 @@ function commandLine(context: Context, streams: Streams, finish: (code: number) 
     .showHelpAfterError('(ops --help shows examples)');
   const output = (): Output => createOutput(program.opts<{ json?: true }>().json === true, streams);
 
-  addDeadLetters(program, context, output);
+  addDeadLetters(program, context, output, finish);
   program
     .command('outbox')
     .description('what waits to leave the service')
@@ -130,7 +130,12 @@ interface HandlingOptions extends FilterOptions {
   readonly rate?: number;
 }
 
-function addDeadLetters(program: Command, context: Context, output: () => Output): void {
+function addDeadLetters(
+  program: Command,
+  context: Context,
+  output: () => Output,
+  finish: (code: number) => void,
+): void {
   const dlq = program.command('dlq').description('messages that could not be applied');
   const filtered = (command: Command) =>
     command
@@ -157,7 +162,7 @@ function addDeadLetters(program: Command, context: Context, output: () => Output
         const { dryRun = false, rate, all = false } = options;
         const filter = filterOf(options, places);
         if (Object.keys(filter).length === 0 && !all) command.error('error: name places, a filter or --all');
-        await handle(context, output(), filter, { how, dryRun, rate });
+        if (!(await handle(context, output(), filter, { how, dryRun, rate }))) finish(exitCodes.amiss);
       });
   }
 }

@@ -14,8 +14,8 @@ export interface Term {
   /** Given when the term is over; what has been sent by then is still cleared away. */
   readonly signal: AbortSignal;
   /**
-   * True while no other worker can have taken over. Asked right before each send: who was paused for too long
-   * must throw away what it has read.
+   * True while no other worker can have taken over. Asked right before each send, when its turn has come: who was
+   * paused or has waited for too long must throw away what it has read.
    */
   isHeld(): boolean;
 }

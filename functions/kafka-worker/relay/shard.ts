@@ -60,20 +60,23 @@ export async function relayShard(
   /** Patients of whom an event is too large for the topic: their events wait, those of others pass them. */
   const held = new Set<number>();
   let retryHeldAt = 0;
+  const mayStillSend = () => term.isHeld();
 
   async function relayAll(): Promise<void> {
     if (performance.now() >= retryHeldAt) held.clear();
     let after: OutboxEvent | undefined;
     do {
+      journal.turned(shard);
       await clear();
       const page = await readEvents(db, shard, PAGE, after?.place);
       if (page.length >= BEHIND) backlog.behind(shard);
-      await send(page);
+      const settled = page.length < PAGE ? page : withoutLastMoment(page);
+      await send(settled);
       await clear();
-      // It may take long, and nobody listens meanwhile: the others have to look for themselves.
-      if (page.length === PAGE) wakeAll();
-      after = page.findLast((entry) => held.has(entry.patientId)) ?? after;
       if (page.length < PAGE) return;
+      // It may take long, and nobody listens meanwhile: the others have to look for themselves.
+      wakeAll();
+      after = settled.findLast((entry) => held.has(entry.patientId)) ?? after;
     } while (term.isHeld());
   }
 
@@ -83,7 +86,7 @@ export async function relayShard(
       if (letters.length === 0) continue;
       if (!term.isHeld()) return;
       try {
-        await publisher.publish(letters);
+        await publisher.publish(letters, mayStillSend);
         acknowledge(letters);
       } catch (error) {
         if (!isServiceError(error, 'event.too_large')) throw error;
@@ -99,7 +102,7 @@ export async function relayShard(
       if (held.has(patientId)) continue;
       if (!term.isHeld()) return;
       try {
-        await publisher.publish([letter]);
+        await publisher.publish([letter], mayStillSend);
         acknowledge([letter]);
       } catch (error) {
         if (!isServiceError(error, 'event.too_large')) throw error;
@@ -136,7 +139,6 @@ export async function relayShard(
   }
 
   for (let failures = 0; !term.signal.aborted;) {
-    journal.turned(shard);
     try {
       await relayAll().finally(() => backlog.caughtUp(shard));
       failures = 0;
@@ -153,6 +155,19 @@ export async function relayShard(
       await pauseFor(delay, term.signal);
     }
   }
+}
+
+/** What a clock that differs may put before an entry, or after it. */
+const MOMENT_MS = 1_000;
+
+/**
+ * A full page may end between two events of a patient whose times bear the other order: the last moment is left to
+ * the next page. One that is all one moment is one commit, or none that could tell.
+ */
+function withoutLastMoment(page: readonly OutboxEvent[]): readonly OutboxEvent[] {
+  const last = page.at(-1)?.committedAt ?? 0;
+  const settled = page.filter(({ committedAt }) => committedAt < last - MOMENT_MS);
+  return settled.length === 0 ? page : settled;
 }
 
 /**
