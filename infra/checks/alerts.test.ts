@@ -106,6 +106,20 @@ describe('alerts', () => {
     }
   });
 
+  it('carry runbooks that stand by themselves: what they use is defined there, and runs in production', async () => {
+    for (const name of runbooks) {
+      const text = await readFile(new URL(`../../docs/runbooks/${name}.md`, import.meta.url), 'utf8');
+      const [steps = ''] = text.split('## Tried');
+      const commands = [...steps.matchAll(/```sh\n(.*?)```|`([^`\n]+)`/gs)]
+        .map(([, block, word]) => block ?? word)
+        .join('\n');
+      const defined: string[] = commands.match(/^\w+(?=\(\) \{)/gm) ?? [];
+      const used = commands.match(/^(ops|log|health)(?= [^(])/gm) ?? [];
+      expect([name, used.filter((form) => !defined.includes(form))]).toEqual([name, []]);
+      expect(steps, name).not.toMatch(/npm run|\$[A-Z]|gcloud logging read (?!.*--bucket)/);
+    }
+  });
+
   it('have each a demonstration below', () => {
     expect(Object.keys(cases).sort()).toEqual(Object.keys(alerts).sort());
   });

@@ -50,6 +50,7 @@ worker_instances = 2
 
 alert_mail_addresses = ["bereitschaft@example.org"]
 operators            = ["group:operators@example.org"]
+health_viewers       = ["group:operators@example.org"]
 
 # Once the repository is connected to Cloud Build (docs/deployment.md, step 9).
 # repository = { owner = "example-org", name = "patient-service" }

@@ -20,20 +20,21 @@ export interface DropFolder {
 export async function watchDropFolder(
   folder: string,
   bucket: Bucket,
-  { settledAfterMs = 100, retryAfterMs = 1000 } = {},
+  { settledAfterMs = 100, retryAfterMs = 1000, onTrouble = (_sentence: string): void => {} } = {},
 ): Promise<DropFolder> {
   mkdirSync(folder, { recursive: true });
   const closing = new AbortController();
 
   async function handOver(path: string): Promise<void> {
     const name = relative(folder, path).split(sep).join('/');
-    while (!closing.signal.aborted) {
+    for (let attempt = 1; !closing.signal.aborted; attempt += 1) {
       try {
         await uploadFile(bucket, path, name);
         await rm(path);
         return;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+        if (attempt === 1) onTrouble('a file cannot be uploaded and is tried again');
         await sleep(retryAfterMs, undefined, { signal: closing.signal }).catch(() => undefined);
       }
     }
@@ -44,6 +45,8 @@ export async function watchDropFolder(
     // What editors and copy tools write before they rename it.
     ignored: (path) => /(^|[/\\])\.[^/\\]+$|\.(part|tmp|crdownload)$|~$/.test(relative(folder, path)),
   });
+  // Such as too few inotify watches on this machine.
+  watcher.on('error', (error) => onTrouble(`is not watched any more: ${(error as Error).message}`));
   const uploads = new Set<Promise<void>>();
   watcher.on('add', (path) => {
     const upload = handOver(path).finally(() => uploads.delete(upload));

@@ -48,9 +48,14 @@ export function enginesOf(settings: Settings, folders: Folders, useGiven: boolea
   };
 }
 
+/** Whether somebody else runs the engine, as the environment says. */
+export function isGiven(name: EngineName, useGiven: boolean): boolean {
+  return useGiven && process.env[givenBy[name]] !== undefined;
+}
+
 /** @throws Error naming each busy port of the stack and who has it */
 export async function requireFreePorts({ ports }: Settings, useGiven: boolean): Promise<void> {
-  const given = (name: string) => useGiven && process.env[givenBy[name as EngineName]] !== undefined;
+  const given = (name: string) => name in givenBy && isGiven(name as EngineName, useGiven);
   const owners = await Promise.all(
     Object.entries(ports)
       .filter(([name]) => !given(name))

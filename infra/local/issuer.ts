@@ -2,6 +2,7 @@
  * A token issuer for the local stack: an RS256 key that lives as long as its data folder, a JWKS over HTTP, and
  * a token for each role. Nothing of production trusts it.
  */
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { serve } from '@hono/node-server';
@@ -16,7 +17,6 @@ const KEY_ID = 'local';
 
 export interface Issuer {
   readonly url: string;
-  readonly jwksUrl: string;
   readonly tokens: Record<Role, string>;
   close(): Promise<void>;
 }
@@ -29,11 +29,11 @@ export async function startIssuer(port: number, keyFile: string): Promise<Issuer
     context.json({ keys: [{ ...jwk, kid: KEY_ID, alg: 'RS256', use: 'sig' }] }),
   );
   const server = serve({ hostname: HOST, port, fetch: app.fetch });
+  await once(server, 'listening');
   const url = `http://${HOST}:${port}`;
   const tokens = await Promise.all(ROLES.map(async (role) => [role, await sign(key, url, role)] as const));
   return {
     url,
-    jwksUrl: `${url}/jwks.json`,
     tokens: Object.fromEntries(tokens) as Record<Role, string>,
     close: () => new Promise((resolve) => void server.close(() => resolve())),
   };

@@ -1,7 +1,8 @@
 /**
  * Ports of this machine: free ones, whether one answers, and who owns a busy one.
  */
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import getPort, { portNumbers } from 'get-port';
 import { run } from './process.ts';
 
@@ -29,6 +30,13 @@ export function isListening(port: number, host = HOST): Promise<boolean> {
     socket.once('error', () => answer(false));
     socket.once('timeout', () => answer(false));
   });
+}
+
+/** Takes a port until it is released. @throws Error EADDRINUSE */
+export async function holdPort(port: number): Promise<() => Promise<void>> {
+  const server = createServer().listen(port, HOST);
+  await once(server, 'listening');
+  return () => new Promise((resolve) => void server.close(() => resolve()));
 }
 
 /** The owner of a busy port in words, such as `process 4711 (java -cp …)`; undefined when the port is free. */

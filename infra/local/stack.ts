@@ -6,11 +6,11 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { watchDropFolder } from './drop-folder.ts';
-import { enginesOf, requireFreePorts, type EngineName } from './engine-parts.ts';
+import { enginesOf, isGiven, requireFreePorts, type EngineName } from './engine-parts.ts';
 import type { EngineAddresses } from './environment.ts';
 import { startIssuer, type Issuer } from './issuer.ts';
 import { bundleDeployables, logFileOf, partsOf, type Folders, type PartName } from './parts.ts';
-import { HOST } from './ports.ts';
+import { HOST, holdPort } from './ports.ts';
 import { onFreePorts, readSettings, type Settings } from './settings.ts';
 import { supervise, type Part, type Supervised } from './supervisor.ts';
 import { createLocalTopics } from './topics.ts';
@@ -61,11 +61,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const useGiven = options.ports === 'configured';
   const settings = useGiven ? configured : await onFreePorts(configured);
   await requireFreePorts(settings, useGiven);
+  // Until the issuer needs it: a second start in this folder ends here, before it clears away the data of the first.
+  const releasePort = await holdPort(settings.ports.issuer);
   const folders = await prepareFolders(options);
   const stackFile = join(options.dir, 'stack.json');
   const onProgress = options.onProgress ?? (() => undefined);
   const running = new Map<string, Supervised>();
-  const stops: (() => Promise<unknown>)[] = [];
+  const stops: (() => Promise<unknown>)[] = [releasePort];
   let describe: (() => StackFile) | undefined;
 
   const writeStackFile = async () => {
@@ -98,13 +100,18 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     const engines = enginesOf(settings, folders, useGiven);
     await Promise.all([bringUp(engines.parts), bundleDeployables(folders.dist)]);
+    if (isGiven('storage', useGiven))
+      onProgress('storage', 'is not ours: what is uploaded is not noticed at once, the sweep imports it');
     const addresses = engines.addresses();
     await createLocalTopics(addresses.kafka);
+    await releasePort();
     const issuer = await startIssuer(settings.ports.issuer, join(folders.data, 'issuer.pem'));
     stops.unshift(() => issuer.close());
     await bringUp(partsOf(settings, addresses, folders));
     if (folders.drop !== undefined) {
-      const watcher = await watchDropFolder(folders.drop, importBucket(settings, addresses.storage));
+      const watcher = await watchDropFolder(folders.drop, importBucket(settings, addresses.storage), {
+        onTrouble: (sentence) => onProgress('drop', sentence),
+      });
       stops.unshift(() => watcher.close());
     }
     const description = () => describeStack(settings, addresses, issuer.tokens, running);

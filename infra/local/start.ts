@@ -1,5 +1,5 @@
 /**
- * `npm start`: brings the local stack up, shows what happens on it, and takes it down on Ctrl-C or SIGTERM.
+ * `npm start`: brings the local stack up, shows what happens on it, and takes it down on Ctrl-C, SIGTERM or a closed terminal.
  */
 import Table from 'cli-table3';
 import { Command } from 'commander';
@@ -19,7 +19,7 @@ const dropFolder = resolve(root, process.env['PATIENT_IMPORT_LOCAL_PATH'] ?? 'dr
 
 const ended = new AbortController();
 let running: Stack | undefined;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void shutDown());
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void shutDown());
 
 try {
   const dir = resolve(root, '.local');

@@ -53,6 +53,37 @@ it('leaves a part down that was stopped', async () => {
   expect(changes).toEqual([]);
 });
 
+it('is one process when it is stopped and started while it waits to be started again', async () => {
+  const alive = new Set<number>();
+  let starts = 0;
+  const start = async () => {
+    const number = (starts += 1);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const end = async () => {
+      alive.delete(number);
+      resolve();
+    };
+    alive.add(number);
+    return { pid: number, exited: promise, stop: end, kill: end };
+  };
+  const part = supervise({ name: 'mortal', start });
+  await part.start();
+  await part.kill();
+  await part.stop();
+  await part.start();
+  await delay(500);
+  expect([...alive]).toEqual([part.pid]);
+  await part.stop();
+  expect(alive.size).toBe(0);
+});
+
+it('is ready when a start that meets its restart resolves', async () => {
+  const { part } = await sleeper();
+  await part.kill();
+  await part.start();
+  expect(isAlive(Number(part.pid))).toBe(true);
+});
+
 it('ends the children of a part with it', async () => {
   const script = join(dir, 'parent.sh');
   await writeFile(script, `sleep 60 & echo $! > ${dir}/child; wait`);

@@ -1,6 +1,6 @@
 /**
- * Keeps the parts of the stack running: starts each, starts it again within a second when it dies, and tells
- * who listens. It knows nothing of what the parts do.
+ * Keeps the parts of the stack running: starts each, starts it again when it dies (within a second, later if it dies
+ * again and again), and tells who listens. It knows nothing of what the parts do.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Running } from './process.ts';
@@ -15,7 +15,7 @@ export interface Supervised {
   readonly name: string;
   /** Undefined while it is down, and for an engine that somebody else runs. */
   readonly pid: number | undefined;
-  /** Resolves when it is ready. Starting what runs already changes nothing. */
+  /** Resolves when it is ready. Starting what runs already, or is about to be started again, changes nothing. */
   start(): Promise<void>;
   /** Ends it in order; it stays down until `start()`. */
   stop(): Promise<void>;
@@ -34,18 +34,19 @@ export function supervise(
   onChange: (event: 'died' | 'restarted', name: string) => void = () => undefined,
 ): Supervised {
   let running: Running | undefined;
-  let wanted = false;
+  /** Aborted when the part is not wanted any more. */
+  let wanted: AbortController | undefined;
   let wait = FIRST_WAIT_MS;
   let pending: Promise<void> | undefined;
 
-  const startOnce = async (): Promise<void> => {
+  const startOnce = async (unwanted: AbortSignal): Promise<void> => {
     const started = await part.start();
-    if (!wanted) return started.stop();
+    if (unwanted.aborted) return started.stop();
     running = started;
-    void watchOver(started);
+    void watchOver(started, unwanted);
   };
 
-  const watchOver = async (watched: Running): Promise<void> => {
+  const watchOver = async (watched: Running, unwanted: AbortSignal): Promise<void> => {
     const since = Date.now();
     await watched.exited;
     // It was stopped on purpose.
@@ -53,20 +54,20 @@ export function supervise(
     running = undefined;
     if (Date.now() - since > SETTLED_MS) wait = FIRST_WAIT_MS;
     onChange('died', part.name);
-    await startAgain();
+    pending = startAgain(unwanted);
   };
 
-  const startAgain = async (): Promise<void> => {
-    await delay(wait);
-    wait = Math.min(wait * 2, LONGEST_WAIT_MS);
-    if (!wanted) return;
-    pending = startOnce();
-    try {
-      await pending;
-      onChange('restarted', part.name);
-    } catch {
-      await startAgain();
+  const startAgain = async (unwanted: AbortSignal): Promise<void> => {
+    for (let isUp = false; !isUp;) {
+      await delay(wait, undefined, { signal: unwanted }).catch(() => undefined);
+      wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+      if (unwanted.aborted) return;
+      isUp = await startOnce(unwanted).then(
+        () => true,
+        () => false,
+      );
     }
+    if (!unwanted.aborted) onChange('restarted', part.name);
   };
 
   return {
@@ -75,17 +76,18 @@ export function supervise(
       return running?.pid;
     },
     async start() {
-      if (wanted) return pending;
-      wanted = true;
+      if (wanted !== undefined) return pending;
+      wanted = new AbortController();
       wait = FIRST_WAIT_MS;
-      pending = startOnce();
+      pending = startOnce(wanted.signal);
       await pending.catch((error: unknown) => {
-        wanted = false;
+        wanted = undefined;
         throw error;
       });
     },
     async stop() {
-      wanted = false;
+      wanted?.abort();
+      wanted = undefined;
       await pending?.catch(() => undefined);
       const stopped = running;
       running = undefined;

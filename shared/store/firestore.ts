@@ -16,6 +16,7 @@ export function connectFirestore(config: { readonly GOOGLE_CLOUD_PROJECT: string
   return new Firestore({ projectId: config.GOOGLE_CLOUD_PROJECT, ignoreUndefinedProperties: true });
 }
 
+const INVALID_ARGUMENT = 3;
 const DEADLINE_EXCEEDED = 4;
 const NOT_FOUND = 5;
 const ALREADY_EXISTS = 6;
@@ -62,7 +63,10 @@ export function inTransaction<T>(db: Firestore, work: (transaction: Transaction)
   return translated(() => db.runTransaction(attempt, { maxAttempts: ATTEMPTS }));
 }
 
-/** Runs a call to Firestore and turns its failure into one of ours, unless it is one already. */
+/**
+ * Runs a call to Firestore and turns its failure into one of ours, unless it is one already, or one that says
+ * something of the call: that a precondition was not met, or that it is invalid and will be so each time.
+ */
 export async function translated<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
@@ -72,12 +76,18 @@ export async function translated<T>(call: () => Promise<T>): Promise<T> {
       error instanceof ServiceError ||
       code === undefined ||
       code === ALREADY_EXISTS ||
-      isPreconditionLost(error)
+      isPreconditionLost(error) ||
+      isInvalid(error)
     ) {
       throw error;
     }
     throw new ServiceError(code === ABORTED ? 'store.contention' : 'store.unavailable', { cause: error });
   }
+}
+
+/** A transaction that took too long is called invalid too, and passes when it is tried again. */
+function isInvalid(error: unknown): boolean {
+  return grpcCode(error) === INVALID_ARGUMENT && !/transaction/i.test((error as Error).message);
 }
 
 /** The gRPC status code, which Firestore's errors carry as a number. */

@@ -66,7 +66,7 @@ describe('changing a patient', () => {
     ['zahlung_eingegangen', 'vertraege_unterschrieben'],
     ['vertraege_unterschrieben', 'zahlung_eingegangen'],
   ])('starts the search when %s comes first and %s last', async (first, last) => {
-    // 23:30 in Berlin is still the day before midnight, though it is 21:30 in UTC.
+    // 00:30 in Berlin: the next day has begun there, though not in UTC.
     api.at('2026-07-14T22:30:00Z');
     const { id } = await api.create();
     await api.send('PATCH', `/api/patients/${id}`, { body: { [first]: true } });

@@ -156,7 +156,7 @@ describe('a sound registration', () => {
     expect(await objectNames(stack.bucket)).not.toContain(name);
   });
 
-  it('overwritten while it is read leaves one patient and no file behind', async () => {
+  it('overwritten while it is read leaves no file behind, and at least one patient', async () => {
     const name = `incoming/${randomUUID()}.json`;
     const [first, second] = [aRegistration(), aRegistration()];
     await upload(first, name);

@@ -30,6 +30,12 @@ async function drop(): Promise<void> {
   }
 }
 
+function send(method: string, path: string, body: object): Promise<Response> {
+  const { api, tokens } = stack.describe();
+  const headers = { authorization: `Bearer ${tokens.staff}`, 'content-type': 'application/json' };
+  return fetch(api + path, { method, headers, body: JSON.stringify(body) });
+}
+
 async function imported(): Promise<string[]> {
   const references = new Set(registrations.map((one) => one.registration_token.slice(0, 8)));
   const patients = await documents(stack.db, 'patients');
@@ -66,8 +72,20 @@ it('goes on while Kafka is down, and delivers every event once it is back', asyn
   await drop();
   await eventually(async () => expect(await imported()).toHaveLength(registrations.length), 60_000);
   await eventually(async () => expect(await mails()).toBe(registrations.length), 60_000);
+  const created = await send('POST', '/api/patients', {
+    anrede: 'Frau',
+    geschlecht: 'weiblich',
+    vorname: 'Lena',
+    nachname: 'Beispiel',
+  });
+  const { id } = (await created.json()) as { id: number };
+  const changed = await send('PATCH', `/api/patients/${id}`, { hausarzt: 'Dr. Probe' });
+  expect([created.status, changed.status]).toEqual([201, 200]);
   await stack.part('kafka').start();
   await everyFileBecameOnePatient();
+  const ofPatient = (await stack.history('patient-events')).filter(({ key }) => key === String(id));
+  const types = ofPatient.map(({ value }) => (JSON.parse(value) as { eventType: string }).eventType);
+  expect([...new Set(types)]).toEqual(['patient.created', 'patient.updated']);
 });
 
 it('survives kill -9 of the worker and of the import function in mid-flow', async () => {

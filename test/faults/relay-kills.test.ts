@@ -64,7 +64,9 @@ it('loses, reorders and alters nothing when workers are killed at random moments
   await expectComplete(90_000);
 });
 
-it('lets another take over from a worker that stood still, which then throws away what it has read', async () => {
+it('lets another take over from a worker that stands still for longer than its lease', async () => {
+  const epoch = async () => (await world.db.doc('leases/relay').get()).get('epoch') as number;
+  const before = await epoch();
   const stop = new AbortController();
   const changing = changeUntil(stop.signal);
 
@@ -75,6 +77,7 @@ it('lets another take over from a worker that stood still, which then throws awa
     process.kill(pid!, 'SIGCONT');
     await sleep(1_000);
   }
+  expect(await epoch()).toBeGreaterThan(before);
 
   stop.abort();
   await changing;

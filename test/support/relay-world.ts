@@ -20,7 +20,7 @@ import { kafkaCorner, testLog } from './kafka.ts';
 import { patientsWorld } from './patients-world.ts';
 
 /** Short enough to see a lease expire in a test. */
-export const SHORT_LEASE = { ttlMs: 1_500, renewMs: 300 };
+const SHORT_LEASE = { ttlMs: 1_500, renewMs: 300 };
 
 export async function relayWorld() {
   const patients = patientsWorld();

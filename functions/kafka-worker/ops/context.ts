@@ -28,12 +28,19 @@ export interface Context {
 /** Where a started local stack says how it is reached. */
 const LOCAL_STACK = '.local/stack.json';
 
-/** The process's environment; without a project in it, that of the local stack in this folder, where one runs. */
+/**
+ * The process's environment; without a project in it, that of the local stack in this folder, where one runs. Who has
+ * a project in his shell beside a running stack is told which of the two is meant.
+ */
 export async function opsEnvironment(environment: Environment = process.env): Promise<Environment> {
-  if (environment['GOOGLE_CLOUD_PROJECT'] !== undefined) return environment;
   const text = await readFile(LOCAL_STACK, 'utf8').catch(() => undefined);
   if (text === undefined) return environment;
   const stack = JSON.parse(text) as Record<'project' | 'bucket' | 'firestore' | 'storage' | 'kafka', string>;
+  const project = environment['GOOGLE_CLOUD_PROJECT'];
+  if (project !== undefined) {
+    process.stderr.write(`Working on project ${project} of GOOGLE_CLOUD_PROJECT, not on the local stack.\n`);
+    return environment;
+  }
   const local = {
     GOOGLE_CLOUD_PROJECT: stack.project,
     GCS_IMPORT_BUCKET: stack.bucket,

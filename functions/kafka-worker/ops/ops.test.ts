@@ -82,7 +82,7 @@ describe('ops dlq', () => {
     expect(shown.out).not.toContain('secret');
     expect((await ops(`--json dlq show ${first} --value`)).json().value).toBe('secret 0');
 
-    const rehearsal = await ops('dlq replay --all --dry-run');
+    const rehearsal = await ops('dlq replay --dry-run');
     expect(rehearsal.out).toContain('5 dead letters would be replayed.');
     expect(await kafka.read(communication)).toEqual([]);
 

@@ -161,7 +161,8 @@ function addDeadLetters(
       .action(async (places: string[], options: HandlingOptions, command: Command) => {
         const { dryRun = false, rate, all = false } = options;
         const filter = filterOf(options, places);
-        if (Object.keys(filter).length === 0 && !all) command.error('error: name places, a filter or --all');
+        if (Object.keys(filter).length === 0 && !all && !dryRun)
+          command.error('error: name places, a filter or --all');
         if (!(await handle(context, output(), filter, { how, dryRun, rate }))) finish(exitCodes.amiss);
       });
   }

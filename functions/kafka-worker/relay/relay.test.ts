@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { aMail, entryOf, relayWorld } from '../../../test/support/relay-world.ts';
@@ -74,6 +75,8 @@ describe('events', () => {
     const made = await world();
     const relay = made.start();
     await eventually(() => expect(relay.state().lastRelayAt).toBeDefined());
+    // Past the moment when it looks once more because a listener has begun; the next poll is far.
+    await sleep(1_500);
 
     await made.register(1);
 

@@ -3,15 +3,16 @@
  * firebase-tools' download cache, started directly (gcloud's wrapper leaves its Java child running).
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { HOST } from '../ports.ts';
 import { launch, run } from '../process.ts';
 import { untilReady } from '../ready.ts';
 import { type Engine, type EngineOptions, given } from './engine.ts';
 
 const MAIN_CLASS = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore';
+const SAVE_WITHIN_MS = 15_000;
 const JVM = ['-Xmx1g', '-XX:+UseSerialGC', '-Duser.language=en'];
 
 /**
@@ -46,8 +47,10 @@ export async function startFirestore({
   };
 }
 
+/** The new export takes the place of the old one only when it is complete. */
 async function save(url: string, project: string, dataDir: string, saved: string): Promise<void> {
-  await rm(saved, { recursive: true, force: true });
+  const fresh = `${saved}.new`;
+  await rm(fresh, { recursive: true, force: true });
   await mkdir(dataDir, { recursive: true });
   const answer = await fetch(`${url}/emulator/v1/projects/${project}:export`, {
     method: 'POST',
@@ -55,11 +58,15 @@ async function save(url: string, project: string, dataDir: string, saved: string
     body: JSON.stringify({
       database: `projects/${project}/databases/(default)`,
       export_directory: dataDir,
-      export_name: 'firestore',
+      export_name: basename(fresh),
     }),
-    // Already dead, or hanging: then there is nothing to save.
+    signal: AbortSignal.timeout(SAVE_WITHIN_MS),
+    // Already dead, or hanging: then the last export is what there is.
   }).catch(() => undefined);
   await answer?.body?.cancel();
+  if (answer?.ok !== true) return;
+  await rm(saved, { recursive: true, force: true });
+  await rename(fresh, saved);
 }
 
 async function exportMetadata(folder: string): Promise<string> {
