@@ -13,6 +13,7 @@ import {
   closeErasure,
   eraseHistory,
   eraseImportRecord,
+  erasePending,
   filesOf,
   openErasures,
   type ErasedFile,
@@ -60,6 +61,7 @@ export async function completeErasures(deps: ErasureDependencies): Promise<numbe
 
 async function complete({ db, bucket }: ErasureDependencies, erasure: Erasure): Promise<void> {
   const id = erasure.patient_id;
+  await erasePending(db, id);
   await eraseHistory(db, id);
   await buryIdempotencyKeys(db, id);
   const files = await filesOf(db, erasure);

@@ -3,14 +3,20 @@
  * nobody finds the patient any more; it leaves a job, `erasures/{patient_id}`, without personal data, which stands
  * until every later step is done. So an erasure that was interrupted anywhere can be taken up again.
  */
-import type { DocumentReference, Firestore, Query, Transaction } from '@google-cloud/firestore';
+import type {
+  DocumentReference,
+  Firestore,
+  Query,
+  QueryDocumentSnapshot,
+  Transaction,
+} from '@google-cloud/firestore';
 import { erasureEvent } from '../patient/change.ts';
 import type { PatientId } from '../patient/schema.ts';
 import { utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { communicationQuery } from './communication-history.ts';
 import { consentDoc } from './consents.ts';
-import { inTransaction, translated } from './firestore.ts';
+import { deleteAll, inTransaction, translated } from './firestore.ts';
 import { importDoc, type ImportRecord, type RecordId } from './imports.ts';
 import { addEvents, patientEntriesQuery } from './outbox.ts';
 import { fromSnapshot, patientDoc } from './patients.ts';
@@ -31,8 +37,8 @@ function erasureDoc(db: Firestore, id: PatientId): DocumentReference {
 }
 
 /**
- * Takes the patient away with consent, reference and everything that waits in the outbox, buries the registration
- * token, and puts `patient.deleted` last. An erasure that has begun before is returned as it is.
+ * Takes the patient away with consent, reference and what waits in the outbox, buries the registration token, and puts
+ * `patient.deleted` last. An erasure that has begun before is returned as it is.
  * @throws ServiceError `patient.not_found`, `store.*`
  */
 export function beginErasure(db: Firestore, id: PatientId, now: Instant): Promise<Erasure> {
@@ -45,7 +51,7 @@ export function beginErasure(db: Firestore, id: PatientId, now: Instant): Promis
       transaction.get(patientTokensQuery(db, id)),
     ]);
     const { patient, sequence } = fromSnapshot(snapshot);
-    for (const entry of waiting.docs) transaction.delete(entry.ref);
+    for (const entry of newestThatFit(waiting.docs)) transaction.delete(entry.ref);
     if (patient.zahlungsreferenz !== null) {
       transaction.delete(paymentReferenceDoc(db, patient.zahlungsreferenz));
     }
@@ -60,6 +66,38 @@ export function beginErasure(db: Firestore, id: PatientId, now: Instant): Promis
       now,
     );
   });
+}
+
+/** Payloads that one commit deletes: it may be charged with 10 MiB, index entries included. */
+const DELETED_AT_ONCE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The mails, and the events from the newest on: so the numbers that an erasure swallows stand directly before
+ * `patient.deleted`, also when older ones are left to the next step, and published before it.
+ */
+function newestThatFit(waiting: readonly QueryDocumentSnapshot[]): readonly QueryDocumentSnapshot[] {
+  let bytes = 0;
+  const ordered = newestFirst(waiting);
+  const end = ordered.findIndex((entry) => {
+    bytes += Buffer.byteLength((entry.get('envelope') ?? entry.get('body')) as string);
+    return bytes > DELETED_AT_ONCE_BYTES;
+  });
+  return end === -1 ? ordered : ordered.slice(0, end);
+}
+
+function newestFirst(entries: readonly QueryDocumentSnapshot[]): readonly QueryDocumentSnapshot[] {
+  const sequence = (entry: QueryDocumentSnapshot) =>
+    (entry.get('sequence') as number | undefined) ?? Number.MAX_SAFE_INTEGER;
+  return entries.toSorted((a, b) => sequence(b) - sequence(a));
+}
+
+/** Removes what the first step has left in the outbox, all but `patient.deleted`. */
+export async function erasePending(db: Firestore, id: PatientId): Promise<void> {
+  const { docs } = await translated(() => patientEntriesQuery(db, id).get());
+  await deleteAll(
+    db,
+    newestFirst(docs).filter((entry) => entry.get('event_type') !== 'patient.deleted'),
+  );
 }
 
 function noteErasure(
@@ -80,9 +118,7 @@ export async function eraseHistory(db: Firestore, id: PatientId): Promise<void> 
   const PAGE = 300;
   for (;;) {
     const page = await translated(() => communicationQuery(db, id).limit(PAGE).get());
-    const batch = db.batch();
-    for (const doc of page.docs) batch.delete(doc.ref);
-    await translated(() => batch.commit());
+    await deleteAll(db, page.docs);
     if (page.size < PAGE) return;
   }
 }

@@ -4,7 +4,7 @@
  */
 import { Timestamp, type Firestore, type Query } from '@google-cloud/firestore';
 import type { Instant } from '../platform/clock.ts';
-import { isPreconditionLost, translated } from './firestore.ts';
+import { deleteAll, isPreconditionLost, translated } from './firestore.ts';
 
 /** The collections whose documents carry `expires_at`; null there, or none, means never. */
 export const EXPIRING = [
@@ -39,10 +39,11 @@ export async function removeExpired(db: Firestore, now: Instant): Promise<number
 
 async function removePage(query: Query): Promise<number> {
   const page = await translated(() => query.get());
-  const batch = query.firestore.batch();
-  for (const doc of page.docs) batch.delete(doc.ref, { lastUpdateTime: doc.updateTime });
   try {
-    await translated(() => batch.commit());
+    await deleteAll(
+      query.firestore,
+      page.docs.map(({ ref, updateTime }) => ({ ref, lastUpdateTime: updateTime })),
+    );
     return page.size;
   } catch (error) {
     // One of them was written again meanwhile.

@@ -1,7 +1,7 @@
 /** What becomes of failures: a database that is not there, and one that finds fault with the call. */
 import { expect, it, vi } from 'vitest';
 import { patientsWorld } from '../../test/support/patients-world.ts';
-import { connectFirestore, inTransaction, translated } from './firestore.ts';
+import { connectFirestore, deleteAll, inTransaction, translated } from './firestore.ts';
 
 /** Nobody listens there. */
 function nowhere() {
@@ -25,4 +25,37 @@ it('does not take a document that can never be stored for a fault that will pass
   const tooLarge = { text: 'x'.repeat(1_100_000) };
   const writing = translated(() => db.collection('patients').doc('1').set(tooLarge));
   await expect(writing).rejects.toMatchObject({ code: 3 });
+});
+
+it('deletes in smaller commits what is too much for one', async () => {
+  const { db } = patientsWorld();
+  const docs = Array.from({ length: 7 }, (_, n) => db.collection('outbox').doc(String(n)));
+  for (const doc of docs) await doc.set({});
+  const batch = db.batch.bind(db);
+  const sizes: number[] = [];
+  // The emulator does not count what a deletion is charged with.
+  vi.spyOn(db, 'batch').mockImplementation(() => {
+    const real = batch();
+    const [add, commit] = [real.delete.bind(real), real.commit.bind(real)];
+    let size = 0;
+    real.delete = (...deletion) => {
+      size += 1;
+      return add(...deletion);
+    };
+    real.commit = async () => {
+      sizes.push(size);
+      if (size > 2)
+        throw Object.assign(new Error('Transaction too big. Decrease transaction size.'), { code: 3 });
+      return commit();
+    };
+    return real;
+  });
+
+  await deleteAll(
+    db,
+    docs.map((ref) => ({ ref })),
+  );
+
+  expect((await db.collection('outbox').get()).size).toBe(0);
+  expect(sizes).toEqual([7, 4, 2, 2, 3, 2, 1]);
 });

@@ -170,13 +170,6 @@ export async function readEvents(
   }));
 }
 
-/** Deletes what was acknowledged; an entry that an erasure took meanwhile is no fault. */
-export async function deleteEntries(db: Firestore, refs: readonly DocumentReference[]): Promise<void> {
-  const batch = db.batch();
-  for (const ref of refs) batch.delete(ref);
-  await translated(() => batch.commit());
-}
-
 /** The mails that are due first, whether they are by now or not. */
 export async function readMails(db: Firestore, limit: number): Promise<OutboxMail[]> {
   const page = await translated(() => mailsQuery(db, limit).get());

@@ -10,13 +10,8 @@ import type { ServiceError } from '../../../shared/platform/errors.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import { measure } from '../../../shared/platform/metrics.ts';
 import { continueTrace, withTrace } from '../../../shared/platform/trace.ts';
-import {
-  claimMail,
-  deleteEntries,
-  readMails,
-  returnMail,
-  type OutboxMail,
-} from '../../../shared/store/outbox.ts';
+import { deleteAll } from '../../../shared/store/firestore.ts';
+import { claimMail, readMails, returnMail, type OutboxMail } from '../../../shared/store/outbox.ts';
 import type { Backlog } from './backlog.ts';
 import type { Bell } from './bell.ts';
 import type { Journal } from './journal.ts';
@@ -96,7 +91,7 @@ export async function sendMails(
   async function clear(mail: OutboxMail): Promise<void> {
     log.info('mail sent', { record_id: mail.idempotencyKey, attempt: mail.attempts });
     measure(log, 'mails_sent', { kind: mail.path === '/api/emails' ? 'email' : 'system-message' });
-    await deleteEntries(db, [mail.ref]);
+    await deleteAll(db, [mail]);
   }
 
   async function putOff(mail: OutboxMail, error: ServiceError, status?: number): Promise<void> {

@@ -12,7 +12,8 @@ import type { Clock } from '../../../shared/platform/clock.ts';
 import { isServiceError } from '../../../shared/platform/errors.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import { measure } from '../../../shared/platform/metrics.ts';
-import { deleteEntries, readEvents, type OutboxEvent } from '../../../shared/store/outbox.ts';
+import { deleteAll } from '../../../shared/store/firestore.ts';
+import { readEvents, type OutboxEvent } from '../../../shared/store/outbox.ts';
 import type { Backlog } from './backlog.ts';
 import type { Bell } from './bell.ts';
 import type { Term } from './leadership.ts';
@@ -131,9 +132,10 @@ export async function relayShard(
   /** Until this has worked nothing more is sent: what is not deleted would be sent again. */
   async function clear(): Promise<void> {
     if (acknowledged.length === 0) return;
-    await deleteEntries(
+    // An entry that an erasure took meanwhile is no fault.
+    await deleteAll(
       db,
-      acknowledged.map(({ place }) => place.ref),
+      acknowledged.map(({ place: { ref } }) => ({ ref })),
     );
     acknowledged = [];
   }

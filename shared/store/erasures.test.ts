@@ -1,0 +1,30 @@
+/** How much the first step of an erasure may take at once, and what it leaves to the next. */
+import { expect, it } from 'vitest';
+import { patientsWorld } from '../../test/support/patients-world.ts';
+import { changeDoctor } from '../../test/support/relay-world.ts';
+import { patientId } from '../patient/schema.ts';
+import { systemClock } from '../platform/clock.ts';
+import { beginErasure, erasePending } from './erasures.ts';
+
+it('takes the newest of many large entries, so that the numbers it swallows stand before patient.deleted', async () => {
+  const { db, register } = patientsWorld();
+  const id = patientId.parse(1);
+  const reasons = Array.from({ length: 400 }, (_, n) => ({ id: n + 1, reason: 'x'.repeat(450) }));
+  await register(1, { ausgeschlossene_therapeuten: reasons });
+  for (let n = 0; n < 22; n += 1) await changeDoctor(db, 1, `Dr. ${n}`);
+  const waiting = async () => {
+    const { docs } = await db.collection('outbox').get();
+    return docs.map((doc) => Number(doc.get('sequence'))).sort((a, b) => a - b);
+  };
+  const before = await waiting();
+
+  await beginErasure(db, id, systemClock());
+
+  const [deleted, ...left] = (await waiting()).toReversed();
+  expect(deleted).toBe(before.at(-1)! + 1);
+  expect(left.length).toBeGreaterThan(0);
+  expect(left.toReversed()).toEqual(before.slice(0, left.length));
+
+  await erasePending(db, id);
+  expect(await waiting()).toEqual([deleted]);
+});
