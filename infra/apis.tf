@@ -6,6 +6,7 @@ resource "google_project_service" "api" {
     "cloudscheduler.googleapis.com",
     "compute.googleapis.com",
     "containerscanning.googleapis.com",
+    "dns.googleapis.com", # Managed Kafka registers its brokers there
     "eventarc.googleapis.com",
     "firestore.googleapis.com",
     "iam.googleapis.com",

@@ -44,7 +44,6 @@ locals {
     AUTH_READERS    = join(",", var.auth.readers)
     AUTH_STAFF      = join(",", var.auth.staff)
     AUTH_ADMINS     = join(",", var.auth.admins)
-    CORS_ORIGINS    = join(",", var.auth.cors_origins)
   }
 
   variables_of_kafka = {

@@ -170,19 +170,22 @@ variable "health_viewers" {
 variable "auth" {
   description = "Whose bearer tokens the API trusts, and who has which role: by a claim of the token or by mail address."
   type = object({
-    issuer       = string
-    audience     = string
-    jwks_url     = optional(string, "https://www.googleapis.com/oauth2/v3/certs")
-    role_claim   = optional(string)
-    readers      = optional(list(string), [])
-    staff        = optional(list(string), [])
-    admins       = optional(list(string), [])
-    cors_origins = optional(list(string), [])
+    issuer     = string
+    audience   = string
+    jwks_url   = optional(string, "https://www.googleapis.com/oauth2/v3/certs")
+    role_claim = optional(string)
+    readers    = optional(list(string), [])
+    staff      = optional(list(string), [])
+    admins     = optional(list(string), [])
   })
 
   validation {
-    condition     = !contains(var.auth.cors_origins, "*")
-    error_message = "Origins are named one by one."
+    condition = anytrue([
+      var.auth.issuer != "https://accounts.google.com",
+      endswith(var.auth.audience, ".apps.googleusercontent.com"),
+      alltrue([for address in concat(var.auth.readers, var.auth.staff, var.auth.admins) : endswith(address, ".gserviceaccount.com")]),
+    ])
+    error_message = "Google gives a token with an audience of your choice to service accounts only: name those, which people may impersonate."
   }
 }
 

@@ -9,6 +9,8 @@ const notOurs = new Set([
   'STORAGE_EMULATOR_HOST',
   'PATIENT_IMPORT_LOCAL_PATH',
   'PORT',
+  // Behind Cloud Run's IAM no preflight reaches the API: browsers go through a backend.
+  'CORS_ORIGINS',
 ]);
 
 /** Deployable → variables set for it in environment.tf. */

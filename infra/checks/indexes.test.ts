@@ -1,7 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { Firestore, type Query } from '@google-cloud/firestore';
 import { describe, expect, it } from 'vitest';
+import { aMail } from '../../test/support/relay-world.ts';
+import { AUTUMN } from '../../test/support/builders.ts';
+import { erasureEvent } from '../../shared/patient/change.ts';
+import { patientId } from '../../shared/patient/schema.ts';
 import { EXPIRING } from '../../shared/store/expiry.ts';
+import type { Writer } from '../../shared/store/firestore.ts';
+import { addEvents, addMail } from '../../shared/store/outbox.ts';
 import { missingIndex, needOf, serves, type IndexFile } from './indexes.ts';
 import { queries } from './queries.ts';
 
@@ -49,6 +55,19 @@ describe('Firestore indexes', () => {
     expect(hiddenQueriesIn("function readAll() {\n  return c.where('a', '==', 1).get();\n}\n")).toEqual([
       'readAll',
     ]);
+  });
+
+  it('of single fields cost the outbox no more than its queries need: each entry lives for milliseconds', () => {
+    const fields = new Set<string>();
+    const writer = {
+      create: (_: unknown, data: object) => Object.keys(data).forEach((name) => fields.add(name)),
+      delete: () => writer,
+    } as unknown as Writer;
+    addEvents(db, writer, patientId.parse(1), [erasureEvent(patientId.parse(1))], 0, AUTUMN);
+    addMail(db, writer, aMail('key'), null);
+    const exempt = file.fieldOverrides.filter(({ collectionGroup }) => collectionGroup === 'outbox');
+    const indexed = [...fields].filter((name) => !exempt.some(({ fieldPath }) => fieldPath === name));
+    expect(indexed.sort()).toEqual(['kind', 'patient_id']);
   });
 
   it('stand beside a TTL policy for every collection whose documents expire, and for no other', () => {

@@ -103,9 +103,15 @@ describe('the variables', () => {
     ['a public API', 'api_invokers = [', 'api_invokers = ["allUsers",', 'The API has no public access'],
     [
       'an administrator who cannot reach the API',
-      '  "user:datenschutz@example.org",\n',
+      '  "serviceAccount:erasure@patient-service-prod.iam.gserviceaccount.com",\n',
       '',
       'Who has a role (auth) must be able to reach the API',
+    ],
+    [
+      'a person as administrator, who could get no token',
+      'admins = ["erasure@patient-service-prod.iam.gserviceaccount.com"]',
+      'admins = ["datenschutz@example.org"]',
+      'to service accounts only',
     ],
     [
       'a public upload',

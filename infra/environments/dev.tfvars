@@ -27,12 +27,12 @@ mail = {
   communication_service_url = "https://communication-test.example.org"
 }
 
-api_invokers = ["group:developers@example.org"]
+api_invokers = ["serviceAccount:developer@patient-service-dev.iam.gserviceaccount.com"]
 
 auth = {
   issuer   = "https://accounts.google.com"
   audience = "patients-api"
-  admins   = ["entwicklung@example.org"]
+  admins   = ["developer@patient-service-dev.iam.gserviceaccount.com"]
 }
 
 kafka_brokers = {

@@ -30,7 +30,7 @@ mail = {
 api_invokers = [
   "serviceAccount:matching@patient-service-prod.iam.gserviceaccount.com",
   "serviceAccount:staff-app@patient-service-prod.iam.gserviceaccount.com",
-  "user:datenschutz@example.org",
+  "serviceAccount:erasure@patient-service-prod.iam.gserviceaccount.com",
 ]
 
 auth = {
@@ -38,7 +38,8 @@ auth = {
   audience = "patients-api"
   readers  = ["matching@patient-service-prod.iam.gserviceaccount.com"]
   staff    = ["staff-app@patient-service-prod.iam.gserviceaccount.com"]
-  admins   = ["datenschutz@example.org"]
+  # The data protection officer may act as this account (docs/operations.md, Erasure).
+  admins = ["erasure@patient-service-prod.iam.gserviceaccount.com"]
 }
 
 min_instances = {
