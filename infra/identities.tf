@@ -127,6 +127,25 @@ resource "google_project_iam_member" "operator_reads_runs" {
   member  = each.value
 }
 
+resource "google_project_iam_member" "operator_runs_health" {
+  for_each = {
+    for pair in setproduct(var.operators, ["roles/cloudscheduler.viewer", "roles/cloudscheduler.jobRunner"]) :
+    join(" ", pair) => { member = pair[0], role = pair[1] }
+  }
+
+  project = var.project_id
+  role    = each.value.role
+  member  = each.value.member
+}
+
+resource "google_pubsub_subscription_iam_member" "operator_reads_dead_letters" {
+  for_each = toset(var.operators)
+
+  subscription = google_pubsub_subscription.registration_dead_letters.name
+  role         = "roles/pubsub.subscriber"
+  member       = each.value
+}
+
 resource "google_logging_log_view_iam_member" "operator_reads_log" {
   for_each = toset(var.operators)
 

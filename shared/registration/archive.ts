@@ -18,6 +18,16 @@ export function isIncoming(name: string): boolean {
   return name.startsWith(INCOMING) && name.length > INCOMING.length;
 }
 
+/** Under which name a failed file goes through the import again. */
+export function retryName(recordId: string): string {
+  return `${INCOMING}retry-${recordId}.json`;
+}
+
+/** The record of the failed file that is sent through the import again under this name. */
+export function retriedRecord(name: string): RecordId | undefined {
+  return /^incoming\/retry-([0-9a-f]{64})\.json$/.exec(name)?.[1] as RecordId | undefined;
+}
+
 export function archivePath(folder: 'processed' | 'failed', recordId: RecordId, uploadedAt: Instant): string {
   return `${folder}/${berlinDateOf(uploadedAt).replaceAll('-', '/')}/${recordId}.json`;
 }

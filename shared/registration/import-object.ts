@@ -10,11 +10,17 @@ import { utcTimestamp, type Clock, type Instant } from '../platform/clock.ts';
 import { isServiceError, ServiceError } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { measure } from '../platform/metrics.ts';
-import { readImport, recordIdOf, type ImportRecord, type RecordId } from '../store/imports.ts';
+import {
+  originalUpload,
+  readImport,
+  recordIdOf,
+  type ImportRecord,
+  type RecordId,
+} from '../store/imports.ts';
 import type { AllocatePatientId } from '../store/patient-ids.ts';
 import { recordWithoutPatient, storeRegistration } from '../store/registrations.ts';
 import type { TokenHash } from '../store/registration-tokens.ts';
-import { archive, archivePath, isIncoming } from './archive.ts';
+import { archive, archivePath, isIncoming, retriedRecord } from './archive.ts';
 import { downloadVersion, type ObjectVersion } from './bucket.ts';
 import { confirmationMail, type MailSettings } from './confirmation-mail.ts';
 import { failureMail } from './failure-mail.ts';
@@ -42,6 +48,10 @@ export interface FinalizedObject extends ObjectVersion {
   readonly uploadedAt: Instant;
 }
 
+interface IncomingObject extends FinalizedObject {
+  readonly firstUploadedAt: Instant;
+}
+
 /** `ignored`: not a dropped file. `gone`: overwritten or deleted before it was read. */
 export type ImportOutcome = ImportRecord['outcome'] | 'ignored' | 'gone';
 
@@ -55,9 +65,10 @@ export async function importObject(
 ): Promise<ImportOutcome> {
   if (!isIncoming(object.name)) return 'ignored';
   const recordId = recordIdOf(deps.bucket.name, object.name, object.generation);
-  const file = await read(deps, object);
+  const incoming = { ...object, firstUploadedAt: await firstUpload(deps, object) };
+  const file = await read(deps, incoming);
   const record =
-    file === undefined ? await readImport(deps.db, recordId) : await store(deps, object, recordId, file);
+    file === undefined ? await readImport(deps.db, recordId) : await store(deps, incoming, recordId, file);
   if (record === undefined) {
     deps.log.warn('object gone before it was read', { record_id: recordId, generation: object.generation });
     return 'gone';
@@ -67,23 +78,30 @@ export async function importObject(
   return record.outcome;
 }
 
+/** A signed file that is sent through the import again is as old as its original. */
+async function firstUpload({ db }: ImportDependencies, object: FinalizedObject): Promise<Instant> {
+  const original = retriedRecord(object.name);
+  const uploadedAt = original && (await originalUpload(db, original, object.uploadedAt));
+  return uploadedAt ?? object.uploadedAt;
+}
+
 async function read(
   { bucket, signature, clock }: ImportDependencies,
-  object: FinalizedObject,
+  object: IncomingObject,
 ): Promise<RegistrationFile | RefusedFile | undefined> {
   const isJson = /\.json$/i.test(object.name);
   const unread = new ServiceError(isJson ? 'import.too_large' : 'import.not_json_file');
   if (object.bytes > MAX_FILE_BYTES) return { error: unread, tokenHash: null };
   const bytes = await downloadVersion(bucket, object);
   if (bytes === undefined) return undefined;
-  const file = readRegistrationFile(bytes, signature, object.uploadedAt, clock());
+  const file = readRegistrationFile(bytes, signature, object.firstUploadedAt, clock());
   // Under another name it may still be a registration, which an erasure must find.
   return isJson ? file : { error: unread, tokenHash: file.tokenHash };
 }
 
 function store(
   deps: ImportDependencies,
-  object: FinalizedObject,
+  object: IncomingObject,
   recordId: RecordId,
   file: RegistrationFile | RefusedFile,
 ): Promise<ImportRecord> {
@@ -94,7 +112,7 @@ function store(
 
 async function storePatient(
   deps: ImportDependencies,
-  object: FinalizedObject,
+  object: IncomingObject,
   recordId: RecordId,
   file: RegistrationFile,
 ): Promise<ImportRecord> {
@@ -105,7 +123,7 @@ async function storePatient(
     return storeWithoutPatient(deps, object, recordId, { error: created, tokenHash, reference: null });
   }
   const record: ImportRecord = {
-    ...blankRecord(tokenHash, now),
+    ...blankRecord(tokenHash, object, now),
     outcome: 'imported',
     patient_id: created.patient.id,
     archive_path: archivePath('processed', recordId, object.uploadedAt),
@@ -144,7 +162,7 @@ function registered(file: RegistrationFile, id: PatientId, now: Instant): Change
  */
 function storeWithoutPatient(
   deps: ImportDependencies,
-  object: FinalizedObject,
+  object: IncomingObject,
   recordId: RecordId,
   file: {
     readonly error: ServiceError | undefined;
@@ -153,7 +171,7 @@ function storeWithoutPatient(
   },
 ): Promise<ImportRecord> {
   const now = deps.clock();
-  const blank = blankRecord(file.tokenHash, now);
+  const blank = blankRecord(file.tokenHash, object, now);
   return recordWithoutPatient(deps.db, recordId, file, now, ({ token, referenceTaken }) => {
     if (token !== undefined && token.patient_id === null) {
       return { record: { ...blank, outcome: 'erased', token_sha256: null } };
@@ -176,7 +194,11 @@ function storeWithoutPatient(
   });
 }
 
-function blankRecord(tokenHash: TokenHash | null, now: Instant): Omit<ImportRecord, 'outcome'> {
+function blankRecord(
+  tokenHash: TokenHash | null,
+  object: IncomingObject,
+  now: Instant,
+): Omit<ImportRecord, 'outcome'> {
   return {
     patient_id: null,
     token_sha256: tokenHash,
@@ -185,6 +207,7 @@ function blankRecord(tokenHash: TokenHash | null, now: Instant): Omit<ImportReco
     archive_path: null,
     archived_at: null,
     received_at: utcTimestamp(now),
+    uploaded_at: utcTimestamp(object.firstUploadedAt),
   };
 }
 

@@ -1,7 +1,6 @@
-import { createHmac } from 'node:crypto';
 import { Temporal } from 'temporal-polyfill';
 import { describe, expect, it } from 'vitest';
-import { aRegistration, AUTUMN } from '../../test/support/builders.ts';
+import { aRegistration, AUTUMN, signedRegistration } from '../../test/support/builders.ts';
 import type { ErrorCode } from '../platform/errors.ts';
 import { hashToken } from '../store/registration-tokens.ts';
 import { readRegistrationFile } from './registration-file.ts';
@@ -145,18 +144,7 @@ describe('a signed registration file', () => {
   const key = 'an invented key';
   const rules: SignatureRules = { key, environment: 'test' };
 
-  /** Signed as the website does it: over the compact JSON, whatever the file's own spelling. */
-  function signed(parts: Record<string, unknown> = {}) {
-    const body = {
-      timestamp: '2026-11-02T08:59:00Z',
-      type: 'registration',
-      environment: 'test',
-      data: aRegistration() as unknown,
-      ...parts,
-    };
-    const signature = createHmac('sha256', key).update(JSON.stringify(body)).digest('hex');
-    return { signature, signature_version: 'hmac-sha256-v1', ...body };
-  }
+  const signed = (parts: Record<string, unknown> = {}) => signedRegistration(key, parts);
 
   it('is accepted with the registration in data or data.data', () => {
     expect(accepted(signed(), rules).patient.nachname).toBe('Beispiel');

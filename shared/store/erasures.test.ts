@@ -7,10 +7,11 @@ import { systemClock } from '../platform/clock.ts';
 import { beginErasure, erasePending } from './erasures.ts';
 
 it('takes the newest of many large entries, so that the numbers it swallows stand before patient.deleted', async () => {
-  const { db, register } = patientsWorld();
+  const world = patientsWorld();
+  const { db } = world;
   const id = patientId.parse(1);
   const reasons = Array.from({ length: 400 }, (_, n) => ({ id: n + 1, reason: 'x'.repeat(450) }));
-  await register(1, { ausgeschlossene_therapeuten: reasons });
+  await world.register(1, { ausgeschlossene_therapeuten: reasons });
   for (let n = 0; n < 22; n += 1) await changeDoctor(db, 1, `Dr. ${n}`);
   const waiting = async () => {
     const { docs } = await db.collection('outbox').get();

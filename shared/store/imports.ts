@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { Timestamp, type DocumentReference, type Firestore } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { Instant, UtcTimestamp } from '../platform/clock.ts';
-import { utcTimestamp } from '../platform/clock.ts';
+import { parseTimestamp, utcTimestamp } from '../platform/clock.ts';
 import type { ErrorCode, Violation } from '../platform/errors.ts';
 import { isPreconditionLost, translated } from './firestore.ts';
 import type { TokenHash } from './registration-tokens.ts';
@@ -25,6 +25,8 @@ export interface ImportRecord {
   readonly archive_path: string | null;
   readonly archived_at: UtcTimestamp | null;
   readonly received_at: UtcTimestamp;
+  /** When the file was uploaded; of one that was sent through the import again, when its original was. */
+  readonly uploaded_at: UtcTimestamp;
 }
 
 /** Stable for one generation of one object (DOMAIN 4): the name itself may be a person's and is not kept. */
@@ -48,6 +50,31 @@ export function toImportDocument(record: ImportRecord, now: Instant): object {
 export async function readImport(db: Firestore, id: RecordId): Promise<ImportRecord | undefined> {
   const snapshot = await translated(() => importDoc(db, id).get());
   return snapshot.data() as ImportRecord | undefined;
+}
+
+/** How long after an operator's order a retried file counts as the original. */
+const RETRY_WITHIN_MS = 3600 * 1000;
+
+/** Notes that a failed file goes through the import again; a file without a record goes as a new one. */
+export async function noteRetry(db: Firestore, id: RecordId, now: Instant): Promise<void> {
+  try {
+    await translated(() => importDoc(db, id).update({ retried_at: utcTimestamp(now) }));
+  } catch (error) {
+    if (!isPreconditionLost(error)) throw error;
+  }
+}
+
+/** When the original of a retried file was uploaded; undefined where no operator has ordered the retry. */
+export async function originalUpload(
+  db: Firestore,
+  id: RecordId,
+  retriedAt: Instant,
+): Promise<Instant | undefined> {
+  const snapshot = await translated(() => importDoc(db, id).get());
+  const ordered = parseTimestamp(String(snapshot.get('retried_at')));
+  if (ordered === undefined) return undefined;
+  const late = retriedAt.epochMilliseconds - ordered.epochMilliseconds;
+  return Math.abs(late) > RETRY_WITHIN_MS ? undefined : parseTimestamp(String(snapshot.get('uploaded_at')));
 }
 
 /**

@@ -139,6 +139,7 @@ describe('DELETE', () => {
       archive_path: archivePath('processed', recordId, dropped.uploadedAt),
       archived_at: null,
       received_at: utcTimestamp(dropped.uploadedAt),
+      uploaded_at: utcTimestamp(dropped.uploadedAt),
     };
     await importDoc(api.db, recordId).create(record);
     expect(await objectNames(world.bucket)).toContain(dropped.name);

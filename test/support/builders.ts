@@ -1,5 +1,5 @@
 /** Invented persons and their registration files. What a test does not name is valid and always the same. */
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Temporal } from 'temporal-polyfill';
 import { registerPatient } from '../../shared/patient/change.ts';
@@ -35,6 +35,19 @@ export function aRegistration(
     ...rest,
     patient_data: { ...registration.patient_data, ...patientData },
   };
+}
+
+/** A registration signed as the website does it: over the compact JSON, whatever the file's own spelling. */
+export function signedRegistration(key: string, parts: Record<string, unknown> = {}) {
+  const body = {
+    timestamp: '2026-11-02T08:59:00Z',
+    type: 'registration',
+    environment: 'test',
+    data: aRegistration() as unknown,
+    ...parts,
+  };
+  const signature = createHmac('sha256', key).update(JSON.stringify(body)).digest('hex');
+  return { signature, signature_version: 'hmac-sha256-v1', ...body };
 }
 
 export function aNewPatient(fields: Record<string, unknown> = {}): NewPatient {

@@ -1,10 +1,12 @@
-/** `ops import`: what became of the last files, and a failed one sent through the import once more. */
-import { randomUUID } from 'node:crypto';
+/** `ops import`: what waits, what became of the last files, and a failed one sent through the import once more. */
+import type { Bucket } from '@google-cloud/storage';
+import { INCOMING, isIncoming, retryName } from '../../../shared/registration/archive.ts';
 import { connectBucket, copyVersion, listObjects } from '../../../shared/registration/bucket.ts';
+import { systemClock, utcTimestamp } from '../../../shared/platform/clock.ts';
 import { readLastImports } from '../../../shared/store/import-statistics.ts';
-import type { ImportRecord } from '../../../shared/store/imports.ts';
+import { noteRetry, readImport, type ImportRecord, type RecordId } from '../../../shared/store/imports.ts';
 import type { Context } from './context.ts';
-import type { Output } from './output.ts';
+import { counted, type Output } from './output.ts';
 
 export async function listImports(
   context: Context,
@@ -21,21 +23,60 @@ export async function listImports(
   );
 }
 
+/** What is known of one file, without personal values. @throws UnknownFile */
+export async function showImport(context: Context, output: Output, id: string): Promise<void> {
+  const record = await readImport(await context.db(), id as RecordId);
+  if (record === undefined) throw new UnknownFile(id);
+  const { outcome, reason, patient_id, archive_path, received_at, archived_at, violations } = record;
+  output.fields({
+    record_id: id,
+    outcome,
+    reason,
+    patient_id,
+    archive_path,
+    received_at,
+    archived_at,
+    ...Object.fromEntries(
+      violations.map(({ pointer, detail }) => [pointer === '' ? '(file)' : pointer, detail]),
+    ),
+  });
+}
+
+/** What lies in `incoming/`, oldest first and without names, which may hold surnames. */
+export async function listWaiting(context: Context, output: Output): Promise<void> {
+  const waiting = [];
+  for await (const object of listObjects(await bucketOf(context), INCOMING)) {
+    if (isIncoming(object.name)) waiting.push(object);
+  }
+  const now = systemClock().epochMilliseconds;
+  output.table(
+    ['uploaded_at', 'waiting_seconds', 'bytes'],
+    waiting
+      .sort((a, b) => a.uploadedAt.epochMilliseconds - b.uploadedAt.epochMilliseconds)
+      .map(({ uploadedAt, bytes }) => [
+        utcTimestamp(uploadedAt),
+        Math.round((now - uploadedAt.epochMilliseconds) / 1000),
+        bytes,
+      ]),
+  );
+  output.say(`${counted(waiting.length, 'file')} in incoming/.`);
+}
+
 /**
- * Copies a failed file back to `incoming/`, under a name of its own: a new object, which the trigger imports like
- * any other. The failed one stays until its retention ends.
+ * Copies a failed file back to `incoming/`: a new object, which the trigger imports like any other, only that its
+ * signature counts as of the original's upload. The failed one stays until its retention ends.
  * @param file the record id, or the path below `failed/`
  * @throws UnknownFile
  */
 export async function retryImport(context: Context, output: Output, file: string): Promise<void> {
-  const bucket = connectBucket(
-    await context.config(['GOOGLE_CLOUD_PROJECT', 'GCS_IMPORT_BUCKET', 'STORAGE_EMULATOR_HOST']),
-  );
+  const bucket = await bucketOf(context);
   const wanted = file.replace(/^failed\//, '').replace(/\.json$/, '');
   for await (const object of listObjects(bucket, 'failed/')) {
     const isIt = object.name === `failed/${wanted}.json` || object.name.endsWith(`/${wanted}.json`);
     if (!isIt) continue;
-    const target = `incoming/retry-${randomUUID()}.json`;
+    const recordId = wanted.replace(/^.*\//, '') as RecordId;
+    const target = retryName(recordId);
+    await noteRetry(await context.db(), recordId, systemClock());
     await copyVersion(bucket, object, target);
     output.fields({ from: object.name, to: target });
     output.say('The file is back in incoming/; `ops import list` shows what becomes of it.');
@@ -44,8 +85,14 @@ export async function retryImport(context: Context, output: Output, file: string
   throw new UnknownFile(file);
 }
 
+async function bucketOf(context: Context): Promise<Bucket> {
+  return connectBucket(
+    await context.config(['GOOGLE_CLOUD_PROJECT', 'GCS_IMPORT_BUCKET', 'STORAGE_EMULATOR_HOST']),
+  );
+}
+
 export class UnknownFile extends Error {
   constructor(file: string) {
-    super(`There is no failed file ${file}; \`ops import list --outcome failed\` shows the record ids.`);
+    super(`There is no file ${file}; \`ops import list\` shows the record ids.`);
   }
 }

@@ -3,8 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { createPublisher } from '../../../shared/kafka/publish.ts';
 import { writeDeadLetter } from '../../../shared/kafka/dead-letters.ts';
 import type { IncomingMessage } from '../../../shared/kafka/kafkajs.ts';
+import { patientId } from '../../../shared/patient/schema.ts';
+import { recordIdOf } from '../../../shared/store/imports.ts';
 import { readEvents, SHARDS } from '../../../shared/store/outbox.ts';
+import { systemClock, utcTimestamp } from '../../../shared/platform/clock.ts';
+import { retryName } from '../../../shared/registration/archive.ts';
 import { importObject } from '../../../shared/registration/import-object.ts';
+import { aRegistration, signedRegistration } from '../../../test/support/builders.ts';
 import { importWorld } from '../../../test/support/import-world.ts';
 import { createTopics, kafkaCorner } from '../../../test/support/kafka.ts';
 import { patientsWorld } from '../../../test/support/patients-world.ts';
@@ -183,11 +188,48 @@ describe('ops import', () => {
     expect((await ops('import list --outcome imported', where)).out).not.toContain(failed.record_id);
   });
 
+  it('shows the broken rules of a file, and what waits without its name', async () => {
+    const { deps, bucket, drop } = await importWorld({ db: world.db });
+    const where = { GCS_IMPORT_BUCKET: bucket.name };
+    const dropped = await drop(aRegistration({ plz: '1' }));
+    await drop(aRegistration(), 'incoming/Beispiel.json');
+    await importObject(deps, dropped);
+    const { out } = await ops(
+      `import show ${recordIdOf(bucket.name, dropped.name, dropped.generation)}`,
+      where,
+    );
+    expect(out).toMatch(/reason +import.invalid/);
+    expect(out).toMatch(/\/patient_data\/plz +must/);
+    const waiting = await ops('import waiting', where);
+    expect(waiting.out).toContain('1 file in incoming/');
+    expect(waiting.out).not.toContain('Beispiel');
+  });
+
+  it('lets a signed file that is sent again be as old as its original, and no other', async () => {
+    const rules = { key: 'right', environment: 'test' };
+    const allocatePatientId = async () => patientId.parse(4711);
+    const { deps, bucket, drop } = await importWorld({ db: world.db, signature: rules, allocatePatientId });
+    const where = { GCS_IMPORT_BUCKET: bucket.name };
+    const yesterday = systemClock().subtract({ hours: 30 });
+    const file = signedRegistration(rules.key, { timestamp: utcTimestamp(yesterday) });
+    const dropped = { ...(await drop(file)), uploadedAt: yesterday };
+    await importObject({ ...deps, signature: { ...rules, key: 'wrong' } }, dropped);
+    const id = recordIdOf(bucket.name, dropped.name, dropped.generation);
+    const retried = retryName(id);
+
+    expect(await importObject(deps, await drop(file, retried))).toBe('failed');
+    expect((await ops(`import retry ${id}`, where)).code).toBe(0);
+    const [again] = (await bucket.getFiles({ prefix: retried }))[0];
+    const generation = String(again!.metadata.generation);
+    const object = { name: retried, generation, bytes: dropped.bytes, uploadedAt: systemClock() };
+    expect(await importObject(deps, object)).toBe('imported');
+  });
+
   it('says that there is no such file', async () => {
     const { bucket } = await importWorld();
     expect(await ops('import retry 4711', { GCS_IMPORT_BUCKET: bucket.name })).toMatchObject({
       code: 4,
-      err: expect.stringContaining('There is no failed file 4711'),
+      err: expect.stringContaining('There is no file 4711'),
     });
   });
 });

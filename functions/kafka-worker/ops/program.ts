@@ -9,7 +9,7 @@ import type { ImportRecord } from '../../../shared/store/imports.ts';
 import { IMPORT_OUTCOMES } from '../../../shared/store/import-statistics.ts';
 import { openContext, type Context } from './context.ts';
 import { consumedTopics, handle, list, show, UnknownPlace, type Filter } from './dead-letters.ts';
-import { listImports, retryImport, UnknownFile } from './imports.ts';
+import { listImports, listWaiting, retryImport, showImport, UnknownFile } from './imports.ts';
 import { createOutput, type Output, type Streams } from './output.ts';
 import { lag, outboxStatus } from './queues.ts';
 import { republish } from './republish.ts';
@@ -178,6 +178,14 @@ function addImports(program: Command, context: Context, output: () => Output): v
     .action((options: { outcome?: ImportRecord['outcome']; limit: number }) =>
       listImports(context, output(), options),
     );
+  imports
+    .command('show <record>')
+    .description('what became of one file, and which rules it breaks')
+    .action((record: string) => showImport(context, output(), record));
+  imports
+    .command('waiting')
+    .description('what lies in incoming/ and for how long, without names')
+    .action(() => listWaiting(context, output()));
   imports
     .command('retry <file>')
     .description('send a failed file through the import again, by record id or path below failed/')
