@@ -148,15 +148,23 @@ export function patientEntriesQuery(db: Firestore, patientId: PatientId): Query 
   return db.collection(COLLECTION).where('patient_id', '==', patientId);
 }
 
-/** @param after leaves out this entry and all before it */
+export interface EventsRange {
+  /** Leaves out this entry and all before it. */
+  readonly after?: QueryDocumentSnapshot | undefined;
+  /** Leaves out what was committed earlier, in milliseconds since the epoch. */
+  readonly since?: number | undefined;
+}
+
 export async function readEvents(
   db: Firestore,
   shard: number,
   limit: number,
-  after?: QueryDocumentSnapshot,
+  { after, since }: EventsRange = {},
 ): Promise<OutboxEvent[]> {
-  const oldest = eventsQuery(db, shard, limit);
-  const page = await translated(() => (after === undefined ? oldest : oldest.startAfter(after)).get());
+  let events = eventsQuery(db, shard, limit);
+  if (after !== undefined) events = events.startAfter(after);
+  else if (since !== undefined) events = events.startAt(Timestamp.fromMillis(since));
+  const page = await translated(() => events.get());
   return page.docs.map((doc) => ({
     place: doc,
     eventId: doc.id,

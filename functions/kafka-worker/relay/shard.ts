@@ -39,6 +39,11 @@ const BEHIND = 100;
 /** The outbox is looked through this often even if no listener wakes. */
 const POLL_MS = 30_000;
 const BACKOFF: BackoffRange = { firstMs: 200, lastMs: 5_000 };
+/**
+ * Within a drain the next page begins so long before the end of the last one: from the beginning, Firestore would pass
+ * over all that was deleted, more with each page. No commit takes so long; a new round begins at the beginning.
+ */
+const LATE_COMMIT_MS = 300_000;
 /** Entries that are kept back may fill the listener's view, and hide from it what waits behind them. */
 const POLL_BEHIND_HELD_MS = 1_000;
 const RETRY_HELD_MS = 30_000;
@@ -66,10 +71,11 @@ export async function relayShard(
   async function relayAll(): Promise<void> {
     if (performance.now() >= retryHeldAt) held.clear();
     let after: OutboxEvent | undefined;
+    let since: number | undefined;
     do {
       journal.turned(shard);
       await clear();
-      const page = await readEvents(db, shard, PAGE, after?.place);
+      const page = await readEvents(db, shard, PAGE, { after: after?.place, since });
       if (page.length >= BEHIND) backlog.behind(shard);
       const settled = page.length < PAGE ? page : withoutLastMoment(page);
       await send(settled);
@@ -78,6 +84,7 @@ export async function relayShard(
       // It may take long, and nobody listens meanwhile: the others have to look for themselves.
       wakeAll();
       after = settled.findLast((entry) => held.has(entry.patientId)) ?? after;
+      since = (settled.at(-1)?.committedAt ?? 0) - LATE_COMMIT_MS;
     } while (term.isHeld());
   }
 
