@@ -166,12 +166,12 @@ export async function relayShard(
   }
 }
 
-/** What a clock that differs may put before an entry, or after it. */
+/** More than the clocks of two servers differ. */
 const MOMENT_MS = 1_000;
 
 /**
- * A full page may end between two events of a patient whose times bear the other order: the last moment is left to
- * the next page. One that is all one moment is one commit, or none that could tell.
+ * A full page may end between two events of a patient whose times bear the other order, so its last moment is left to
+ * the next page. A page that is nothing but one moment goes out as it is: otherwise a large commit never would.
  */
 function withoutLastMoment(page: readonly OutboxEvent[]): readonly OutboxEvent[] {
   const last = page.at(-1)?.committedAt ?? 0;
