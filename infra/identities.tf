@@ -151,7 +151,7 @@ resource "google_logging_log_view_iam_member" "operator_reads_log" {
 
   parent   = "projects/${var.project_id}"
   location = var.region
-  bucket   = google_logging_project_bucket_config.service.id
+  bucket   = google_logging_project_bucket_config.service.bucket_id
   name     = "_AllLogs"
   role     = "roles/logging.viewAccessor"
   member   = each.value

@@ -13,15 +13,17 @@ export interface RelayState {
   readonly lastTurnAt: number;
 }
 
-/** Longer than any pause of a healthy loop: joining a group may take a minute, and an unreachable broker more. */
-const STUCK_AFTER_MS = 180_000;
+/** Longer than a healthy consumer goes without a poll. */
+const SILENT_AFTER_MS = 180_000;
+/** Longer than a loop of the relay waits: sixteen shards send one after another, and a broker may be slow to answer. */
+const STUCK_AFTER_MS = 600_000;
 
 /**
  * A consumer is alive while it polls. One that has lost Kafka is alive too: it is trying again, and a restart
  * would help nobody.
  */
 export function isAlive(state: ConsumerState, now: number): boolean {
-  return !state.connected || (state.lastPollAt !== undefined && now - state.lastPollAt < STUCK_AFTER_MS);
+  return !state.connected || (state.lastPollAt !== undefined && now - state.lastPollAt < SILENT_AFTER_MS);
 }
 
 export function isTurning(state: RelayState, now: number): boolean {

@@ -37,11 +37,15 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
    * request to the next one. If the failed one was appended after all, the broker would take the next for its
    * repeat, acknowledge it and throw it away.
    */
-  function withProducer(work: (producer: Producer) => Promise<void>): Promise<void> {
+  function withProducer(
+    work: (producer: Producer) => Promise<void>,
+    mayStillSend = () => true,
+  ): Promise<void> {
     const before = failures;
     return inTurn(async () => {
       // A broker that does not answer costs a minute, and would cost it to each that waits, one after another.
       if (failures > before) throw new Error('Another send has failed meanwhile');
+      if (!mayStillSend()) throw new Error('The sender may not send any more');
       current ??= client.producer();
       const used = current;
       try {
@@ -58,10 +62,7 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
   async function send(chunk: readonly OutgoingMessage[], mayStillSend: () => boolean): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await withProducer(async (producer) => {
-          if (!mayStillSend()) throw new Error('The sender may not send any more');
-          await producer.send(chunk);
-        });
+        await withProducer((producer) => producer.send(chunk), mayStillSend);
         return;
       } catch (error) {
         if (isTooLarge(error)) return sendHalves(chunk, mayStillSend, error);

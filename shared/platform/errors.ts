@@ -139,7 +139,8 @@ export interface Violation {
 const MAX_VIOLATIONS = 500;
 
 function capped(violations: readonly Violation[]): readonly Violation[] {
-  if (violations.length <= MAX_VIOLATIONS) return violations;
+  // One more: the sentence that says how many more there are.
+  if (violations.length <= MAX_VIOLATIONS + 1) return violations;
   const more = { pointer: '', detail: `breaks rules in ${violations.length - MAX_VIOLATIONS} more places` };
   return [...violations.slice(0, MAX_VIOLATIONS), more];
 }

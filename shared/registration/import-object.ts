@@ -11,9 +11,9 @@ import { isServiceError, ServiceError } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { measure } from '../platform/metrics.ts';
 import {
-  originalUpload,
   readImport,
   recordIdOf,
+  uploadVouchedFor,
   type ImportRecord,
   type RecordId,
 } from '../store/imports.ts';
@@ -65,10 +65,11 @@ export async function importObject(
 ): Promise<ImportOutcome> {
   if (!isIncoming(object.name)) return 'ignored';
   const recordId = recordIdOf(deps.bucket.name, object.name, object.generation);
-  const incoming = { ...object, firstUploadedAt: await firstUpload(deps, object) };
-  const file = await read(deps, incoming);
+  const found = await read(deps, object);
   const record =
-    file === undefined ? await readImport(deps.db, recordId) : await store(deps, incoming, recordId, file);
+    found === undefined
+      ? await readImport(deps.db, recordId)
+      : await store(deps, { ...object, ...found }, recordId, found.file);
   if (record === undefined) {
     deps.log.warn('object gone before it was read', { record_id: recordId, generation: object.generation });
     return 'gone';
@@ -78,25 +79,37 @@ export async function importObject(
   return record.outcome;
 }
 
-/** A signed file that is sent through the import again is as old as its original. */
-async function firstUpload({ db }: ImportDependencies, object: FinalizedObject): Promise<Instant> {
-  const original = retriedRecord(object.name);
-  const uploadedAt = original && (await originalUpload(db, original, object.uploadedAt));
-  return uploadedAt ?? object.uploadedAt;
-}
-
 async function read(
-  { bucket, signature, clock }: ImportDependencies,
-  object: IncomingObject,
-): Promise<RegistrationFile | RefusedFile | undefined> {
+  deps: ImportDependencies,
+  object: FinalizedObject,
+): Promise<{ file: RegistrationFile | RefusedFile; firstUploadedAt: Instant } | undefined> {
+  const { bucket, signature, clock } = deps;
+  const { uploadedAt } = object;
   const isJson = /\.json$/i.test(object.name);
   const unread = new ServiceError(isJson ? 'import.too_large' : 'import.not_json_file');
-  if (object.bytes > MAX_FILE_BYTES) return { error: unread, tokenHash: null };
+  if (object.bytes > MAX_FILE_BYTES)
+    return { file: { error: unread, tokenHash: null }, firstUploadedAt: uploadedAt };
   const bytes = await downloadVersion(bucket, object);
   if (bytes === undefined) return undefined;
-  const file = readRegistrationFile(bytes, signature, object.firstUploadedAt, clock());
+  const file = readRegistrationFile(bytes, signature, uploadedAt, clock());
   // Under another name it may still be a registration, which an erasure must find.
-  return isJson ? file : { error: unread, tokenHash: file.tokenHash };
+  if (!isJson) return { file: { error: unread, tokenHash: file.tokenHash }, firstUploadedAt: uploadedAt };
+  const original = await originalUpload(deps, object, file);
+  return original === undefined
+    ? { file, firstUploadedAt: uploadedAt }
+    : { file: readRegistrationFile(bytes, signature, original, clock()), firstUploadedAt: original };
+}
+
+/** A signed file that an operator sends through the import again is as old as its original. */
+async function originalUpload(
+  { db }: ImportDependencies,
+  { name, uploadedAt }: FinalizedObject,
+  file: RegistrationFile | RefusedFile,
+): Promise<Instant | undefined> {
+  const recordId = retriedRecord(name);
+  if (recordId === undefined || file.tokenHash === null) return undefined;
+  const original = await readImport(db, recordId);
+  return original === undefined ? undefined : uploadVouchedFor(original, file.tokenHash, uploadedAt);
 }
 
 function store(

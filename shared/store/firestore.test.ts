@@ -20,6 +20,14 @@ it.concurrent.each<[string, (at: ReturnType<typeof nowhere>) => Promise<unknown>
   await expect(write(nowhere())).rejects.toMatchObject({ code: expect.stringMatching(/^store\./) });
 });
 
+it('does not wait for an answer that does not come', async () => {
+  vi.useFakeTimers();
+  const asking = translated(() => new Promise<never>(() => {}));
+  vi.advanceTimersByTime(60_000);
+  vi.useRealTimers();
+  await expect(asking).rejects.toMatchObject({ code: 'store.unavailable' });
+});
+
 it('does not take a document that can never be stored for a fault that will pass', async () => {
   const { db } = patientsWorld();
   const tooLarge = { text: 'x'.repeat(1_100_000) };

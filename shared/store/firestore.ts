@@ -76,13 +76,18 @@ export function inTransaction<T>(db: Firestore, work: (transaction: Transaction)
   return translated(() => db.runTransaction(attempt, { maxAttempts: ATTEMPTS }));
 }
 
+/** The client asks eight minutes for a document that a hanging server does not send. */
+const ANSWER_WITHIN_MS = 60_000;
+
 /**
  * Runs a call to Firestore and turns its failure into one of ours, unless it is one already, or one that says
  * something of the call: that a precondition was not met, or that it is invalid and will be so each time.
  */
 export async function translated<T>(call: () => Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new ServiceError('store.unavailable')), ANSWER_WITHIN_MS);
   try {
-    return await call();
+    return await Promise.race([call(), late]);
   } catch (error) {
     const code = grpcCode(error);
     if (
@@ -95,6 +100,8 @@ export async function translated<T>(call: () => Promise<T>): Promise<T> {
       throw error;
     }
     throw new ServiceError(code === ABORTED ? 'store.contention' : 'store.unavailable', { cause: error });
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -27,6 +27,8 @@ export interface ImportRecord {
   readonly received_at: UtcTimestamp;
   /** When the file was uploaded; of one that was sent through the import again, when its original was. */
   readonly uploaded_at: UtcTimestamp;
+  /** When an operator last sent the failed file through the import again. */
+  readonly retried_at?: UtcTimestamp;
 }
 
 /** Stable for one generation of one object (DOMAIN 4): the name itself may be a person's and is not kept. */
@@ -52,7 +54,7 @@ export async function readImport(db: Firestore, id: RecordId): Promise<ImportRec
   return snapshot.data() as ImportRecord | undefined;
 }
 
-/** How long after an operator's order a retried file counts as the original. */
+/** How long after an operator's order a retried file is as old as its original. */
 const RETRY_WITHIN_MS = 3600 * 1000;
 
 /** Notes that a failed file goes through the import again; a file without a record goes as a new one. */
@@ -64,17 +66,19 @@ export async function noteRetry(db: Firestore, id: RecordId, now: Instant): Prom
   }
 }
 
-/** When the original of a retried file was uploaded; undefined where no operator has ordered the retry. */
-export async function originalUpload(
-  db: Firestore,
-  id: RecordId,
+/**
+ * When the original of a retried file was uploaded; undefined unless an operator has just ordered the retry, and it is
+ * the same registration.
+ */
+export function uploadVouchedFor(
+  original: ImportRecord,
+  tokenHash: TokenHash,
   retriedAt: Instant,
-): Promise<Instant | undefined> {
-  const snapshot = await translated(() => importDoc(db, id).get());
-  const ordered = parseTimestamp(String(snapshot.get('retried_at')));
-  if (ordered === undefined) return undefined;
-  const late = retriedAt.epochMilliseconds - ordered.epochMilliseconds;
-  return Math.abs(late) > RETRY_WITHIN_MS ? undefined : parseTimestamp(String(snapshot.get('uploaded_at')));
+): Instant | undefined {
+  const ordered = parseTimestamp(original.retried_at ?? '');
+  if (ordered === undefined || original.token_sha256 !== tokenHash) return undefined;
+  const late = Math.abs(retriedAt.epochMilliseconds - ordered.epochMilliseconds);
+  return late > RETRY_WITHIN_MS ? undefined : parseTimestamp(original.uploaded_at);
 }
 
 /**

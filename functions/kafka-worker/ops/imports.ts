@@ -37,7 +37,10 @@ export async function showImport(context: Context, output: Output, id: string): 
     received_at,
     archived_at,
     ...Object.fromEntries(
-      violations.map(({ pointer, detail }) => [pointer === '' ? '(file)' : pointer, detail]),
+      [...Map.groupBy(violations, ({ pointer }) => pointer)].map(([pointer, broken]) => [
+        pointer === '' ? '(file)' : pointer,
+        broken.map(({ detail }) => detail).join('; '),
+      ]),
     ),
   });
 }

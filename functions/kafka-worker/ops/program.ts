@@ -8,7 +8,15 @@ import { isServiceError } from '../../../shared/platform/errors.ts';
 import type { ImportRecord } from '../../../shared/store/imports.ts';
 import { IMPORT_OUTCOMES } from '../../../shared/store/import-statistics.ts';
 import { openContext, type Context } from './context.ts';
-import { consumedTopics, handle, list, show, UnknownPlace, type Filter } from './dead-letters.ts';
+import {
+  consumedTopics,
+  handle,
+  list,
+  LoggedAnswer,
+  show,
+  UnknownPlace,
+  type Filter,
+} from './dead-letters.ts';
 import { listImports, listWaiting, retryImport, showImport, UnknownFile } from './imports.ts';
 import { createOutput, type Output, type Streams } from './output.ts';
 import { lag, outboxStatus } from './queues.ts';
@@ -45,7 +53,7 @@ function explain(error: unknown, { err }: Streams): number {
   err.write(`${message}\n`);
   if (error instanceof UnknownPlace || error instanceof UnknownFile) return exitCodes.notFound;
   if (isServiceError(error, 'patient.not_found')) return exitCodes.notFound;
-  if (isServiceError(error, 'config.invalid')) return exitCodes.usage;
+  if (error instanceof LoggedAnswer || isServiceError(error, 'config.invalid')) return exitCodes.usage;
   return exitCodes.unavailable;
 }
 
@@ -62,7 +70,7 @@ Examples:
   ops republish --patient 4711
   ops verify --json
 
-Exit codes: 0 done, 1 verify found something amiss, 2 usage or configuration, 3 a dependency is not
+Exit codes: 0 done, 1 verify found something amiss or a replay left something, 2 usage or configuration, 3 a dependency is not
 reachable, 4 no such dead letter, file or patient.`;
 
 function commandLine(context: Context, streams: Streams, finish: (code: number) => void): Command {

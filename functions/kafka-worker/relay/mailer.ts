@@ -117,7 +117,8 @@ export async function sendMails(
       const nextDueAt = (await sendDue()) ?? Infinity;
       failures = 0;
       const poll = backlog.isCalm() ? POLL_MS : POLL_UNHEARD_MS;
-      await bell.heard(Math.min(nextDueAt - clock().epochMilliseconds, poll), term.signal);
+      const untilDue = Math.max(0, nextDueAt - clock().epochMilliseconds);
+      await bell.heard(Math.min(untilDue, poll), term.signal);
     } catch (error) {
       failures += 1;
       journal.failed(error);

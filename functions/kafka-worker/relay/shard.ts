@@ -96,6 +96,7 @@ export async function relayShard(
       try {
         await publisher.publish(letters, mayStillSend);
         acknowledge(letters);
+        journal.turned(shard);
       } catch (error) {
         if (!isServiceError(error, 'event.too_large')) throw error;
         await sendSingly(letters);
@@ -157,6 +158,11 @@ export async function relayShard(
     } catch (error) {
       failures += 1;
       const delay = delayAfter(failures, BACKOFF);
+      // What is cut off because another leads by now has not failed.
+      if (!term.isHeld()) {
+        await pauseFor(delay, term.signal);
+        continue;
+      }
       journal.failed(error);
       measure(log, 'errors', { error_code: isServiceError(error) ? error.code : 'internal' });
       // The first of a row says it all: sixteen shards would repeat it every few seconds.
