@@ -83,21 +83,22 @@ async function read(
   deps: ImportDependencies,
   object: FinalizedObject,
 ): Promise<{ file: RegistrationFile | RefusedFile; firstUploadedAt: Instant } | undefined> {
-  const { bucket, signature, clock } = deps;
-  const { uploadedAt } = object;
   const isJson = /\.json$/i.test(object.name);
   const unread = new ServiceError(isJson ? 'import.too_large' : 'import.not_json_file');
-  if (object.bytes > MAX_FILE_BYTES)
-    return { file: { error: unread, tokenHash: null }, firstUploadedAt: uploadedAt };
-  const bytes = await downloadVersion(bucket, object);
+  if (object.bytes > MAX_FILE_BYTES) {
+    return { file: { error: unread, tokenHash: null }, firstUploadedAt: object.uploadedAt };
+  }
+  const bytes = await downloadVersion(deps.bucket, object);
   if (bytes === undefined) return undefined;
-  const file = readRegistrationFile(bytes, signature, uploadedAt, clock());
+  const readAsOf = (firstUploadedAt: Instant) => ({
+    file: readRegistrationFile(bytes, deps.signature, firstUploadedAt, deps.clock()),
+    firstUploadedAt,
+  });
+  const found = readAsOf(object.uploadedAt);
   // Under another name it may still be a registration, which an erasure must find.
-  if (!isJson) return { file: { error: unread, tokenHash: file.tokenHash }, firstUploadedAt: uploadedAt };
-  const original = await originalUpload(deps, object, file);
-  return original === undefined
-    ? { file, firstUploadedAt: uploadedAt }
-    : { file: readRegistrationFile(bytes, signature, original, clock()), firstUploadedAt: original };
+  if (!isJson) return { ...found, file: { error: unread, tokenHash: found.file.tokenHash } };
+  const original = await originalUpload(deps, object, found.file);
+  return original === undefined ? found : readAsOf(original);
 }
 
 /** A signed file that an operator sends through the import again is as old as its original. */
