@@ -36,7 +36,7 @@ it('uploads what lay there before it was started', async () => {
 });
 
 it('waits until a slow writer has finished', async () => {
-  dropFolder = await watchDropFolder(folder, bucket, { settledAfterMs: 300 });
+  dropFolder = await watchDropFolder(folder, bucket, { settledAfterMs: 1_000 });
   const file = join(folder, 'slow.json');
   for (let part = 0; part < 8; part += 1) {
     await appendFile(file, `${part}`);
