@@ -45,17 +45,21 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
     return inTurn(async () => {
       // A broker that does not answer costs a minute, and would cost it to each that waits, one after another.
       if (failures > before) throw new Error('Another send has failed meanwhile');
-      if (!mayStillSend()) throw new Error('The sender may not send any more');
+      let isRefused = false;
       current ??= client.producer();
       const used = current;
       try {
-        await work(await used);
+        const producer = await used;
+        // Now, and not before the connection is made, which may take long.
+        isRefused = !mayStillSend();
+        if (!isRefused) await work(producer);
       } catch (error) {
         if (!isTooLarge(error)) failures += 1;
         current = undefined;
         void used.then((producer) => producer.close()).catch(() => undefined);
         throw error;
       }
+      if (isRefused) throw new Error('The sender may not send any more');
     });
   }
 

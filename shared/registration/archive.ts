@@ -2,6 +2,7 @@
  * Where a file goes after its record is stored: processed/ or failed/, under the record's id and the Berlin day
  * of its upload (DOMAIN 4). Each step may be repeated, and a file whose person was erased meanwhile is deleted.
  */
+import { randomUUID } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
 import { berlinDateOf, type Clock, type Instant } from '../platform/clock.ts';
@@ -18,14 +19,14 @@ export function isIncoming(name: string): boolean {
   return name.startsWith(INCOMING) && name.length > INCOMING.length;
 }
 
-/** Under which name a failed file goes through the import again. */
+/** A name under which a failed file goes through the import again, each time another. */
 export function retryName(recordId: string): string {
-  return `${INCOMING}retry-${recordId}.json`;
+  return `${INCOMING}retry-${recordId}-${randomUUID()}.json`;
 }
 
 /** The record of the failed file that is sent through the import again under this name. */
 export function retriedRecord(name: string): RecordId | undefined {
-  return /^incoming\/retry-([0-9a-f]{64})\.json$/.exec(name)?.[1] as RecordId | undefined;
+  return /^incoming\/retry-([0-9a-f]{64})-[0-9a-f-]{36}\.json$/.exec(name)?.[1] as RecordId | undefined;
 }
 
 export function archivePath(folder: 'processed' | 'failed', recordId: RecordId, uploadedAt: Instant): string {

@@ -28,6 +28,17 @@ it('does not wait for an answer that does not come', async () => {
   await expect(asking).rejects.toMatchObject({ code: 'store.unavailable' });
 });
 
+it.each([
+  ['The referenced transaction has expired or is no longer valid', 'store.unavailable'],
+  ['Transaction is invalid or closed.', 'store.unavailable'],
+  ['Invalid transaction.', 'store.unavailable'],
+  ['Transaction too big. Decrease transaction size.', 3],
+  ['A document cannot be written because its size exceeds the maximum', 3],
+])('judges INVALID_ARGUMENT by what is invalid: %s', async (message, code) => {
+  const answer = Object.assign(new Error(message), { code: 3 });
+  await expect(translated(() => Promise.reject(answer))).rejects.toMatchObject({ code });
+});
+
 it('does not take a document that can never be stored for a fault that will pass', async () => {
   const { db } = patientsWorld();
   const tooLarge = { text: 'x'.repeat(1_100_000) };
