@@ -1,4 +1,5 @@
 /** One question to a dependency: its answer, or in words why there was none. It never throws and never hangs. */
+import { within } from '../../shared/platform/deadline.ts';
 import { fateOf, ServiceError } from '../../shared/platform/errors.ts';
 import { errorFields, type Log } from '../../shared/platform/log.ts';
 
@@ -12,11 +13,6 @@ export async function ask<T>(
   question: () => Promise<T>,
   { check, withinMs, log }: { check: string; withinMs: number; log: Log },
 ): Promise<Reading<T>> {
-  const late = Promise.withResolvers<Reading<T>>();
-  const timer = setTimeout(() => {
-    log.warn('a check was not answered in time', { check, duration_ms: withinMs });
-    late.resolve({ fault: `not answered within ${withinMs / 1000} s` });
-  }, withinMs);
   const answer = question().then(
     (value): Reading<T> => ({ value }),
     (error: unknown): Reading<T> => {
@@ -24,7 +20,10 @@ export async function ask<T>(
       return { fault: error instanceof ServiceError ? fateOf(error.code).title : 'the question failed' };
     },
   );
-  return Promise.race([answer, late.promise]).finally(() => clearTimeout(timer));
+  return within(withinMs, answer, () => {
+    log.warn('a check was not answered in time', { check, duration_ms: withinMs });
+    return { fault: `not answered within ${withinMs / 1000} s` };
+  });
 }
 
 /** The answer, or undefined when there was none. */

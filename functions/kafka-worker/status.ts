@@ -7,6 +7,7 @@ import { openDeadLetterBook, type DeadLetterBook } from '../../shared/kafka/dead
 import type { Admin, KafkaClient } from '../../shared/kafka/kafkajs.ts';
 import { lagOf, totalLag } from '../../shared/kafka/lag.ts';
 import { utcTimestamp, type Clock, type UtcTimestamp } from '../../shared/platform/clock.ts';
+import { within } from '../../shared/platform/deadline.ts';
 import { errorFields, type Log } from '../../shared/platform/log.ts';
 import { writeWorkerStatus, type GroupStatus } from '../../shared/store/worker-status.ts';
 import { Temporal } from 'temporal-polyfill';
@@ -90,11 +91,7 @@ async function countDeadLetters(books: readonly DeadLetterBook[]): Promise<numbe
 
 /** The answer, or undefined when it fails or takes too long. */
 async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(resolve, ASK_WITHIN_MS);
-  return Promise.race([answer, promise])
-    .catch(() => undefined)
-    .finally(() => clearTimeout(timer));
+  return within(ASK_WITHIN_MS, answer, () => undefined).catch(() => undefined);
 }
 
 function timestampOf(milliseconds: number | undefined): UtcTimestamp | null {

@@ -3,6 +3,7 @@
  * committed only after everything before it is stored. It starts without a broker, rejoins after every
  * failure, and ends only by `stop`. What a message means is the handler's business.
  */
+import { within } from '../platform/deadline.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { errorFields, type Log } from '../platform/log.ts';
 import { measure } from '../platform/metrics.ts';
@@ -57,6 +58,8 @@ const MAX_MESSAGE_BYTES = 512 * 1024;
 /** A member that has not polled for so long is replaced: kafkajs may have died without a word. */
 const SILENT_AFTER_MS = 90_000;
 const LEAVE_WITHIN_MS = 2_500;
+/** Whoever stops does not wait for what takes too long. */
+const leaveIt = () => undefined;
 
 export function runConsumer(options: ConsumerOptions): RunningConsumer {
   const { client, topic, group, log, inFlight, publisher } = options;
@@ -282,15 +285,16 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
         stage = 'leaving';
         const held = [...works];
         retire();
-        await within(options.finishWithinMs ?? 6_000, retired);
+        await within(options.finishWithinMs ?? 6_000, retired, leaveIt);
         stage = 'gone';
         const lowered = Promise.allSettled(held.map(([partition, work]) => lower(partition, work)));
-        await within(LEAVE_WITHIN_MS, Promise.all([commit(), lowered]));
+        await within(LEAVE_WITHIN_MS, Promise.all([commit(), lowered]), leaveIt);
         clearTimeout(commitTimer);
         closeAdmin();
         await within(
           LEAVE_WITHIN_MS,
           member.then((member) => member.leave()).catch(() => undefined),
+          leaveIt,
         );
       },
       state: () => ({
@@ -341,10 +345,4 @@ function inTraceOf<T>({ headers }: IncomingMessage, work: () => T): T {
 /** The key orders; messages without one have no order among themselves. */
 function laneOf({ key, offset }: IncomingMessage): string {
   return key === null ? `offset ${offset}` : `key ${key.toString('latin1')}`;
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([work, promise]).finally(() => clearTimeout(timer));
 }

@@ -8,6 +8,7 @@ import {
   type Transaction,
   type WriteBatch,
 } from '@google-cloud/firestore';
+import { within } from '../platform/deadline.ts';
 import { ServiceError } from '../platform/errors.ts';
 
 /** What a transaction and a batch have in common: writes that happen together or not at all. */
@@ -86,10 +87,10 @@ const ANSWER_WITHIN_MS = 60_000;
  * something of the call: that a precondition was not met, or that it is invalid and will be so each time.
  */
 export async function translated<T>(call: () => Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new ServiceError('store.unavailable')), ANSWER_WITHIN_MS);
   try {
-    return await Promise.race([call(), late]);
+    return await within(ANSWER_WITHIN_MS, call(), () => {
+      throw new ServiceError('store.unavailable');
+    });
   } catch (error) {
     const code = grpcCode(error);
     if (
@@ -102,8 +103,6 @@ export async function translated<T>(call: () => Promise<T>): Promise<T> {
       throw error;
     }
     throw new ServiceError(code === ABORTED ? 'store.contention' : 'store.unavailable', { cause: error });
-  } finally {
-    clearTimeout(timer);
   }
 }
 

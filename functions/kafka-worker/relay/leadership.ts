@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Firestore } from '@google-cloud/firestore';
 import { delayAfter, pauseFor } from '../../../shared/kafka/backoff.ts';
+import { within } from '../../../shared/platform/deadline.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import { releaseLease, renewLease, takeLease, type Lease } from '../../../shared/store/leases.ts';
 
@@ -96,7 +97,14 @@ export function seekLeadership(
     if (!stopping.signal.aborted) {
       log.warn('This worker stands by: its lease was lost or renewed too late');
       await work;
-    } else if (lease !== undefined && (await endsInTime(work))) {
+    } else if (
+      lease !== undefined &&
+      (await within(
+        FINISH_WITHIN_MS,
+        work.then(() => true),
+        () => false,
+      ))
+    ) {
       await releaseLease(lease).catch((error: unknown) =>
         log.warn('The lease was not handed over and will expire', errorFields(error)),
       );
@@ -111,10 +119,4 @@ export function seekLeadership(
       await done;
     },
   };
-}
-
-async function endsInTime(work: Promise<void>): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(resolve, FINISH_WITHIN_MS, false);
-  return Promise.race([work.then(() => true), promise]).finally(() => clearTimeout(timer));
 }
