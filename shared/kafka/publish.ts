@@ -45,22 +45,25 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
     return inTurn(async () => {
       // A broker that does not answer costs a minute, and would cost it to each that waits, one after another.
       if (failures > before) throw new Error('Another send has failed meanwhile');
-      let isRefused = false;
       current ??= client.producer();
       const used = current;
-      try {
-        const producer = await used;
-        // Now, and not before the connection is made, which may take long.
-        isRefused = !mayStillSend();
-        if (!isRefused) await work(producer);
-      } catch (error) {
-        if (!isTooLarge(error)) failures += 1;
-        current = undefined;
-        void used.then((producer) => producer.close()).catch(() => undefined);
-        throw error;
-      }
-      if (isRefused) throw new Error('The sender may not send any more');
+      const producer = await orDiscard(used, used);
+      // Now, and not before the connection is made, which may take long.
+      if (!mayStillSend()) throw new Error('The sender may not send any more');
+      await orDiscard(used, work(producer));
     });
+  }
+
+  /** Waits for a step of a producer that is not used again when the step fails. */
+  async function orDiscard<T>(used: Promise<Producer>, step: Promise<T>): Promise<T> {
+    try {
+      return await step;
+    } catch (error) {
+      if (!isTooLarge(error)) failures += 1;
+      current = undefined;
+      void used.then((producer) => producer.close()).catch(() => undefined);
+      throw error;
+    }
   }
 
   async function send(chunk: readonly OutgoingMessage[], mayStillSend: () => boolean): Promise<void> {
