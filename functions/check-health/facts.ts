@@ -7,8 +7,7 @@ import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
 import type { Clock, Instant, UtcTimestamp } from '../../shared/platform/clock.ts';
 import type { Log } from '../../shared/platform/log.ts';
-import { INCOMING, isIncoming } from '../../shared/registration/archive.ts';
-import { listObjects } from '../../shared/registration/bucket.ts';
+import { listIncoming } from '../../shared/registration/archive.ts';
 import { readNewestSnapshot, type HealthSnapshot } from '../../shared/store/health-snapshots.ts';
 import { countImports, lastImportAt } from '../../shared/store/import-statistics.ts';
 import { outboxBacklog } from '../../shared/store/outbox-backlog.ts';
@@ -78,8 +77,7 @@ export async function gatherFacts(sources: FactSources, withinMs: number): Promi
 async function lookIntoIncoming(bucket: Bucket, now: Instant): Promise<Incoming> {
   let files = 0;
   let oldestMs = 0;
-  for await (const { name, uploadedAt } of listObjects(bucket, INCOMING)) {
-    if (!isIncoming(name)) continue;
+  for await (const { uploadedAt } of listIncoming(bucket)) {
     files += 1;
     oldestMs = Math.max(oldestMs, now.epochMilliseconds - uploadedAt.epochMilliseconds);
   }

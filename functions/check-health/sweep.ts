@@ -1,13 +1,9 @@
 /** Imports the files in `incoming/` that their event has not: it was lost, or a crash came between record and move. */
 import pLimit from 'p-limit';
 import { errorFields } from '../../shared/platform/log.ts';
-import { INCOMING, isIncoming } from '../../shared/registration/archive.ts';
-import { listObjects } from '../../shared/registration/bucket.ts';
-import {
-  importObject,
-  type FinalizedObject,
-  type ImportDependencies,
-} from '../../shared/registration/import-object.ts';
+import { listIncoming } from '../../shared/registration/archive.ts';
+import type { FinalizedObject } from '../../shared/registration/bucket.ts';
+import { importObject, type ImportDependencies } from '../../shared/registration/import-object.ts';
 import { recordIdOf } from '../../shared/store/imports.ts';
 
 export interface Swept {
@@ -38,8 +34,8 @@ export async function sweepIncoming(
 async function missedFiles({ bucket, clock }: ImportDependencies, olderThanSeconds: number) {
   const until = clock().subtract({ seconds: olderThanSeconds }).epochMilliseconds;
   const missed: FinalizedObject[] = [];
-  for await (const object of listObjects(bucket, INCOMING)) {
-    if (isIncoming(object.name) && object.uploadedAt.epochMilliseconds <= until) missed.push(object);
+  for await (const object of listIncoming(bucket)) {
+    if (object.uploadedAt.epochMilliseconds <= until) missed.push(object);
   }
   return missed.sort((a, b) => a.uploadedAt.epochMilliseconds - b.uploadedAt.epochMilliseconds);
 }

@@ -1,7 +1,7 @@
 /** The `google.cloud.storage.object.v1.finalized` event, as Eventarc delivers it: 64-bit numbers are strings. */
 import { z } from 'zod';
 import { parseTimestamp, type Instant } from '../../shared/platform/clock.ts';
-import type { FinalizedObject } from '../../shared/registration/import-object.ts';
+import type { FinalizedObject } from '../../shared/registration/bucket.ts';
 
 const storageObject = z.looseObject({
   bucket: z.string(),

@@ -8,15 +8,30 @@ import type { Firestore } from '@google-cloud/firestore';
 import { berlinDateOf, type Clock, type Instant } from '../platform/clock.ts';
 import { fateOf } from '../platform/errors.ts';
 import { noteArchived, type ImportRecord, type RecordId } from '../store/imports.ts';
-import { copyVersion, deleteObject, deleteVersion, saveJson, type ObjectVersion } from './bucket.ts';
+import {
+  copyVersion,
+  deleteObject,
+  deleteVersion,
+  listObjects,
+  saveJson,
+  type FinalizedObject,
+  type ObjectVersion,
+} from './bucket.ts';
 import { errorDocumentPath } from './failure-mail.ts';
 
 /** Where files are dropped. */
-export const INCOMING = 'incoming/';
+const INCOMING = 'incoming/';
 
 /** True for a dropped file; the placeholder of the folder itself, which consoles create, is none. */
 export function isIncoming(name: string): boolean {
   return name.startsWith(INCOMING) && name.length > INCOMING.length;
+}
+
+/** Every dropped file that is still there, in no order. */
+export async function* listIncoming(bucket: Bucket): AsyncGenerator<FinalizedObject> {
+  for await (const object of listObjects(bucket, INCOMING)) {
+    if (isIncoming(object.name)) yield object;
+  }
 }
 
 /** A name under which a failed file goes through the import again, each time another. */

@@ -71,11 +71,14 @@ export async function saveJson(bucket: Bucket, name: string, content: object): P
   );
 }
 
+/** An object as its finalize event, or a listing, describes it. */
+export interface FinalizedObject extends ObjectVersion {
+  readonly bytes: number;
+  readonly uploadedAt: Instant;
+}
+
 /** Every object below a prefix, page by page, with what a finalize event would say of it. */
-export async function* listObjects(
-  bucket: Bucket,
-  prefix: string,
-): AsyncGenerator<ObjectVersion & { readonly bytes: number; readonly uploadedAt: Instant }> {
+export async function* listObjects(bucket: Bucket, prefix: string): AsyncGenerator<FinalizedObject> {
   let query: object | undefined = { prefix, autoPaginate: false, maxResults: 500 };
   while (query !== undefined) {
     const page: [File[], object | null, unknown] | undefined = await unless([], () => bucket.getFiles(query));

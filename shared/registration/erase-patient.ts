@@ -21,8 +21,8 @@ import {
 } from '../store/erasures.ts';
 import { buryIdempotencyKeys } from '../store/idempotency-keys.ts';
 import { recordIdOf, type RecordId } from '../store/imports.ts';
-import { INCOMING } from './archive.ts';
-import { deleteObject, deleteVersion, listObjects } from './bucket.ts';
+import { listIncoming } from './archive.ts';
+import { deleteObject, deleteVersion } from './bucket.ts';
 import { errorDocumentPath } from './failure-mail.ts';
 
 export interface ErasureDependencies {
@@ -82,7 +82,7 @@ async function deleteUnmoved(bucket: Bucket, files: readonly ErasedFile[]): Prom
     files.filter((file) => file.archived_at === null).map((file) => file.recordId),
   );
   if (unmoved.size === 0) return;
-  for await (const object of listObjects(bucket, INCOMING)) {
+  for await (const object of listIncoming(bucket)) {
     if (unmoved.has(recordIdOf(bucket.name, object.name, object.generation))) {
       await deleteVersion(bucket, object);
     }

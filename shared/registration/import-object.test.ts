@@ -6,7 +6,8 @@ import { berlinDateOf } from '../platform/clock.ts';
 import { recordIdOf } from '../store/imports.ts';
 import { hashToken, tokenDoc } from '../store/registration-tokens.ts';
 import { archivePath } from './archive.ts';
-import { importObject, type FinalizedObject } from './import-object.ts';
+import type { FinalizedObject } from './bucket.ts';
+import { importObject } from './import-object.ts';
 
 let world: Awaited<ReturnType<typeof importWorld>>;
 beforeEach(async () => {

@@ -21,7 +21,7 @@ import type { AllocatePatientId } from '../store/patient-ids.ts';
 import { recordWithoutPatient, storeRegistration } from '../store/registrations.ts';
 import type { TokenHash } from '../store/registration-tokens.ts';
 import { archive, archivePath, isIncoming, retriedRecord } from './archive.ts';
-import { downloadVersion, type ObjectVersion } from './bucket.ts';
+import { downloadVersion, type FinalizedObject } from './bucket.ts';
 import { confirmationMail, type MailSettings } from './confirmation-mail.ts';
 import { failureMail } from './failure-mail.ts';
 import {
@@ -40,12 +40,6 @@ export interface ImportDependencies {
   readonly log: Log;
   readonly mail: MailSettings;
   readonly signature: SignatureRules;
-}
-
-/** A finalized object, as the storage event describes it. */
-export interface FinalizedObject extends ObjectVersion {
-  readonly bytes: number;
-  readonly uploadedAt: Instant;
 }
 
 interface IncomingObject extends FinalizedObject {

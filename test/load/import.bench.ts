@@ -1,6 +1,7 @@
 /** Imports per second against a bare loop of the same Firestore writes and Storage calls, at the same concurrency. */
 import { randomUUID } from 'node:crypto';
-import { importObject, type FinalizedObject } from '../../shared/registration/import-object.ts';
+import type { FinalizedObject } from '../../shared/registration/bucket.ts';
+import { importObject } from '../../shared/registration/import-object.ts';
 import { aRegistration } from '../support/builders.ts';
 import { importWorld } from '../support/import-world.ts';
 import { percentile, rate, type Bench } from './rows.ts';

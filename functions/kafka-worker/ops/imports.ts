@@ -1,6 +1,6 @@
 /** `ops import`: what waits, what became of the last files, and a failed one sent through the import once more. */
 import type { Bucket } from '@google-cloud/storage';
-import { INCOMING, isIncoming, retryName } from '../../../shared/registration/archive.ts';
+import { listIncoming, retryName } from '../../../shared/registration/archive.ts';
 import { connectBucket, copyVersion, listObjects } from '../../../shared/registration/bucket.ts';
 import { systemClock, utcTimestamp } from '../../../shared/platform/clock.ts';
 import { readLastImports } from '../../../shared/store/import-statistics.ts';
@@ -48,9 +48,7 @@ export async function showImport(context: Context, output: Output, id: string): 
 /** What lies in `incoming/`, oldest first and without names, which may hold surnames. */
 export async function listWaiting(context: Context, output: Output): Promise<void> {
   const waiting = [];
-  for await (const object of listObjects(await bucketOf(context), INCOMING)) {
-    if (isIncoming(object.name)) waiting.push(object);
-  }
+  for await (const object of listIncoming(await bucketOf(context))) waiting.push(object);
   const now = systemClock().epochMilliseconds;
   output.table(
     ['uploaded_at', 'waiting_seconds', 'bytes'],
