@@ -186,8 +186,8 @@ describe('what looks odd and is right', () => {
   it.each([
     [{ geburtsdatum: '2024-02-29' }, { geburtsdatum: '2024-02-29' }],
     [
-      { ort: ' ', plz: '', zugewiesener_therapeut: '', symptome: ' ' },
-      { ort: null, plz: null, zugewiesener_therapeut: null, symptome: null },
+      { ort: ' ', plz: '', email: '', zugewiesener_therapeut: '', symptome: ' ' },
+      { ort: null, plz: null, email: null, zugewiesener_therapeut: null, symptome: null },
     ],
     [{ vorname: 'Zoe\u0308' }, { vorname: 'Zoë' }],
     [{ telefon: '0221 / 47 11 00' }, { telefon: '+49221471100' }],
