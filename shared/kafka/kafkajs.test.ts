@@ -13,6 +13,16 @@ const createRetry = internals('kafkajs/src/retry/index.js') as (options: object)
 const { createErrorFromCode } = internals('kafkajs/src/protocol/error.js') as {
   createErrorFromCode: (code: number) => Error;
 };
+const encodeRecord = internals('kafkajs/src/protocol/recordBatch/record/v0/index.js') as (record: object) => {
+  buffer: Buffer;
+};
+const decodeRecord = internals('kafkajs/src/protocol/recordBatch/record/v0/decoder.js') as (
+  decoder: object,
+  context: object,
+) => { headers: object };
+const Decoder = internals('kafkajs/src/protocol/decoder.js') as new (buffer: Buffer) => {
+  readVarIntBytes(): Buffer;
+};
 const NOT_LEADER = 6;
 const noTransactions = {
   acquireBrokerLock: async () => {},
@@ -98,6 +108,65 @@ function aBroker(nodeId: string, leaders: ReadonlyMap<number, string>, appended:
     },
   };
 }
+
+describe('headers as others send them', () => {
+  // patches/kafkajs: without it a null value is a TypeError while encoding, and the message can never be sent.
+  it('are written and read without a value, with bytes, and under any name', async () => {
+    const topic = await kafka.topic('headers', 1);
+    const producer = closing(await kafka.client.producer());
+    const headers = {
+      nothing: null,
+      empty: '',
+      bytes: Buffer.from([0, 0xff]),
+      ['__proto__']: 'a name',
+      constructor: 'another',
+    };
+
+    await producer.send([{ topic, key: null, value: 'x', headers }]);
+
+    const [read] = await kafka.read(topic);
+    expect(Object.entries(read!.headers)).toEqual([
+      ['nothing', null],
+      ['empty', Buffer.alloc(0)],
+      ['bytes', Buffer.from([0, 0xff])],
+      ['__proto__', Buffer.from('a name')],
+      ['constructor', Buffer.from('another')],
+    ]);
+  });
+
+  it('are encoded in the size that is announced, whatever a value is', () => {
+    const values = [null, undefined, 'text', Buffer.from('bytes'), 12, true, ['one', null, 3], []];
+    const headers = Object.fromEntries(values.map((value, index) => [`h${index}`, value]));
+
+    const { buffer } = encodeRecord({ key: null, value: Buffer.from('x'), headers });
+
+    const record = new Decoder(buffer).readVarIntBytes();
+    expect(decodeRecord(new Decoder(record), { firstOffset: 0, firstTimestamp: 0 }).headers).toEqual({
+      h0: null,
+      h1: null,
+      h2: Buffer.from('text'),
+      h3: Buffer.from('bytes'),
+      h4: Buffer.from('12'),
+      h5: Buffer.from('true'),
+      h6: [Buffer.from('one'), null, Buffer.from('3')],
+    });
+  });
+});
+
+describe('a message without a key', () => {
+  it('goes to the same partition each time, by the beginning of its value', async () => {
+    const topic = await kafka.topic('keyless');
+    const value = Buffer.alloc(500_000, 'a');
+    for (let time = 0; time < 5; time += 1) {
+      const producer = closing(await kafka.client.producer());
+      await producer.send([{ topic, key: null, value }]);
+    }
+
+    const read = await kafka.read(topic);
+    expect(read).toHaveLength(5);
+    expect(new Set(read.map(({ partition }) => partition)).size).toBe(1);
+  });
+});
 
 describe('the log of the client', () => {
   it('comes in our format and speaks only as loud as configured', async () => {

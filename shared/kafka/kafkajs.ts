@@ -9,13 +9,15 @@ import {
   Partitioners,
   type Consumer,
   type ICustomPartitioner,
+  type IHeaders,
   type KafkaConfig as ClientConfig,
 } from 'kafkajs';
 import type { Log } from '../platform/log.ts';
 import { googleTokens } from './google-token.ts';
 import { securityOf, type Credentials, type KafkaConfig, type Security } from './settings.ts';
 
-export type Headers = Readonly<Record<string, string | Buffer>>;
+/** Header values by name; null is a header without a value. */
+export type Headers = Readonly<Record<string, string | Buffer | null>>;
 
 /** A message to send. Without `partition` the key's murmur2 hash decides, as in Kafka's Java client. */
 export interface OutgoingMessage {
@@ -160,7 +162,7 @@ async function openProducer(kafka: Kafka): Promise<Producer> {
           messages: messages.map(({ key, value, headers, partition }) => ({
             key,
             value,
-            ...(headers === undefined ? {} : { headers }),
+            ...(headers === undefined ? {} : { headers: headers as IHeaders }),
             ...(partition === undefined ? {} : { partition }),
           })),
         })),
@@ -170,14 +172,21 @@ async function openProducer(kafka: Kafka): Promise<Producer> {
   };
 }
 
+/** This many bytes of the value choose the partition of a message without a key. */
+const HASHED_VALUE_BYTES = 1024;
+
 /**
- * By the key, as Kafka's Java client; without a key by the value. kafkajs would choose anew for each attempt, and a
- * repeat in another partition leaves the sequence numbers of the first one wrong.
+ * By the key, as Kafka's Java client; without a key by the beginning of the value. kafkajs would choose anew for each
+ * attempt, and a repeat in another partition leaves the sequence numbers of the first one wrong.
  */
 function steadyPartitioner(): ReturnType<ICustomPartitioner> {
   const byKey = Partitioners.DefaultPartitioner();
   return ({ message, ...topic }) =>
-    byKey({ ...topic, message: { ...message, key: message.key ?? message.value ?? '' } });
+    byKey({ ...topic, message: { ...message, key: message.key ?? beginningOf(message.value) } });
+}
+
+function beginningOf(value: string | Buffer | null): Buffer {
+  return Buffer.from(value?.slice(0, HASHED_VALUE_BYTES) ?? '');
 }
 
 async function openAdmin(kafka: Kafka): Promise<Admin> {

@@ -120,7 +120,7 @@ function brokerProperties(port: number, controllerPort: number, logDir: string):
 }
 
 /** The class path as Maven resolves it from pom.xml, kept until the pom changes or a jar is gone. */
-async function kafkaClassPath(): Promise<string> {
+export async function kafkaClassPath(): Promise<string> {
   const version = createHash('sha256')
     .update(await readFile(POM))
     .digest('hex')
