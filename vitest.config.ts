@@ -7,8 +7,6 @@ export default defineConfig({
     globalSetup: ['test/support/engines.setup.ts'],
     // The engines and the tests share two cores: more workers only make them wait for each other.
     maxWorkers: 2,
-    // The Firestore emulator answers UNKNOWN now and then (docs/emulators.md). The fault runs are not repeated.
-    retry: process.env['CI'] === undefined ? 0 : 1,
     // Longer than any wait within a test: an abandoned test would go on beside the next, without its database.
     testTimeout: 120_000,
     hookTimeout: 180_000,

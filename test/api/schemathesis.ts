@@ -1,7 +1,7 @@
 /**
  * Sends generated requests to the served API by its own contract (`npm run test:contract`): nothing may fail with
  * 5xx, and every answer must match its schema. Uses schemathesis from PyPI, in a virtual environment below .local/;
- * where that cannot be had, it says so and passes.
+ * where that cannot be had, it says so and passes. Arguments are passed on to schemathesis.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -77,7 +77,8 @@ async function run(command: string): Promise<number> {
 function schemathesis(command: string, url: string, token: string): Promise<number> {
   const options = `--checks ${CHECKS} --max-examples 15 --seed 1 --request-timeout 30 --generation-database none --no-color`;
   const args = ['run', `${url}/openapi.json`, '--header', `Authorization: Bearer ${token}`];
-  const child = spawn(command, [...args, ...options.split(' ')], { cwd: LOCAL, stdio: 'inherit' });
+  const given = process.argv.slice(2);
+  const child = spawn(command, [...args, ...options.split(' '), ...given], { cwd: LOCAL, stdio: 'inherit' });
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }
 
