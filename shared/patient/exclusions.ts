@@ -7,7 +7,7 @@ export const THERAPIST_BLOCKED = 'therapist_blocked';
 
 /**
  * The written list, each entry completed from the stored one of the same therapist: an id alone keeps what is
- * known, a missing date or reason stays, `reason: null` clears. A therapist named twice counts once, the last
+ * known, a missing date or reason stays, `null` or a blank reason clears. A therapist named twice counts once, the last
  * entry wins.
  */
 export function mergeExclusions(
@@ -20,7 +20,7 @@ export function mergeExclusions(
   for (const entry of written) {
     const { id, excluded_at, reason } = typeof entry === 'number' ? { id: entry } : entry;
     const before = known.get(id);
-    const kept = reason === null ? undefined : (reason ?? before?.reason);
+    const kept = reason === null || reason === '' ? undefined : (reason ?? before?.reason);
     merged.set(id, {
       id,
       excluded_at: excluded_at ?? before?.excluded_at ?? utcTimestamp(now),

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { isCalendarDate, type BerlinDate } from '../platform/clock.ts';
 import type { Violation } from '../platform/errors.ts';
 import { AUTO_FIELDS, BLANK_IS_NULL, PAST_DATES } from './schema.ts';
+import { isBlank } from './text.ts';
 
 export type Reading<T> =
   | { readonly ok: true; readonly value: T }
@@ -42,7 +43,7 @@ function blankToNull(input: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(input).map(([key, value]) => [
       key,
-      BLANK_IS_NULL.has(key) && typeof value === 'string' && value.trim() === '' ? null : value,
+      BLANK_IS_NULL.has(key) && typeof value === 'string' && isBlank(value) ? null : value,
     ]),
   );
 }

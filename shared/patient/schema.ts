@@ -3,17 +3,17 @@
  * the validation and the API documents are made. What a change does to a patient is in change.ts.
  */
 import { z } from 'zod';
+import { emailAddress, phoneNumber } from './contact.ts';
 import {
   calendarDate,
-  emailAddress,
   int32Id,
+  name,
   personal,
-  phoneNumber,
   postalCode,
   text,
-  textNotBlank,
   timeSlot,
   timestamp,
+  trimmed,
 } from './text.ts';
 import {
   ANREDE,
@@ -34,6 +34,7 @@ export type TherapistId = z.output<typeof therapistId>;
 
 export const paymentReference = z
   .string()
+  .overwrite(trimmed)
   .regex(/^[A-Za-z0-9_-]{1,8}$/, 'must have 1 to 8 characters of A-Z, a-z, 0-9, _ and -')
   .brand<'PaymentReference'>();
 export type PaymentReference = z.output<typeof paymentReference>;
@@ -82,8 +83,8 @@ const fields = {
   id: patientId,
   anrede: z.enum(ANREDE),
   geschlecht: z.enum(GESCHLECHT),
-  vorname: personal(textNotBlank(100)),
-  nachname: personal(textNotBlank(100)),
+  vorname: personal(name(100)),
+  nachname: personal(name(100)),
   strasse: personal(text(255)).nullable(),
   plz: personal(postalCode).nullable(),
   ort: personal(text(100)).nullable(),

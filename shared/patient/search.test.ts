@@ -2,10 +2,11 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aPatient } from '../../test/support/builders.ts';
 import { fold, gramsOf, gramsOfTerm, matches } from './search.ts';
+import { hasLetter } from './text.ts';
 
 const aName = fc
   .string({ unit: fc.constantFrom(...Array.from('aäAßsSéñØ ij𝒳%_-')), minLength: 1, maxLength: 12 })
-  .filter((name) => name.trim() !== '');
+  .filter(hasLetter);
 
 describe('folding', () => {
   it.each([

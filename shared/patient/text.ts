@@ -1,5 +1,7 @@
-/** Building blocks of the patient schema: text, dates and numbers that carry the contract's rules and brands. */
-import { parsePhoneNumberFromString } from 'libphonenumber-js/min';
+/**
+ * Building blocks of the patient schema. One-line texts are trimmed, measured and normalised, in this order: every
+ * step is linear in the text, so that a hostile one costs no more than reading it.
+ */
 import { z } from 'zod';
 import { isCalendarDate, parseTimestamp, utcTimestamp, type BerlinDate } from '../platform/clock.ts';
 import type { Personal } from '../platform/personal.ts';
@@ -10,36 +12,93 @@ export function personal<T>(schema: z.ZodType<T>): z.ZodType<Personal<T>> {
 }
 
 /**
- * Text of at most `max` characters, compared and stored in Unicode NFC. Characters are code points, as in
- * JSON Schema's maxLength; a lone surrogate is no character and cannot be stored.
+ * UTF-16 code units that one character may take before composition: ΐ has 3, ᾂ has 4
+ * (https://unicode.org/faq/normalization.html#12). A longer text is too long in every form.
+ */
+const MAX_UNITS_PER_CHARACTER = 4;
+
+/**
+ * Sorting combining marks takes time that is quadratic in their run. The Stream-Safe Text Format allows runs of 30
+ * (https://unicode.org/reports/tr15/#Stream_Safe_Text_Format).
+ */
+const TOO_MANY_MARKS = /\p{M}{31}/u;
+
+/** Blanks of every width, the byte order mark among them, and what prints nothing at all. */
+const BLANK = /[\s\u180e\u200b\u2060]/;
+
+/** The text without blanks and line breaks at its ends. */
+export function trimmed(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && BLANK.test(text.charAt(start))) start += 1;
+  while (end > start && BLANK.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+}
+
+export function isBlank(text: string): boolean {
+  return trimmed(text) === '';
+}
+
+/** True when the text holds a letter that shows: a Hangul filler is a letter, and blank. */
+export function hasLetter(text: string): boolean {
+  return /(?!\p{Default_Ignorable_Code_Point})\p{L}/u.test(text);
+}
+
+/**
+ * True for what looks like a person's name: letters, marks, blanks, hyphens, apostrophes, and a full stop only at the
+ * end of a word (`Dr. Probe`), since `bank.de` would become a link.
+ */
+export function looksLikeName(text: string): boolean {
+  return (
+    text.length <= 60 &&
+    hasLetter(text) &&
+    /^(?:(?!\p{Default_Ignorable_Code_Point})[\p{L}\p{M} '’-]|\.(?=[ -]|$))+$/u.test(text)
+  );
+}
+
+/** Refuses without looking further: what comes next may be costly on a text that breaks this rule. */
+function rule(holds: (text: string) => boolean, error: string) {
+  return [holds, { error, abort: true }] as const;
+}
+
+/**
+ * One line of at most `max` characters, without blanks at its ends and in Unicode NFC. Characters are code points, as
+ * in JSON Schema's maxLength.
  */
 export function text(max: number) {
+  const tooLong = `must have at most ${max} characters`;
   return z
     .string()
-    .refine((value) => value.isWellFormed(), 'must not hold a lone surrogate')
+    .overwrite(trimmed)
+    .refine(...rule((value) => value.length <= max * MAX_UNITS_PER_CHARACTER, tooLong))
+    .refine(...rule((value) => value.isWellFormed(), 'must not hold a lone surrogate'))
+    .refine(
+      ...rule(
+        (value) => !/[\p{Cc}\u2028\u2029]/u.test(value),
+        'must not hold control characters or line breaks',
+      ),
+    )
+    .refine(
+      ...rule((value) => !/\p{Bidi_Control}/u.test(value), 'must not hold controls of the writing direction'),
+    )
+    .refine(...rule((value) => !TOO_MANY_MARKS.test(value), 'must not stack more than 30 combining marks'))
     .normalize('NFC')
-    .refine((value) => Array.from(value).length <= max, `must have at most ${max} characters`)
+    .refine(...rule((value) => Array.from(value).length <= max, tooLong))
     .meta({ maxLength: max });
 }
 
-export function textNotBlank(max: number) {
+/** A name of a person: text that holds at least one letter. */
+export function name(max: number) {
   return text(max)
-    .refine((value) => value.trim() !== '', 'must not be blank')
-    .meta({ maxLength: max, minLength: 1 });
+    .refine(...rule((value) => value !== '', 'must not be blank'))
+    .refine(...rule(hasLetter, 'must hold a letter'))
+    .meta({ maxLength: max, minLength: 1, description: 'Holds at least one letter' });
 }
 
-export const emailAddress = z
-  .email('must be an e-mail address')
-  .normalize('NFC')
-  .max(255, 'must have at most 255 characters');
-
-/** A phone number, kept as E.164 where it parses as a number dialled in Germany, else as it was written. */
-export const phoneNumber = text(50)
-  .refine((value) => (value.match(/\d/g) ?? []).length >= 3, 'must be a phone number')
-  .overwrite((value) => parsePhoneNumberFromString(value, 'DE')?.number ?? value)
-  .meta({ maxLength: 50 });
-
-export const postalCode = z.string().regex(/^\d{5}$/, 'must be a German postal code of 5 digits');
+export const postalCode = z
+  .string()
+  .overwrite(trimmed)
+  .regex(/^\d{5}$/, 'must be a German postal code of 5 digits');
 
 export const calendarDate = z
   .string()

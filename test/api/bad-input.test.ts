@@ -39,7 +39,18 @@ const refused: [field: string, value: unknown, pointer?: string][] = [
   ['vorname', 'x'.repeat(101)],
   ['vorname', 5],
   ['vorname', ['Lena']],
+  ['vorname', '\u200b'],
+  ['vorname', '\u3164'],
+  ['vorname', '007'],
   ['nachname', '\ud800'],
+  ['nachname', 'Beispiel\u0000'],
+  ['nachname', 'Bei\u202espiel'],
+  ['strasse', 'Musterweg 4\nHinterhaus'],
+  ['hausarzt', 'Dr.\u2028Probe'],
+  ['krankenkasse', 'Test\u0007kasse'],
+  ['krankenversicherungsnummer', 'A\u200f1'],
+  ['empfehler_der_unterstuetzung', 'a\u009fb'],
+  ['ausgeschlossene_therapeuten', [{ id: 1, reason: 'a\u2066b' }], '/ausgeschlossene_therapeuten/0/reason'],
   ['strasse', 'x'.repeat(256)],
   ['plz', '1234'],
   ['plz', 12345],
@@ -48,7 +59,10 @@ const refused: [field: string, value: unknown, pointer?: string][] = [
   ['ort', 'x'.repeat(101)],
   ['email', 'lena'],
   ['email', `${'x'.repeat(250)}@example.org`],
+  ['email', 'info@müller'],
+  ['email', 'lena@example.org\r\nBcc: x@example.org'],
   ['telefon', 'keins'],
+  ['telefon', '030 123456\u0000'],
   ['telefon', 49221],
   ['hausarzt', 'x'.repeat(256)],
   ['krankenkasse', 'x'.repeat(101)],
@@ -146,6 +160,51 @@ describe.each(['POST', 'PATCH', 'PUT'])('%s', (method) => {
   });
 });
 
+/** Marks of two classes in turn: canonical ordering takes time that is quadratic in their run. */
+const marks = 'a' + '\u0301'.repeat(260_000) + '\u0323'.repeat(260_000);
+
+describe('text of 1 MiB that is costly to normalise', () => {
+  it.each<[string, object]>([
+    ...[
+      'vorname',
+      'nachname',
+      'strasse',
+      'plz',
+      'ort',
+      'email',
+      'telefon',
+      'hausarzt',
+      'krankenkasse',
+      'krankenversicherungsnummer',
+      'geburtsdatum',
+      'status',
+      'empfehler_der_unterstuetzung',
+      'zahlungsreferenz',
+    ].map((field): [string, object] => [`/${field}`, { [field]: marks }]),
+    ['/symptome/0', { symptome: [marks] }],
+    ['/zeitliche_verfuegbarkeit/montag/0', { zeitliche_verfuegbarkeit: { montag: [marks] } }],
+    ['/ausgeschlossene_therapeuten/0/reason', { ausgeschlossene_therapeuten: [{ id: 1, reason: marks }] }],
+    ['', { [marks]: 1 }],
+  ])('is refused at once, at %j', async (pointer, fields) => {
+    const started = performance.now();
+    const { status, body } = await api.send('PATCH', path, { body: fields });
+    expect(status).toBe(422);
+    expect(body.errors.map((error) => error.pointer)).toEqual([pointer]);
+    expect(performance.now() - started).toBeLessThan(3000);
+  });
+
+  it.each(['search', 'page_token', 'limit', 'status', 'page'])(
+    'is refused at once, as the parameter %s',
+    async (name) => {
+      const started = performance.now();
+      const { status, body } = await api.send('GET', `/api/patients?${name}=${encodeURIComponent(marks)}`);
+      expect(status).toBe(422);
+      expect(body.errors.map((error) => error.pointer)).toEqual([`/${name}`]);
+      expect(performance.now() - started).toBeLessThan(3000);
+    },
+  );
+});
+
 const bodies: [what: string, status: number, body: string | Uint8Array, headers?: Record<string, string>][] =
   [
     ['an empty body', 400, ''],
@@ -190,6 +249,18 @@ describe('what looks odd and is right', () => {
       { ort: null, plz: null, email: null, zugewiesener_therapeut: null, symptome: null },
     ],
     [{ vorname: 'Zoe\u0308' }, { vorname: 'Zoë' }],
+    [{ vorname: '\u00a0Lena\n' }, { vorname: 'Lena' }],
+    [
+      { strasse: '\u200b', hausarzt: '\u00a0' },
+      { strasse: null, hausarzt: null },
+    ],
+    [
+      { email: ' info@müller.de\u00a0', plz: ' 50667 ' },
+      { email: 'info@müller.de', plz: '50667' },
+    ],
+    [{ telefon: '030 12345 ext. 5' }, { telefon: '030 12345 ext. 5' }],
+    [{ telefon: '0171 1234567 (Mutter)' }, { telefon: '0171 1234567 (Mutter)' }],
+    [{ telefon: '0171 1234567 oder 030 123456' }, { telefon: '0171 1234567 oder 030 123456' }],
     [{ telefon: '0221 / 47 11 00' }, { telefon: '+49221471100' }],
     [{ ort: '𝒳'.repeat(100) }, { ort: '𝒳'.repeat(100) }],
     [{ plz: '01067' }, { plz: '01067' }],

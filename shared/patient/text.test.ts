@@ -1,0 +1,111 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { hasLetter, isBlank, looksLikeName, name, text, trimmed } from './text.ts';
+
+const MIB = 2 ** 20;
+const line = text(100);
+
+describe('a one-line text', () => {
+  it.each([
+    [' Musterweg 4\t', 'Musterweg 4'],
+    ['\u00a0Köln\u2003\u200b\ufeff', 'Köln'],
+    ['Lena\r\n', 'Lena'],
+    ['Zoe\u0308', 'Zoë'],
+    ['𝒳'.repeat(100), '𝒳'.repeat(100)],
+    ['ᾂ'.normalize('NFD').repeat(100), 'ᾂ'.repeat(100)],
+    [` ${' '.repeat(MIB)}x${' '.repeat(MIB)}`, 'x'],
+    ['\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645', '\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645'],
+    ['', ''],
+  ])('%j is kept as %j', (written, kept) => {
+    expect(line.parse(written)).toBe(kept);
+  });
+
+  it.each([
+    ...['a\nb', 'a\rb', 'a\tb', '\0', 'a\u007fb', 'a\u0085b', 'a\u2028b', 'a\u2029b', 'a\u001bb'].map(
+      (value) => [value, 'control characters'],
+    ),
+    ...Array.from('\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069').map((value) => [
+      value,
+      'writing direction',
+    ]),
+    ['\ud800', 'surrogate'],
+    ['a\udc00b', 'surrogate'],
+    ['x'.repeat(101), 'at most 100'],
+    ['a' + '\u0301'.repeat(31), 'combining marks'],
+  ])('%j is refused for its %s', (written, reason) => {
+    const { error } = line.safeParse(written);
+    expect(error?.issues.map((issue) => issue.message)).toEqual([expect.stringContaining(reason)]);
+  });
+
+  it('read twice is read once', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (written) => {
+        const once = line.safeParse(written);
+        if (once.success) expect(line.parse(once.data)).toBe(once.data);
+      }),
+    );
+  });
+
+  it.each([
+    ['marks of two classes', 'a' + '\u0301'.repeat(MIB / 2) + '\u0323'.repeat(MIB / 2)],
+    ['blanks within', `a${' '.repeat(MIB)}b`],
+    ['invisible blanks', '\u200b'.repeat(MIB) + 'a'],
+    ['letters', 'ä'.repeat(MIB)],
+    ['surrogates', '\ud800'.repeat(MIB)],
+  ])('of 1 MiB of %s does not freeze the process', (_, written) => {
+    const started = performance.now();
+    for (const schema of [text(100), text(2000), name(100)]) schema.safeParse(written);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  it('may come many times, each as long as it may be in its worst form', () => {
+    const worst = ('a' + '\u0301'.repeat(15) + '\u0323'.repeat(15)).repeat(64).slice(0, 2000);
+    const started = performance.now();
+    for (let at = 0; at < MIB; at += worst.length) text(500).safeParse(worst);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
+
+describe('a name', () => {
+  it.each(['Lena', ' Ö ', 'O’Neill', '李', 'X Æ A-12'])('may be %j', (written) => {
+    expect(name(100).safeParse(written).success).toBe(true);
+  });
+
+  it.each(['', ' \t', '\u200b', '\u3164', '\u00ad', '-', '123', '\u0301', '😀', '\u2800'])(
+    'is not %j, which holds no letter',
+    (written) => {
+      expect(name(100).safeParse(written).error?.issues).toHaveLength(1);
+    },
+  );
+});
+
+describe('what is seen of a text', () => {
+  it('has no blanks at its ends, and is blank without anything else', () => {
+    expect(trimmed('\u2003a b\u200b\n')).toBe('a b');
+    expect(['', ' ', '\u00a0\u200b', '\u2060\u180e'].every(isBlank)).toBe(true);
+    expect(isBlank('.')).toBe(false);
+  });
+
+  it.each([
+    ['Müller', true],
+    ["Dr. Anna-Lena O'Neill Jr.", true],
+    ['J.-P. d’Este', true],
+    ['Zoe\u0308', true],
+    ['', false],
+    ['-', false],
+    ['\u3164', false],
+    ['www.bank.de', false],
+    ['Ihre IBAN: DE02', false],
+    ['Anna\u200bLena', false],
+    ['Anna\nLena', false],
+    ['x@y', false],
+    ['a/b', false],
+    ['x'.repeat(61), false],
+  ])('looks like a name: %j %s', (written, expected) => {
+    expect(looksLikeName(written)).toBe(expected);
+  });
+
+  it('is a letter, whatever else there is', () => {
+    expect([hasLetter('1a'), hasLetter('12'), hasLetter('\u200b')]).toEqual([true, false, false]);
+  });
+});
