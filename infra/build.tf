@@ -4,16 +4,15 @@ resource "google_artifact_registry_repository" "images" {
   format        = "DOCKER"
   description   = "Images of the deployables"
 
-  docker_config {
-    immutable_tags = true
-  }
+  # Tags are not immutable: such a repository refuses to delete a tagged image, so the clean-up below would delete
+  # none. Nothing is deployed by tag, and a digest cannot be moved.
 
   cleanup_policies {
     id     = "keep-for-roll-back"
     action = "KEEP"
 
     most_recent_versions {
-      keep_count = 20
+      keep_count = 40
     }
   }
 
@@ -127,7 +126,7 @@ resource "google_cloudbuild_trigger" "main" {
   count = var.repository == null ? 0 : 1
 
   name            = "deploy-main"
-  location        = var.region
+  location        = var.build_region
   filename        = "cloudbuild.yaml"
   service_account = google_service_account.caller["deployment-build"].id
 

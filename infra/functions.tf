@@ -14,7 +14,7 @@ resource "google_cloud_run_v2_service" "function" {
   name                = each.key
   location            = var.region
   ingress             = each.value.ingress
-  deletion_protection = true
+  deletion_protection = var.deletion_protection
 
   template {
     service_account                  = google_service_account.workload[each.key].email
@@ -61,10 +61,20 @@ resource "google_cloud_run_v2_service" "function" {
     }
   }
 
-  # Cloud Build brings new images and moves the traffic to them after the smoke test (cloudbuild.yaml).
+  # Cloud Build brings new images and moves the traffic to them after the smoke test (cloudbuild.yaml); gcloud
+  # leaves a nonce among the template's labels. The revision's name is Cloud Run's to choose: ignored, it would be
+  # sent back with the next template, and Cloud Run refuses one name for two templates with 409.
   lifecycle {
-    ignore_changes = [client, client_version, template[0].containers[0].image, template[0].revision, traffic]
+    ignore_changes = [client, client_version, template[0].containers[0].image, template[0].labels, traffic]
   }
 
-  depends_on = [google_secret_manager_secret_iam_member.reader]
+  # A service that does not become ready is tainted: what it needs in order to start stands before it.
+  depends_on = [
+    terraform_data.foundation,
+    data.google_secret_manager_secret_version.first,
+    google_firestore_database.patients,
+    google_project_iam_member.firestore,
+    google_storage_bucket_iam_member.eraser,
+    google_storage_bucket_iam_member.mover,
+  ]
 }

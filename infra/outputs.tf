@@ -32,3 +32,18 @@ output "kafka_bootstrap_servers" {
   description = "Brokers that the worker connects to."
   value       = local.kafka_bootstrap
 }
+
+output "build_region" {
+  description = "Where builds are submitted: gcloud builds submit --region=…"
+  value       = var.build_region
+}
+
+output "build_source_bucket" {
+  description = "Where `gcloud builds submit --gcs-source-staging-dir=gs://…/source` puts the source."
+  value       = google_storage_bucket.build_source.name
+}
+
+output "secrets" {
+  description = "Secrets that need a first version before the services are made."
+  value       = keys(local.secrets)
+}

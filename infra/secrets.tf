@@ -1,4 +1,5 @@
-# Secrets without values: a version is added by hand (docs/deployment.md), so that none stands in the state.
+# Secrets without values: bootstrap.sh adds the first version, an operator the later ones, both with
+# `gcloud secrets versions add`. So no value ever passes through Terraform, its plan or its state.
 locals {
   secrets = merge(
     var.registrations_are_signed ? { "registration-hmac-key" = ["import-registration", "check-health"] } : {},
@@ -34,4 +35,13 @@ resource "google_secret_manager_secret_iam_member" "reader" {
   secret_id = google_secret_manager_secret.secret[each.value.secret].id
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.workload[each.value.reader].member
+}
+
+# Services read their secret when they start. Without a version this read fails and they are not created, which is
+# better than one that never becomes ready. It asks for the version, never for its value.
+data "google_secret_manager_secret_version" "first" {
+  for_each = google_secret_manager_secret.secret
+
+  secret            = each.value.id
+  fetch_secret_data = false
 }

@@ -23,6 +23,7 @@ resource "google_eventarc_trigger" "registration" {
   }
 
   depends_on = [
+    terraform_data.foundation,
     google_project_iam_member.event_receiver,
     google_project_iam_member.storage_publisher,
     google_cloud_run_v2_service_iam_member.registration_trigger,
@@ -119,7 +120,7 @@ resource "google_pubsub_subscription" "registration_dead_letters" {
 resource "google_pubsub_topic_iam_member" "dead_letter_publisher" {
   topic  = google_pubsub_topic.registration_dead_letters.id
   role   = "roles/pubsub.publisher"
-  member = local.pubsub_agent
+  member = local.service_agent["pubsub"]
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_letter_forwarder" {
@@ -127,9 +128,5 @@ resource "google_pubsub_subscription_iam_member" "dead_letter_forwarder" {
 
   subscription = each.value.name
   role         = "roles/pubsub.subscriber"
-  member       = local.pubsub_agent
-}
-
-locals {
-  pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+  member       = local.service_agent["pubsub"]
 }

@@ -29,6 +29,23 @@ variable "region" {
   }
 }
 
+variable "build_region" {
+  description = "Region in which Cloud Build builds. Some projects may build in a few regions only, europe-west3 not among them. A build sees the code and no patient data."
+  type        = string
+  default     = "europe-west1"
+
+  validation {
+    condition     = can(regex("^europe-[a-z]+[0-9]+$", var.build_region))
+    error_message = "Builds run in a region of Europe, such as europe-west1."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether Terraform refuses to delete the services and the worker. False in the first apply (bootstrap.sh): a service that does not become ready is tainted, and only an unprotected one can be made anew."
+  type        = bool
+  default     = true
+}
+
 variable "images" {
   description = "Container image of each deployable, by digest. Used when a service is first created; afterwards Cloud Build deploys."
   type = object({
@@ -69,7 +86,7 @@ variable "uploaders" {
 }
 
 variable "registrations_are_signed" {
-  description = "Whether registration files carry an HMAC signature. If so, the secret registration-hmac-key must have a version."
+  description = "Whether registration files carry an HMAC signature. If so, the secret registration-hmac-key must have a version before the services are made."
   type        = bool
   default     = true
 }

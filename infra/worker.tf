@@ -1,11 +1,9 @@
 resource "google_cloud_run_v2_worker_pool" "kafka_worker" {
   name                = "kafka-worker"
   location            = var.region
-  launch_stage        = "BETA"
-  deletion_protection = true
+  deletion_protection = var.deletion_protection
 
   scaling {
-    scaling_mode          = "MANUAL"
     manual_instance_count = var.worker_instances
   }
 
@@ -28,6 +26,30 @@ resource "google_cloud_run_v2_worker_pool" "kafka_worker" {
         limits = { cpu = "1", memory = "1Gi" }
       }
 
+      # Both ask /livez (functions/kafka-worker/probes.ts), which is true while Kafka is away: a restart would not
+      # bring it back. The start has a minute; then three missed answers in a row end the instance.
+      startup_probe {
+        period_seconds    = 5
+        timeout_seconds   = 3
+        failure_threshold = 12
+
+        http_get {
+          path = "/livez"
+          port = 8080
+        }
+      }
+
+      liveness_probe {
+        period_seconds    = 30
+        timeout_seconds   = 5
+        failure_threshold = 3
+
+        http_get {
+          path = "/livez"
+          port = 8080
+        }
+      }
+
       dynamic "env" {
         for_each = local.environment["kafka-worker"]
 
@@ -39,11 +61,28 @@ resource "google_cloud_run_v2_worker_pool" "kafka_worker" {
     }
   }
 
+  # What a deployment changes, as with the functions (functions.tf).
   lifecycle {
-    ignore_changes = [client, client_version, template[0].containers[0].image, template[0].revision, instance_splits]
+    ignore_changes = [
+      client,
+      client_version,
+      template[0].client,
+      template[0].client_version,
+      template[0].containers[0].image,
+      template[0].labels,
+      instance_splits,
+    ]
   }
 
-  depends_on = [google_secret_manager_secret_iam_member.reader]
+  depends_on = [
+    terraform_data.foundation,
+    data.google_secret_manager_secret_version.first,
+    google_firestore_database.patients,
+    google_firestore_index.composite,
+    google_managed_kafka_topic.events,
+    google_project_iam_member.firestore,
+    google_project_iam_member.kafka,
+  ]
 }
 
 # The operators' command runs where Kafka can be reached, from the worker's image:
@@ -93,5 +132,5 @@ resource "google_cloud_run_v2_job" "ops" {
     ignore_changes = [client, client_version, template[0].template[0].containers[0].image]
   }
 
-  depends_on = [google_secret_manager_secret_iam_member.reader]
+  depends_on = [terraform_data.foundation]
 }

@@ -65,12 +65,9 @@ const liveness: Probe = () => ({
   ...byTopic((consumer) => isAlive(consumer.state(), Date.now())),
 });
 const readiness: Probe = () => byTopic((consumer) => consumer.state().connected);
-const probes =
-  config.PORT === undefined
-    ? undefined
-    : await serveProbes(config.PORT, { '/livez': liveness, '/readyz': readiness });
+const probes = await serveProbes(config.PORT, { '/livez': liveness, '/readyz': readiness });
 
-// A worker pool has no probe that would see it (infra/worker.tf); what has ended is started again.
+// Where nobody asks the probes, as on the local stack, a stuck worker ends itself; what has ended is started again.
 setInterval(() => {
   const stuck = Object.entries(liveness()).filter(([, isAlive]) => !isAlive);
   if (stuck.length === 0) return;
@@ -95,7 +92,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 
 async function stop(): Promise<void> {
-  probes?.close();
+  probes.close();
   await Promise.all([relay.stop(), status.stop(), ...consumers.map((consumer) => consumer.stop())]);
   await Promise.all([relayPublisher.close(), deadLetterPublisher.close()]);
   await db.terminate();

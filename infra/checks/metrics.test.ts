@@ -41,6 +41,11 @@ describe('metrics', () => {
     expect(Object.keys(metrics).filter((name) => !drawn.includes(name))).toEqual([]);
   });
 
+  it('stand on a dashboard without zeros, which the API leaves out, so that every plan would differ', async () => {
+    const text = await readFile(new URL('../dashboards/patient-service.json', import.meta.url), 'utf8');
+    expect(text).not.toMatch(/"(xPos|yPos)": 0\b|"collapsed": false/);
+  });
+
   it('that a dashboard misspells are found', () => {
     expect(
       [...serviceMetricsIn('user/patient_service/importz', 'user/patient_service/')].filter(

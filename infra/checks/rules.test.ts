@@ -95,8 +95,8 @@ describe('the rules that matter', () => {
     [
       'dead letters that the agent may not write',
       'trigger.tf',
-      'role   = "roles/pubsub.publisher"\n  member = local.pubsub_agent',
-      'role   = "roles/pubsub.viewer"\n  member = local.pubsub_agent',
+      'role   = "roles/pubsub.publisher"\n  member = local.service_agent',
+      'role   = "roles/pubsub.viewer"\n  member = local.service_agent',
       'needs roles/pubsub.publisher',
     ],
     [
@@ -126,6 +126,62 @@ describe('the rules that matter', () => {
       'ops-command         = "Runs',
       'ops = "Runs',
       'ops is no name for a service account',
+    ],
+    [
+      'services that start before their secret has a version',
+      'functions.tf',
+      '    data.google_secret_manager_secret_version.first,\n',
+      '',
+      'must wait for data.google_secret_manager_secret_version.first',
+    ],
+    [
+      'a trigger that does not wait for the service agents',
+      'trigger.tf',
+      '    terraform_data.foundation,\n',
+      '',
+      'google_eventarc_trigger.registration: must wait for terraform_data.foundation',
+    ],
+    [
+      'a first stage without the service agents',
+      'foundation.tf',
+      '    google_project_iam_member.service_agent,\n',
+      '',
+      'must wait for google_project_iam_member.service_agent',
+    ],
+    [
+      'a revision name that Terraform would send twice',
+      'functions.tf',
+      'template[0].labels, traffic]',
+      'template[0].revision, traffic]',
+      'must not ignore template[0].revision',
+    ],
+    [
+      'the nonce of gcloud at the worker',
+      'worker.tf',
+      '      template[0].labels,\n',
+      '',
+      'google_cloud_run_v2_worker_pool.kafka_worker: must ignore template[0].labels',
+    ],
+    [
+      'a worker that nobody asks',
+      'worker.tf',
+      '      liveness_probe {',
+      '      liveness {',
+      'liveness_probe must ask /livez',
+    ],
+    [
+      'a build elsewhere',
+      'build.tf',
+      'location        = var.build_region',
+      'location = "us-central1"',
+      'location must be var.region',
+    ],
+    [
+      'a variable that nothing uses',
+      'variables.tf',
+      'variable "log_level" {',
+      'variable "log_depth" {',
+      'var.log_depth: is never used',
     ],
   ])('turn red for %s', async (_, file, before, after, finding) => {
     expect(breaches(await withMistake(sources, file, before, after)).join('\n')).toContain(finding);

@@ -3,7 +3,6 @@
  * must survive and what must not. Each rule returns its findings in words.
  */
 import { addressOf, stringsIn, type Body, type Configuration, type Resource, type Value } from './hcl.ts';
-import { providerSchema } from './schema.ts';
 
 const rules = {
   noPublicAccess,
@@ -16,6 +15,10 @@ const rules = {
   workloadsHaveAnIdentity,
   accountNamesFit,
   noSecretValues,
+  startsInOrder,
+  deploymentsKeepTheirRevisions,
+  workerIsProbed,
+  nothingIsUnused,
 } satisfies Record<string, (configuration: Configuration) => string[]>;
 
 export function breaches(configuration: Configuration): string[] {
@@ -56,18 +59,20 @@ function leastPrivilege(configuration: Configuration): string[] {
   });
 }
 
-/** Arguments that place a resource. What the schema lets be placed must be placed, and in the one region. */
+/** Arguments that place a resource. */
 const placements = ['location', 'region', 'location_id'];
 
 function regionEverywhere(configuration: Configuration): string[] {
   const elsewhere =
     /\b(?!europe-west3\b)(?:africa|asia|australia|europe|me|northamerica|southamerica|us)-[a-z]+\d\b|^(?:EU|US|ASIA|eur3|nam5|global)$/;
-  const inRegion = (value: Value | undefined) =>
-    isRef(value, 'var.region') || isRef(value, 'upper(var.region)');
+  // A build sees the code and no patient data.
+  const inRegion = ({ type }: Resource, value: Value | undefined) =>
+    isRef(value, 'var.region') ||
+    isRef(value, 'upper(var.region)') ||
+    (type === 'google_cloudbuild_trigger' && isRef(value, 'var.build_region'));
   const findings = configuration.resources.flatMap((resource) => {
-    const known = providerSchema[resource.kind][resource.type]?.arguments ?? {};
     const misplaced = placements
-      .filter((name) => name in known && !inRegion(resource.body[name]))
+      .filter((name) => name in resource.body && !inRegion(resource, resource.body[name]))
       .map((name) => `${addressOf(resource)}: ${name} must be var.region`);
     const literal = [...stringsIn(resource.body)]
       .filter(([, text]) => elsewhere.test(text))
@@ -133,7 +138,7 @@ function triggerRetries(configuration: Configuration): string[] {
     blocks(adopted.body, 'dead_letter_policy')[0] ?? {};
   const agentMay = (role: string) =>
     ofType(configuration, 'google_pubsub_topic_iam_member', 'google_pubsub_subscription_iam_member').some(
-      ({ body }) => body['role'] === role && isRef(body['member'], 'local.pubsub_agent'),
+      ({ body }) => body['role'] === role && isRef(body['member'], 'local.service_agent["pubsub"]'),
     );
   return [
     ...(back === undefined ? [say('has no retry_policy')] : []),
@@ -190,4 +195,74 @@ function noSecretValues(configuration: Configuration): string[] {
   return ofType(configuration, 'google_secret_manager_secret_version').map(
     (version) => `${addressOf(version)}: a secret's value would stand in the state`,
   );
+}
+
+const references = (value: Value | undefined): string[] => [...stringsIn(value)].map(([, text]) => text);
+
+const dependsOn = ({ body }: Resource, address: string) =>
+  references(body['depends_on']).includes(`\${${address}}`);
+
+/** The order of a first apply: what a service needs in order to start, and the agents that a trigger needs. */
+function startsInOrder(configuration: Configuration): string[] {
+  const needs: Record<string, string[]> = {
+    google_cloud_run_v2_service: ['terraform_data.foundation', FIRST_VERSION],
+    google_cloud_run_v2_worker_pool: ['terraform_data.foundation', FIRST_VERSION],
+    google_eventarc_trigger: ['terraform_data.foundation'],
+    terraform_data: [
+      'google_project_iam_member.service_agent',
+      'google_secret_manager_secret_iam_member.reader',
+    ],
+  };
+  return ofType(configuration, ...Object.keys(needs)).flatMap((resource) =>
+    (needs[resource.type] ?? [])
+      .filter((address) => !dependsOn(resource, address))
+      .map((address) => `${addressOf(resource)}: must wait for ${address}`),
+  );
+}
+
+const FIRST_VERSION = 'data.google_secret_manager_secret_version.first';
+
+/**
+ * A deployment changes the image and labels of a template. The name of a revision must not be ignored: Terraform would
+ * send the old one with a new template, which Cloud Run refuses.
+ */
+function deploymentsKeepTheirRevisions(configuration: Configuration): string[] {
+  return ofType(configuration, 'google_cloud_run_v2_service', 'google_cloud_run_v2_worker_pool').flatMap(
+    (resource) => {
+      const ignored = new Set(references(blocks(resource.body, 'lifecycle')[0]?.['ignore_changes']));
+      const has = (argument: string) => ignored.has(`\${${argument}}`);
+      return unmet(resource, [
+        [has('template[0].labels'), 'must ignore template[0].labels, where gcloud leaves a nonce'],
+        [has('client') && has('client_version'), 'must ignore client and client_version'],
+        [has('template[0].containers[0].image'), 'must ignore the image, which a deployment brings'],
+        [!has('template[0].revision'), 'must not ignore template[0].revision'],
+      ]);
+    },
+  );
+}
+
+function workerIsProbed(configuration: Configuration): string[] {
+  return ofType(configuration, 'google_cloud_run_v2_worker_pool').flatMap((pool) => {
+    const container = blocks(blocks(pool.body, 'template')[0] ?? {}, 'containers')[0] ?? {};
+    const path = (probe: string) =>
+      blocks(blocks(container, probe)[0] ?? {}, 'http_get')[0]?.['path'] ?? 'nothing';
+    return unmet(
+      pool,
+      ['startup_probe', 'liveness_probe'].map((probe) => [
+        path(probe) === '/livez',
+        `${probe} must ask /livez`,
+      ]),
+    );
+  });
+}
+
+function nothingIsUnused({ resources, variables, locals, rest }: Configuration): string[] {
+  const text = [...resources.map(({ body }) => body), locals, ...rest]
+    .flatMap((body) => [...stringsIn(body)].map(([, value]) => value))
+    .join('\n');
+  const unused = (prefix: string, names: string[]) =>
+    names
+      .filter((name) => !new RegExp(`\\b${prefix}\\.${name}\\b`).test(text))
+      .map((name) => `${prefix}.${name}: is never used`);
+  return [...unused('var', Object.keys(variables)), ...unused('local', Object.keys(locals))];
 }

@@ -68,8 +68,8 @@ describe('terraform validate', () => {
     if (!(await stat(plugin).catch(() => undefined))) {
       loudSkip(
         context,
-        'no google provider: run `terraform -chdir=infra init -backend=false` where there is internet; ' +
-          'until then infra/ is checked against the distilled schema only',
+        'no google provider: types, arguments and references of infra/ are NOT checked; ' +
+          'run `terraform -chdir=infra init -backend=false` where there is internet (Cloud Build always does)',
       );
     }
     expect(await terraform(`-chdir=${infra}`, 'validate', '-no-color')).toMatchObject({ code: 0 });

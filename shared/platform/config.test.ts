@@ -6,7 +6,7 @@ const noSecrets = async () => Promise.reject(new Error('no secrets here'));
 describe('the configuration', () => {
   it('fills in defaults and leaves optional variables unset', async () => {
     const config = await readConfig(['ENVIRONMENT', 'PORT', 'PRICE_GROUP_EUR'], {}, noSecrets);
-    expect(config).toEqual({ ENVIRONMENT: 'local', PORT: undefined, PRICE_GROUP_EUR: '45.00' });
+    expect(config).toEqual({ ENVIRONMENT: 'local', PORT: 8080, PRICE_GROUP_EUR: '45.00' });
   });
 
   it('reports every fault in one message and no value', async () => {

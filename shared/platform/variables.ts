@@ -30,8 +30,8 @@ export const variables = {
     .int()
     .min(0)
     .max(65535)
-    .optional()
-    .describe('Port for the probes of the worker; none without it'),
+    .default(8080)
+    .describe('Port on which the worker answers its probes'),
   FIRESTORE_EMULATOR_HOST: text.optional().describe('`host:port` of a Firestore emulator'),
   STORAGE_EMULATOR_HOST: httpUrl.optional().describe('URL of a Cloud Storage emulator'),
 
