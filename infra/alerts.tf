@@ -48,6 +48,24 @@ locals {
       period    = "120s"
       for       = "600s"
     }
+    "standing-partition" = {
+      title     = "A consumed partition stands still"
+      severity  = "ERROR"
+      filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/standing_partitions\""
+      measure   = "mean"
+      threshold = 0
+      period    = "120s"
+      for       = "0s"
+    }
+    "unreadable-batch" = {
+      title     = "A batch of consumed events cannot be read"
+      severity  = "ERROR"
+      filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/unreadable_batches\""
+      measure   = "mean"
+      threshold = 0
+      period    = "120s"
+      for       = "0s"
+    }
     "dead-letters" = {
       title     = "An event lies in a dead-letter topic"
       severity  = "WARNING"

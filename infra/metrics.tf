@@ -7,6 +7,7 @@ locals {
     events_consumed                = { kind = "counter", labels = ["event_type", "outcome"] }
     consume_latency_ms             = { kind = "distribution", labels = ["event_type"] }
     dead_letters                   = { kind = "counter", labels = ["topic", "error_code"] }
+    offsets_missing                = { kind = "counter", labels = ["topic"] }
     imports                        = { kind = "counter", labels = ["outcome"] }
     import_latency_ms              = { kind = "distribution", labels = ["outcome"] }
     mails_sent                     = { kind = "counter", labels = ["kind"] }
@@ -19,6 +20,8 @@ locals {
     outbox_entries                 = { kind = "distribution", labels = [] }
     consumer_lag                   = { kind = "distribution", labels = [] }
     dead_letters_waiting           = { kind = "distribution", labels = [] }
+    standing_partitions            = { kind = "distribution", labels = [] }
+    unreadable_batches             = { kind = "distribution", labels = [] }
     worker_status_age_seconds      = { kind = "distribution", labels = [] }
     storage_used_percent           = { kind = "distribution", labels = [] }
   }

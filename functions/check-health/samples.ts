@@ -15,6 +15,8 @@ export function reportSamples(log: Log, facts: Facts, { checks }: Report): void 
     outbox_oldest_seconds: outbox.oldest_seconds,
     consumer_lag: kafka.consumer_lag,
     dead_letters_waiting: kafka.dead_letters,
+    standing_partitions: kafka.standing_partitions,
+    unreadable_batches: kafka.unreadable_batches,
     worker_status_age_seconds: kafka.reported_seconds_ago ?? neverReported(facts),
     storage_used_percent: percent(storage.bytes === null ? null : storage.bytes / storage.quota_bytes),
   };

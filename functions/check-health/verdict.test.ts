@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { Temporal } from 'temporal-polyfill';
 import { describe, expect, it } from 'vitest';
-import { utcTimestamp } from '../../shared/platform/clock.ts';
+import { utcTimestamp, type UtcTimestamp } from '../../shared/platform/clock.ts';
+import type { UnreadableStatus } from '../../shared/store/worker-status.ts';
 import type { Facts } from './facts.ts';
 import { judge, type Status } from './verdict.ts';
 
@@ -10,14 +11,17 @@ const ago = (seconds: number) => utcTimestamp(now.subtract({ seconds }));
 const limits = { IMPORT_STUCK_AFTER_SECONDS: 900, IMPORT_STORAGE_QUOTA_BYTES: 1000 };
 const HANGING = { fault: 'not answered within 1 s' };
 
+function group(name: string, topic: string, lag: number | null, waiting_since: UtcTimestamp | null = null) {
+  const partitions = [{ partition: 4, committed: '17', lag: lag ?? 0, waiting_since }];
+  return { group: name, topic, lag, last_poll_at: ago(1), partitions };
+}
+
 const worker = {
   written_at: ago(5),
   kafka_reachable: true,
-  groups: [
-    { group: 'comm', topic: 'communication-events', lag: 2, last_poll_at: ago(1) },
-    { group: 'therapist', topic: 'therapist-events', lag: 3, last_poll_at: ago(1) },
-  ],
-  dead_letters: 0,
+  groups: [group('comm', 'communication-events', 2), group('therapist', 'therapist-events', 3)],
+  unreadable: [] as readonly UnreadableStatus[] | null,
+  dead_letters: 0 as number | null,
   last_relay_at: ago(1),
 };
 const imports = {
@@ -132,6 +136,49 @@ const rules: Rule[] = [
     'consumed messages that are not applied yet: 1001',
   ],
   [
+    'one message that has waited for 120 s',
+    reported({ groups: [group('comm', 'communication-events', 1, ago(120))] }),
+    'kafka',
+    'healthy',
+  ],
+  [
+    'one message that has waited for longer',
+    reported({ groups: [group('comm', 'communication-events', 1, ago(121))] }),
+    'kafka',
+    'degraded',
+    'partition 4 of communication-events has stood at offset 17 for 121 s while messages wait: 1',
+  ],
+  [
+    'a batch that cannot be read',
+    reported({
+      unreadable: [{ topic: 'therapist-events', partition: 2, offset: '9', reason: 'its checksum is wrong' }],
+    }),
+    'kafka',
+    'degraded',
+    'partition 2 of therapist-events stands at offset 9 before a batch that cannot be read: its checksum is wrong',
+  ],
+  [
+    'a lag that is not known',
+    reported({ groups: [group('comm', 'communication-events', null)] }),
+    'kafka',
+    'degraded',
+    'it is not known how many messages of communication-events wait',
+  ],
+  [
+    'dead letters that are not counted',
+    reported({ dead_letters: null }),
+    'kafka',
+    'degraded',
+    'it is not known how many dead letters wait for an operator',
+  ],
+  [
+    'unreadable batches that are not known',
+    reported({ unreadable: null }),
+    'kafka',
+    'degraded',
+    'it is not known whether batches cannot be read',
+  ],
+  [
     'a dead letter',
     reported({ dead_letters: 1 }),
     'kafka',
@@ -224,8 +271,17 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
             topic: fc.constant('t'),
             lag: fc.option(count),
             last_poll_at: fc.constant(null),
+            partitions: fc.array(
+              fc.record({
+                partition: fc.nat({ max: 5 }),
+                committed: fc.constantFrom(null, '17'),
+                lag: count,
+                waiting_since: fc.option(count.map(ago)),
+              }),
+            ),
           }),
         ),
+        unreadable: fc.constantFrom(null, []),
         dead_letters: fc.option(count),
         last_relay_at: fc.constant(null),
       }),

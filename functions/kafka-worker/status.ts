@@ -5,12 +5,13 @@
 import type { Firestore } from '@google-cloud/firestore';
 import { openDeadLetterBook, type DeadLetterBook } from '../../shared/kafka/dead-letter-book.ts';
 import type { Admin, KafkaClient } from '../../shared/kafka/kafkajs.ts';
-import { lagOf, totalLag } from '../../shared/kafka/lag.ts';
+import { lagOf, totalLag, type PartitionLag } from '../../shared/kafka/lag.ts';
 import { utcTimestamp, type Clock, type UtcTimestamp } from '../../shared/platform/clock.ts';
 import { within } from '../../shared/platform/deadline.ts';
 import { errorFields, type Log } from '../../shared/platform/log.ts';
-import { writeWorkerStatus, type GroupStatus } from '../../shared/store/worker-status.ts';
+import { readWorkerStatus, writeWorkerStatus, type GroupStatus } from '../../shared/store/worker-status.ts';
 import { Temporal } from 'temporal-polyfill';
+import { partitionStatuses } from './waiting.ts';
 
 export interface StatusSources {
   readonly client: KafkaClient;
@@ -41,32 +42,46 @@ export function reportStatus(sources: StatusSources): { stop(): Promise<void> } 
 
   async function report(): Promise<void> {
     const [lags, deadLetters] = await Promise.all([askLags(), countDeadLetters(books)]);
-    await writeWorkerStatus(db, {
-      written_at: utcTimestamp(clock()),
-      kafka_reachable: lags !== undefined,
-      groups: consumers.map(({ topic, group, lastPollAt }, index): GroupStatus => ({
-        group,
-        topic,
-        lag: lags?.[index] ?? null,
-        last_poll_at: timestampOf(lastPollAt()),
-      })),
-      dead_letters: deadLetters ?? null,
-      last_relay_at: timestampOf(sources.lastRelayAt()),
-    }).catch((error: unknown) => log.warn('The status could not be written', errorFields(error)));
+    try {
+      const now = utcTimestamp(clock());
+      const before = await readWorkerStatus(db);
+      await writeWorkerStatus(db, {
+        written_at: now,
+        kafka_reachable: lags.some((lag) => lag !== undefined),
+        groups: consumers.map(({ topic, group, lastPollAt }, index): GroupStatus => {
+          const known =
+            before?.groups.find((status) => status.group === group && status.topic === topic)?.partitions ??
+            [];
+          const lag = lags[index];
+          return {
+            group,
+            topic,
+            lag: lag === undefined ? null : totalLag(lag),
+            last_poll_at: timestampOf(lastPollAt()),
+            partitions: lag === undefined ? known : partitionStatuses(lag, known, now),
+          };
+        }),
+        dead_letters: deadLetters ?? null,
+        last_relay_at: timestampOf(sources.lastRelayAt()),
+        unreadable: [],
+      });
+    } catch (error) {
+      log.warn('The status could not be written', errorFields(error));
+    }
   }
 
-  async function askLags(): Promise<number[] | undefined> {
+  /** For each consumer its lag, or undefined where Kafka does not tell: one missing topic hides no other. */
+  async function askLags(): Promise<(PartitionLag[] | undefined)[]> {
     admin ??= client.admin();
     const asked = admin;
-    const lags = asked.then((admin) =>
-      Promise.all(consumers.map(async ({ group, topic }) => totalLag(await lagOf(admin, group, topic)))),
+    const lags = await Promise.all(
+      consumers.map(({ group, topic }) => inTime(asked.then((admin) => lagOf(admin, group, topic)))),
     );
-    const answer = await inTime(lags);
-    if (answer === undefined) {
+    if (lags.includes(undefined)) {
       admin = undefined;
       void asked.then((admin) => admin.close()).catch(() => undefined);
     }
-    return answer;
+    return lags;
   }
 
   /** One that takes longer than the interval, because Firestore is away, is not followed by a queue of others. */

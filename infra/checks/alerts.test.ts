@@ -45,6 +45,14 @@ const cases: Record<string, { wakes: Point[]; sleeps: Point[] }> = {
     wakes: everyMinute(() => 1001),
     sleeps: everyMinute((minute) => (minute < 8 ? 5000 : 0)),
   },
+  'standing-partition': {
+    wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)),
+    sleeps: everyMinute(() => 0),
+  },
+  'unreadable-batch': {
+    wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)),
+    sleeps: everyMinute(() => 0),
+  },
   'dead-letters': { wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)), sleeps: everyMinute(() => 0) },
   'worker-not-polling': {
     wakes: everyMinute((minute) => minute * 60),

@@ -11,6 +11,7 @@ export const metrics = {
   events_consumed: { kind: 'counter', labels: ['event_type', 'outcome'] },
   consume_latency_ms: { kind: 'distribution', labels: ['event_type'] },
   dead_letters: { kind: 'counter', labels: ['topic', 'error_code'] },
+  offsets_missing: { kind: 'counter', labels: ['topic'] },
   imports: { kind: 'counter', labels: ['outcome'] },
   import_latency_ms: { kind: 'distribution', labels: ['outcome'] },
   mails_sent: { kind: 'counter', labels: ['kind'] },
@@ -25,6 +26,8 @@ export const metrics = {
   outbox_entries: { kind: 'distribution', labels: [] },
   consumer_lag: { kind: 'distribution', labels: [] },
   dead_letters_waiting: { kind: 'distribution', labels: [] },
+  standing_partitions: { kind: 'distribution', labels: [] },
+  unreadable_batches: { kind: 'distribution', labels: [] },
   worker_status_age_seconds: { kind: 'distribution', labels: [] },
   storage_used_percent: { kind: 'distribution', labels: [] },
 } as const satisfies Record<string, { kind: 'counter' | 'distribution'; labels: readonly string[] }>;

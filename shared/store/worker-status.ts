@@ -14,6 +14,8 @@ export interface WorkerStatus {
   readonly dead_letters: number | null;
   /** When this worker last held the relay and found or sent everything; null if it never did. */
   readonly last_relay_at: UtcTimestamp | null;
+  /** Batches that no worker can read and no operator has passed over; null while Firestore does not say. */
+  readonly unreadable: readonly UnreadableStatus[] | null;
 }
 
 export interface GroupStatus {
@@ -22,6 +24,27 @@ export interface GroupStatus {
   /** Messages not yet applied; null while Kafka cannot be asked. */
   readonly lag: number | null;
   readonly last_poll_at: UtcTimestamp | null;
+  /** By partition, as Kafka last answered. */
+  readonly partitions: readonly PartitionStatus[];
+}
+
+export interface PartitionStatus {
+  readonly partition: number;
+  /** The next offset that the group will read, in decimal; null when it has never committed one. */
+  readonly committed: string | null;
+  /** Messages not yet applied. */
+  readonly lag: number;
+  /** Since when messages have waited while the committed offset stood still; null when none waits. */
+  readonly waiting_since: UtcTimestamp | null;
+}
+
+export interface UnreadableStatus {
+  readonly topic: string;
+  readonly partition: number;
+  /** First offset of the batch, in decimal. */
+  readonly offset: string;
+  /** What is wrong with it, in words. */
+  readonly reason: string;
 }
 
 function statusDoc(db: Firestore) {
@@ -36,5 +59,14 @@ export async function writeWorkerStatus(db: Firestore, status: WorkerStatus): Pr
 /** Undefined before the first worker has written it. @throws ServiceError `store.unavailable` */
 export async function readWorkerStatus(db: Firestore): Promise<WorkerStatus | undefined> {
   const snapshot = await translated(() => statusDoc(db).get());
-  return snapshot.data() as WorkerStatus | undefined;
+  const stored = snapshot.data() as StoredStatus | undefined;
+  if (stored === undefined) return undefined;
+  const groups = stored.groups.map((group) => ({ ...group, partitions: group.partitions ?? [] }));
+  return { ...stored, groups, unreadable: stored.unreadable ?? [] };
+}
+
+/** A worker of an earlier release writes neither partitions nor unreadable batches. */
+interface StoredStatus extends Omit<WorkerStatus, 'groups' | 'unreadable'> {
+  readonly groups: readonly (Omit<GroupStatus, 'partitions'> & Partial<Pick<GroupStatus, 'partitions'>>)[];
+  readonly unreadable?: WorkerStatus['unreadable'];
 }

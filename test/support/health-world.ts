@@ -68,6 +68,7 @@ export async function healthWorld(overrides: Partial<HealthDependencies> = {}) {
         groups: [],
         dead_letters: 0,
         last_relay_at: null,
+        unreadable: [],
       }),
     /** The samples of a metric, in the order in which they were logged. */
     samples: (metric: string): number[] =>
