@@ -21,6 +21,21 @@ it('sweeps files older than a minute and leaves younger ones to their event', as
   expect(await objectNames(bucket)).toEqual([expect.stringMatching(/^processed\//)]);
 });
 
+it('passes over the placeholders of folders: they wait for nothing and are no files', async () => {
+  const { run, health, drop, pass, bucket, db } = await healthWorld();
+  await drop(Buffer.alloc(0), 'incoming/2026/');
+  await drop(aRegistration(), 'incoming/2026/11/');
+  pass(1000);
+  expect((await health()).body.checks.import).toMatchObject({
+    status: 'healthy',
+    oldest_incoming_seconds: 0,
+  });
+  expect((await run()).body.swept).toEqual({ imported: 0, failed: 0 });
+  expect(await objectNames(bucket)).toEqual(['incoming/2026/', 'incoming/2026/11/']);
+  expect(await documents(db, 'imports')).toEqual([]);
+  expect(await documents(db, 'outbox')).toEqual([]);
+});
+
 it('sweeps within the promise where less than a minute is promised', async () => {
   const { run, drop, pass } = await healthWorld({
     limits: {

@@ -9,6 +9,7 @@ const storageObject = z.looseObject({
   name: z.string(),
   generation: z.string().regex(/^\d+$/),
   size: z.string().regex(/^\d+$/),
+  contentEncoding: z.string().optional().catch(undefined),
   timeCreated: z.string().transform((text, context): Instant => {
     const instant = parseTimestamp(text);
     if (instant !== undefined) return instant;
@@ -21,6 +22,6 @@ const storageObject = z.looseObject({
 export function finalizedObject(data: unknown): (FinalizedObject & { readonly bucket: string }) | undefined {
   const parsed = storageObject.safeParse(data);
   if (!parsed.success) return undefined;
-  const { bucket, name, generation, size, timeCreated } = parsed.data;
-  return { bucket, name, generation, bytes: Number(size), uploadedAt: timeCreated };
+  const { bucket, name, generation, size, timeCreated, contentEncoding } = parsed.data;
+  return { bucket, name, generation, bytes: Number(size), uploadedAt: timeCreated, contentEncoding };
 }

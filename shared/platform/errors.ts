@@ -57,6 +57,11 @@ const table = {
   // A registration file: each of these ends it in failed/ with this code as its reason
   'import.not_json_file': { retriable: false, status: 422, title: 'The file name does not end in .json' },
   'import.too_large': { retriable: false, status: 422, title: 'The file is larger than 1 MiB' },
+  'import.content_encoding': {
+    retriable: false,
+    status: 422,
+    title: 'The file is neither plain nor valid gzip',
+  },
   'import.malformed_json': { retriable: false, status: 422, title: 'The file is not valid UTF-8 JSON' },
   'import.invalid': { retriable: false, status: 422, title: 'The registration breaks rules' },
   'import.token_missing': { retriable: false, status: 422, title: 'The registration has no token' },

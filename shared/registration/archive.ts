@@ -22,9 +22,9 @@ import { errorDocumentPath } from './failure-mail.ts';
 /** Where files are dropped. */
 const INCOMING = 'incoming/';
 
-/** True for a dropped file; the placeholder of the folder itself, which consoles create, is none. */
+/** True for a dropped file; the placeholder of a folder, which consoles create and whose name ends in `/`, is none. */
 export function isIncoming(name: string): boolean {
-  return name.startsWith(INCOMING) && name.length > INCOMING.length;
+  return name.startsWith(INCOMING) && !name.endsWith('/');
 }
 
 /** Every dropped file that is still there, in no order. */
@@ -51,7 +51,7 @@ export function archivePath(folder: 'processed' | 'failed', recordId: RecordId, 
 /** Moves the file to where its record says; a file that another delivery has moved is left alone. */
 export async function archive(
   deps: { readonly db: Firestore; readonly bucket: Bucket; readonly clock: Clock },
-  object: ObjectVersion & { readonly uploadedAt: Instant },
+  object: ObjectVersion & Pick<FinalizedObject, 'uploadedAt' | 'contentEncoding'>,
   recordId: RecordId,
   record: ImportRecord,
 ): Promise<void> {

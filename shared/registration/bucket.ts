@@ -2,9 +2,11 @@
  * The import bucket. Every call pins the generation it means, so that an object overwritten meanwhile is another
  * object; what is gone is an answer, not an error.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import { Storage, type Bucket, type File } from '@google-cloud/storage';
 import { parseTimestamp, type Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
+import { knownCoding } from './content-encoding.ts';
 
 export interface ObjectVersion {
   readonly name: string;
@@ -26,24 +28,54 @@ export function connectBucket(config: {
   return storage.bucket(config.GCS_IMPORT_BUCKET);
 }
 
-/** The bytes of exactly this generation, or undefined when it is gone. @throws ServiceError `storage.unavailable` */
-export function downloadVersion(
-  bucket: Bucket,
-  { name, generation }: ObjectVersion,
-): Promise<Buffer | undefined> {
-  return unless([NOT_FOUND], async () => (await bucket.file(name, { generation }).download())[0]);
+export interface Download {
+  /** As they were sent: still packed where `contentEncoding` says so. */
+  readonly bytes: Buffer;
+  readonly contentEncoding: string | undefined;
 }
 
-/** Copies this generation to a new object; one that is there already is the copy of an earlier delivery. */
-export async function copyVersion(
+/**
+ * Exactly this generation, `gone` when it is no more, `too_large` as soon as more than `maxBytes` have come.
+ * @throws ServiceError `storage.unavailable`
+ */
+export async function downloadVersion(
   bucket: Bucket,
   { name, generation }: ObjectVersion,
+  maxBytes: number,
+): Promise<Download | 'gone' | 'too_large'> {
+  const download = await unless([NOT_FOUND], async (): Promise<Download | 'too_large'> => {
+    let headers: IncomingHttpHeaders = {};
+    const stream = bucket
+      .file(name, { generation })
+      .createReadStream({ decompress: false })
+      .on('response', (response: { headers: IncomingHttpHeaders }) => ({ headers } = response));
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxBytes) return 'too_large';
+      chunks.push(chunk);
+    }
+    return { bytes: Buffer.concat(chunks), contentEncoding: headers['content-encoding'] };
+  });
+  return download ?? 'gone';
+}
+
+/**
+ * Copies this generation to a new object; one that is there already is the copy of an earlier delivery. Of its metadata
+ * only the encoding of its bytes goes along: what else an uploader wrote there may name a person.
+ */
+export async function copyVersion(
+  bucket: Bucket,
+  { name, generation, contentEncoding }: ObjectVersion & Pick<FinalizedObject, 'contentEncoding'>,
   target: string,
 ): Promise<void> {
+  const coding = knownCoding(contentEncoding);
   await unless([NOT_FOUND, PRECONDITION_FAILED], () =>
     bucket.file(name, { generation }).copy(bucket.file(target), {
       preconditionOpts: { ifGenerationMatch: 0 },
       contentType: 'application/json',
+      ...(coding === undefined ? {} : { contentEncoding: coding }),
     }),
   );
 }
@@ -75,6 +107,8 @@ export async function saveJson(bucket: Bucket, name: string, content: object): P
 export interface FinalizedObject extends ObjectVersion {
   readonly bytes: number;
   readonly uploadedAt: Instant;
+  /** Undefined where the bytes are stored as they are. */
+  readonly contentEncoding?: string | undefined;
 }
 
 /** Every object below a prefix, page by page, with what a finalize event would say of it. */
@@ -85,7 +119,13 @@ export async function* listObjects(bucket: Bucket, prefix: string): AsyncGenerat
     for (const { name, metadata } of page?.[0] ?? []) {
       const uploadedAt = parseTimestamp(String(metadata.timeCreated));
       if (uploadedAt === undefined) throw new ServiceError('internal');
-      yield { name, generation: String(metadata.generation), bytes: Number(metadata.size), uploadedAt };
+      yield {
+        name,
+        generation: String(metadata.generation),
+        bytes: Number(metadata.size),
+        uploadedAt,
+        contentEncoding: metadata.contentEncoding,
+      };
     }
     query = page?.[1] ?? undefined;
   }

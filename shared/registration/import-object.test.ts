@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { aRegistration, aToken } from '../../test/support/builders.ts';
+import { aRegistration, aToken, signedRegistration } from '../../test/support/builders.ts';
 import { documents, importWorld, objectNames } from '../../test/support/import-world.ts';
 import { FIELD_NAMES } from '../patient/schema.ts';
-import { berlinDateOf } from '../platform/clock.ts';
+import { berlinDateOf, utcTimestamp } from '../platform/clock.ts';
 import { recordIdOf } from '../store/imports.ts';
 import { hashToken, tokenDoc } from '../store/registration-tokens.ts';
 import { archivePath } from './archive.ts';
@@ -117,11 +120,14 @@ describe('deliveries', () => {
     expect(await importOf(object)).toBe('gone');
   });
 
-  it.each(['processed/2026/01/01/x.json', 'incoming/', 'other.json'])('of %s are ignored', async (name) => {
-    expect(await importOf({ name, generation: '1', bytes: 1, uploadedAt: world.deps.clock() })).toBe(
-      'ignored',
-    );
-  });
+  it.each(['processed/2026/01/01/x.json', 'incoming/', 'incoming/2026/', 'incoming/x.json/', 'other.json'])(
+    'of %s are ignored',
+    async (name) => {
+      expect(await importOf({ name, generation: '1', bytes: 1, uploadedAt: world.deps.clock() })).toBe(
+        'ignored',
+      );
+    },
+  );
 });
 
 describe('the same token', () => {
@@ -218,7 +224,6 @@ describe('a file that fails', () => {
 
   it.each<[string, string]>([
     ['incoming/brief.pdf', 'import.not_json_file'],
-    ['incoming/ordner/', 'import.not_json_file'],
     ['incoming/ohne-endung', 'import.not_json_file'],
   ])('%s', async (name, reason) => {
     expect(await importOf(await world.drop(Buffer.from('{}'), name))).toBe('failed');
@@ -228,6 +233,54 @@ describe('a file that fails', () => {
   it('of 2 MiB', async () => {
     expect(await importOf(await world.drop(Buffer.alloc(2 * 1024 * 1024, 0x20)))).toBe('failed');
     expect(await documents(world.db, 'imports')).toMatchObject([{ reason: 'import.too_large' }]);
+  });
+});
+
+describe('a compressed file', () => {
+  const gzipped = (content: unknown) => gzipSync(JSON.stringify(content));
+
+  it('is read as what it unpacks to, and archived as it is stored', async () => {
+    const packed = gzipped(aRegistration());
+    expect(await importOf(await world.drop(packed, undefined, 'gzip'))).toBe('imported');
+    const [file] = (await world.bucket.getFiles())[0];
+    expect(file!.metadata).toMatchObject({ contentEncoding: 'gzip', size: String(packed.length) });
+    const [bytes] = await file!.download();
+    expect(JSON.parse(bytes.toString())).toMatchObject({ patient_data: { nachname: 'Beispiel' } });
+  });
+
+  it('may be signed: what is signed is what it unpacks to', async () => {
+    const key = 'k'.repeat(32);
+    const now = utcTimestamp(world.deps.clock());
+    const object = await world.drop(gzipped(signedRegistration(key, { timestamp: now })), undefined, 'gzip');
+    const deps = { ...world.deps, signature: { key, environment: 'test' } };
+    expect(await importObject(deps, object)).toBe('imported');
+  });
+
+  it.each<[string, Buffer, string, string]>([
+    ['that unpacks to 1 MiB and a byte', gzipSync(Buffer.alloc(2 ** 20 + 1, 0x20)), 'gzip', 'too_large'],
+    ['without contentEncoding', gzipped(aRegistration()), '', 'malformed_json'],
+    ['packed twice and marked once', gzipSync(gzipped(aRegistration())), 'gzip', 'malformed_json'],
+    ['that is none', Buffer.from(JSON.stringify(aRegistration())), 'gzip', 'content_encoding'],
+    ['cut off', gzipped(aRegistration()).subarray(0, 100), 'gzip', 'content_encoding'],
+    ['empty', Buffer.alloc(0), 'gzip', 'content_encoding'],
+    ['in Brotli', brotliCompressSync(JSON.stringify(aRegistration())), 'br', 'content_encoding'],
+    ['in deflate', deflateSync(JSON.stringify(aRegistration())), 'deflate', 'content_encoding'],
+    ['in an unknown coding', Buffer.from('{}'), 'Lena Beispiel', 'content_encoding'],
+  ])('%s (%#) fails once, with its bytes and its reason', async (_, bytes, contentEncoding, reason) => {
+    const object = await world.drop(bytes, undefined, contentEncoding);
+    expect(await importOf(object)).toBe('failed');
+    const records = await documents(world.db, 'imports');
+    expect(records).toMatchObject([{ reason: `import.${reason}` }]);
+    expect(JSON.stringify([records, world.logged])).not.toMatch(/Lena|Beispiel/);
+    const path = archivePath('failed', recordOf(object), object.uploadedAt);
+    const [kept] = await world.bucket.file(path).download({ decompress: false });
+    expect(kept.equals(bytes)).toBe(true);
+  });
+
+  it('of 582 kB that would unpack to 600 MB fails, and takes no more memory than another', async () => {
+    const { outcome, reason, peakMiB } = await importBomb();
+    expect([outcome, reason]).toEqual(['failed', 'import.too_large']);
+    expect(peakMiB).toBeLessThan(350);
   });
 });
 
@@ -247,6 +300,13 @@ describe('names', () => {
     ]);
   });
 });
+
+/** Imports it in a process of its own, whose memory can be told. */
+async function importBomb(): Promise<{ outcome: string; reason: string; peakMiB: number }> {
+  const script = new URL('../../test/support/gzip-bomb.ts', import.meta.url).pathname;
+  const { stdout } = await promisify(execFile)(process.execPath, [script]);
+  return JSON.parse(stdout) as Awaited<ReturnType<typeof importBomb>>;
+}
 
 /** The same bucket, from which nothing can be copied. */
 function unmovable(bucket: typeof world.bucket): typeof world.bucket {

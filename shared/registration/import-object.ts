@@ -10,26 +10,16 @@ import { utcTimestamp, type Clock, type Instant } from '../platform/clock.ts';
 import { isServiceError, ServiceError } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { measure } from '../platform/metrics.ts';
-import {
-  readImport,
-  recordIdOf,
-  uploadVouchedFor,
-  type ImportRecord,
-  type RecordId,
-} from '../store/imports.ts';
+import { readImport, recordIdOf, type ImportRecord, type RecordId } from '../store/imports.ts';
 import type { AllocatePatientId } from '../store/patient-ids.ts';
 import { recordWithoutPatient, storeRegistration } from '../store/registrations.ts';
 import type { TokenHash } from '../store/registration-tokens.ts';
-import { archive, archivePath, isIncoming, retriedRecord } from './archive.ts';
-import { downloadVersion, type FinalizedObject } from './bucket.ts';
+import { archive, archivePath, isIncoming } from './archive.ts';
+import type { FinalizedObject } from './bucket.ts';
 import { confirmationMail, type MailSettings } from './confirmation-mail.ts';
 import { failureMail } from './failure-mail.ts';
-import {
-  MAX_FILE_BYTES,
-  readRegistrationFile,
-  type RefusedFile,
-  type RegistrationFile,
-} from './registration-file.ts';
+import { readObject } from './read-object.ts';
+import type { RefusedFile, RegistrationFile } from './registration-file.ts';
 import type { SignatureRules } from './signature.ts';
 
 export interface ImportDependencies {
@@ -59,7 +49,7 @@ export async function importObject(
 ): Promise<ImportOutcome> {
   if (!isIncoming(object.name)) return 'ignored';
   const recordId = recordIdOf(deps.bucket.name, object.name, object.generation);
-  const found = await read(deps, object);
+  const found = await readObject(deps, object);
   const record =
     found === undefined
       ? await readImport(deps.db, recordId)
@@ -68,43 +58,11 @@ export async function importObject(
     deps.log.warn('object gone before it was read', { record_id: recordId, generation: object.generation });
     return 'gone';
   }
-  await archive(deps, object, recordId, record);
+  // What was read says best how it is stored; what is too large was not read.
+  const contentEncoding = found?.contentEncoding ?? object.contentEncoding;
+  await archive(deps, { ...object, contentEncoding }, recordId, record);
   report(deps, object, recordId, record);
   return record.outcome;
-}
-
-async function read(
-  deps: ImportDependencies,
-  object: FinalizedObject,
-): Promise<{ file: RegistrationFile | RefusedFile; firstUploadedAt: Instant } | undefined> {
-  const isJson = /\.json$/i.test(object.name);
-  const unread = new ServiceError(isJson ? 'import.too_large' : 'import.not_json_file');
-  if (object.bytes > MAX_FILE_BYTES) {
-    return { file: { error: unread, tokenHash: null }, firstUploadedAt: object.uploadedAt };
-  }
-  const bytes = await downloadVersion(deps.bucket, object);
-  if (bytes === undefined) return undefined;
-  const readAsOf = (firstUploadedAt: Instant) => ({
-    file: readRegistrationFile(bytes, deps.signature, firstUploadedAt, deps.clock()),
-    firstUploadedAt,
-  });
-  const found = readAsOf(object.uploadedAt);
-  // Under another name it may still be a registration, which an erasure must find.
-  if (!isJson) return { ...found, file: { error: unread, tokenHash: found.file.tokenHash } };
-  const original = await originalUpload(deps, object, found.file);
-  return original === undefined ? found : readAsOf(original);
-}
-
-/** A signed file that an operator sends through the import again is as old as its original. */
-async function originalUpload(
-  { db }: ImportDependencies,
-  { name, uploadedAt }: FinalizedObject,
-  file: RegistrationFile | RefusedFile,
-): Promise<Instant | undefined> {
-  const recordId = retriedRecord(name);
-  if (recordId === undefined || file.tokenHash === null) return undefined;
-  const original = await readImport(db, recordId);
-  return original === undefined ? undefined : uploadVouchedFor(original, file.tokenHash, uploadedAt);
 }
 
 function store(

@@ -39,21 +39,29 @@ export async function importWorld(overrides: Partial<ImportDependencies> = {}) {
     signature: { key: undefined, environment: 'test' },
     ...overrides,
   };
-  return { deps, db, bucket, logged, drop: (content: unknown, name?: string) => drop(bucket, content, name) };
+  return { deps, db, bucket, logged, drop: (...dropped: DropParameters) => drop(bucket, ...dropped) };
 }
+
+type DropParameters = [content: unknown, name?: string | undefined, contentEncoding?: string];
 
 /** Uploads a file and describes it as its storage event would. */
 async function drop(
   bucket: Bucket,
-  content: unknown,
-  name = `incoming/${randomUUID()}.json`,
+  ...[content, name = `incoming/${randomUUID()}.json`, contentEncoding]: DropParameters
 ): Promise<FinalizedObject> {
   const bytes = Buffer.isBuffer(content) ? content : Buffer.from(JSON.stringify(content));
   const file = bucket.file(name);
-  await file.save(bytes, { resumable: false, contentType: 'application/json' });
+  const metadata = contentEncoding === undefined ? {} : { contentEncoding };
+  await file.save(bytes, { resumable: false, contentType: 'application/json', metadata });
   const uploadedAt = parseTimestamp(String(file.metadata.timeCreated));
   if (uploadedAt === undefined) throw new Error('the emulator answered no timeCreated');
-  return { name, generation: String(file.metadata.generation), bytes: bytes.length, uploadedAt };
+  return {
+    name,
+    generation: String(file.metadata.generation),
+    bytes: bytes.length,
+    uploadedAt,
+    contentEncoding: file.metadata.contentEncoding,
+  };
 }
 
 export async function objectNames(bucket: Bucket): Promise<string[]> {

@@ -1,0 +1,15 @@
+/** Drops 600 MB of blanks as half a megabyte of gzip and imports them: prints the outcome and the process's peak memory. */
+import { gzipSync } from 'node:zlib';
+import { importObject } from '../../shared/registration/import-object.ts';
+import { documents, importWorld } from './import-world.ts';
+
+const { deps, db, drop } = await importWorld();
+// Thirty members in a row are one gzip file, and made in a thirtieth of the time.
+const member = gzipSync(Buffer.alloc(20_000_000, 0x20), { level: 9 });
+const bomb = Buffer.concat(Array.from({ length: 30 }, () => member));
+const outcome = await importObject(deps, await drop(bomb, undefined, 'gzip'));
+const [record] = await documents(db, 'imports');
+// maxRSS is in KiB: https://nodejs.org/api/process.html#processresourceusage
+const peakMiB = Math.round(process.resourceUsage().maxRSS / 1024);
+process.stdout.write(JSON.stringify({ outcome, reason: record?.['reason'], bytes: bomb.length, peakMiB }));
+process.exit(0);
