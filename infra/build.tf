@@ -74,7 +74,7 @@ resource "google_project_iam_member" "build_run_viewer" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "build_deploys" {
-  for_each = google_cloud_run_v2_service.function
+  for_each = merge(google_cloud_run_v2_service.function, google_cloud_run_v2_service.ops)
 
   name     = each.value.name
   location = var.region
@@ -94,13 +94,6 @@ resource "google_cloud_run_v2_service_iam_member" "build_smokes" {
 
 resource "google_cloud_run_v2_worker_pool_iam_member" "build_deploys" {
   name     = google_cloud_run_v2_worker_pool.kafka_worker.name
-  location = var.region
-  role     = "roles/run.developer"
-  member   = google_service_account.caller["deployment-build"].member
-}
-
-resource "google_cloud_run_v2_job_iam_member" "build_deploys" {
-  name     = google_cloud_run_v2_job.ops.name
   location = var.region
   role     = "roles/run.developer"
   member   = google_service_account.caller["deployment-build"].member

@@ -20,7 +20,7 @@ export type Deployable = keyof typeof deployables;
 
 /** Further entry points of a deployable: file of the bundle → source below its folder. */
 const commands: Partial<Record<Deployable, Record<string, string>>> = {
-  'kafka-worker': { ops: 'ops/index.ts' },
+  'kafka-worker': { ops: 'ops/index.ts', 'ops-service': 'ops/serve.ts' },
 };
 
 /** @param dist folder of the bundles; below the root, where they find functions-framework */

@@ -5,7 +5,8 @@ resource "google_service_account" "workload" {
     patients-api        = "Answers the HTTP API"
     check-health        = "Judges health, sweeps missed files, cleans up"
     kafka-worker        = "Relays the outbox, consumes events"
-    ops-command         = "Runs the operators' command"
+    ops-read            = "Runs the operators' commands that only look"
+    ops-write           = "Runs the operators' commands that change something"
   }
 
   account_id   = each.key
@@ -27,16 +28,27 @@ resource "google_service_account" "caller" {
   depends_on = [google_project_service.api]
 }
 
+locals {
+  firestore_roles = {
+    import-registration = "roles/datastore.user"
+    patients-api        = "roles/datastore.user"
+    check-health        = "roles/datastore.user"
+    kafka-worker        = "roles/datastore.user"
+    ops-read            = "roles/datastore.viewer"
+    ops-write           = "roles/datastore.user"
+  }
+}
+
 resource "google_project_iam_member" "firestore" {
-  for_each = google_service_account.workload
+  for_each = local.firestore_roles
 
   project = var.project_id
-  role    = "roles/datastore.user"
-  member  = each.value.member
+  role    = each.value
+  member  = google_service_account.workload[each.key].member
 }
 
 resource "google_project_iam_member" "kafka" {
-  for_each = toset(local.kafka_is_managed ? ["kafka-worker", "ops-command"] : [])
+  for_each = toset(local.kafka_is_managed ? ["kafka-worker", "ops-read", "ops-write"] : [])
 
   project = var.project_id
   role    = "roles/managedkafka.client"
@@ -44,7 +56,7 @@ resource "google_project_iam_member" "kafka" {
 }
 
 resource "google_storage_bucket_iam_member" "mover" {
-  for_each = toset(["import-registration", "check-health", "ops-command"])
+  for_each = toset(["import-registration", "check-health"])
 
   bucket = google_storage_bucket.import.name
   role   = "roles/storage.objectUser"
@@ -109,16 +121,7 @@ resource "google_cloud_run_v2_service_iam_member" "registration_trigger" {
   member   = google_service_account.caller["registration-trigger"].member
 }
 
-resource "google_cloud_run_v2_job_iam_member" "operator" {
-  for_each = toset(var.operators)
-
-  name     = google_cloud_run_v2_job.ops.name
-  location = var.region
-  role     = "roles/run.jobsExecutorWithOverrides"
-  member   = each.value
-}
-
-# `gcloud run jobs execute --wait` reads the job first and then its execution; the command's answer is in the log.
+# An operator asks `gcloud run services describe` for the address of ops-read, ops-write and check-health.
 resource "google_project_iam_member" "operator_reads_runs" {
   for_each = toset(var.operators)
 

@@ -18,6 +18,11 @@ output "health_url" {
   value       = google_cloud_run_v2_service.function["check-health"].uri
 }
 
+output "ops_read_url" {
+  description = "Address of the operators' commands that only look."
+  value       = google_cloud_run_v2_service.ops["ops-read"].uri
+}
+
 output "image_repository" {
   description = "Where Cloud Build puts the images."
   value       = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"

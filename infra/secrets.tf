@@ -3,7 +3,7 @@
 locals {
   secrets = merge(
     var.registrations_are_signed ? { "registration-hmac-key" = ["import-registration", "check-health"] } : {},
-    try(var.kafka_brokers.sasl_username, null) == null ? {} : { "kafka-sasl-password" = ["kafka-worker", "ops-command"] },
+    try(var.kafka_brokers.sasl_username, null) == null ? {} : { "kafka-sasl-password" = ["kafka-worker", "ops-read", "ops-write"] },
   )
 
   secret_readers = merge([

@@ -284,7 +284,7 @@ variable "alert_mail_addresses" {
 }
 
 variable "operators" {
-  description = "IAM members that may run the operators' command (the job ops)."
+  description = "IAM members that may call the operators' command (the services ops-read and ops-write)."
   type        = list(string)
   default     = []
 }

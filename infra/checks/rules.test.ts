@@ -109,8 +109,8 @@ describe('the rules that matter', () => {
     [
       'an administrator',
       'identities.tf',
-      'role    = "roles/datastore.user"',
-      'role    = "roles/storage.objectAdmin"',
+      'role    = "roles/managedkafka.client"',
+      'role    = "roles/managedkafka.admin"',
       'more than any workload needs',
     ],
     [
@@ -123,9 +123,44 @@ describe('the rules that matter', () => {
     [
       'an account with too short a name',
       'identities.tf',
-      'ops-command         = "Runs',
+      'ops-read            = "Runs',
       'ops = "Runs',
       'ops is no name for a service account',
+    ],
+    [
+      'operators who may override a command line',
+      'ops.tf',
+      'role     = "roles/run.invoker"',
+      'role     = "roles/run.jobsExecutorWithOverrides"',
+      'roles/run.jobsExecutorWithOverrides lets its holder run code',
+    ],
+    [
+      'operators who may deploy',
+      'identities.tf',
+      'role    = "roles/run.viewer"',
+      'role    = "roles/run.developer"',
+      'roles/run.developer lets its holder run code',
+    ],
+    [
+      'reading commands that could write Firestore',
+      'identities.tf',
+      'ops-read            = "roles/datastore.viewer"',
+      'ops-read            = "roles/datastore.user"',
+      'ops-read may only read Firestore',
+    ],
+    [
+      'reading commands that could read files',
+      'ops.tf',
+      'permissions = ["storage.objects.list"]',
+      'permissions = ["storage.objects.list", "storage.objects.get"]',
+      'ops-read may only list files',
+    ],
+    [
+      'reading commands that could write files',
+      'ops.tf',
+      'role   = google_project_iam_custom_role.file_lister.id',
+      'role   = "roles/storage.objectUser"',
+      'google_storage_bucket_iam_member.ops_lists: ops-read may only read',
     ],
     [
       'services that start before their secret has a version',

@@ -15,6 +15,8 @@ const rules = {
   workloadsHaveAnIdentity,
   accountNamesFit,
   noSecretValues,
+  operatorsRunNoCode,
+  readersOnlyRead,
   startsInOrder,
   deploymentsKeepTheirRevisions,
   workerIsProbed,
@@ -196,6 +198,52 @@ function noSecretValues(configuration: Configuration): string[] {
     (version) => `${addressOf(version)}: a secret's value would stand in the state`,
   );
 }
+
+/** Deploying or overriding a command line or an environment is running code as the workload's account. */
+function operatorsRunNoCode(configuration: Configuration): string[] {
+  const grants = configuration.resources.filter(({ type }) => /_iam_(member|binding|policy)$/.test(type));
+  return grants.flatMap((grant) => {
+    const texts = references(grant.body);
+    const isBuild = isRef(grant.body['member'], 'google_service_account.caller["deployment-build"].member');
+    const runsCode = texts.filter((text) => /^roles\/run\.(?!invoker$|viewer$)/.test(text));
+    return isBuild ? [] : runsCode.map((role) => `${addressOf(grant)}: ${role} lets its holder run code`);
+  });
+}
+
+/** What the account of the reading commands may hold, besides its secrets. */
+const readingRoles = new Set([
+  'roles/datastore.viewer',
+  'roles/managedkafka.client',
+  '${google_project_iam_custom_role.file_lister.id}',
+]);
+
+function readersOnlyRead(configuration: Configuration): string[] {
+  const roles = configuration.locals['firestore_roles'] as Record<string, string>;
+  const grants = configuration.resources.filter(
+    ({ type, body }) =>
+      type.endsWith('_iam_member') && references(body).some((text) => /\bops-read\b/.test(text)),
+  );
+  const tooMuch = grants
+    .filter(({ body }) => !readingRoles.has(references(body['role']).join()))
+    .map((grant) => `${addressOf(grant)}: ops-read may only read`);
+  const lister = ofType(configuration, 'google_project_iam_custom_role').find(
+    ({ name }) => name === 'file_lister',
+  );
+  const everybody = configuration.resources
+    .filter(({ type, body }) => type.endsWith('_iam_member') && isRef(body['for_each'], EVERY_WORKLOAD))
+    .filter(({ body }) => body['role'] !== 'roles/iam.serviceAccountUser')
+    .map((grant) => `${addressOf(grant)}: gives every workload ${references(grant.body['role']).join()}`);
+  return [
+    ...tooMuch,
+    ...everybody,
+    ...(roles['ops-read'] === 'roles/datastore.viewer' ? [] : ['ops-read may only read Firestore']),
+    ...(references(lister?.body['permissions']).join() === 'storage.objects.list'
+      ? []
+      : ['ops-read may only list files']),
+  ];
+}
+
+const EVERY_WORKLOAD = 'google_service_account.workload';
 
 const references = (value: Value | undefined): string[] => [...stringsIn(value)].map(([, text]) => text);
 

@@ -108,7 +108,10 @@ for ((try = 1; ; try++)); do
   if answers check-health "$health_url" /health '200 503' '"kafka":{[^{}]*"reachable":true'; then break; fi
   ((try < WORKER_TRIES))
 done
-run jobs update ops --image="$worker_image"
+# The operators' services run the worker's image.
+for service in ops-read ops-write; do
+  run services update "$service" --image="$worker_image"
+done
 
 for service in "${SERVICES[@]}"; do
   run services update-traffic "$service" --remove-tags=candidate

@@ -83,7 +83,7 @@ describe('deploy.sh', () => {
     expect(Math.min(...smokeTests)).toBeGreaterThan(log.lastIndexOf(deployments[2]!));
     expect(Math.max(...smokeTests)).toBeLessThan(first(log, toCandidate));
     expect(log.filter((line) => line.includes(toCandidate))).toHaveLength(3);
-    expect(first(log, 'jobs update ops')).toBeGreaterThan(first(log, '--to-latest'));
+    expect(first(log, 'services update ops-read')).toBeGreaterThan(first(log, '--to-latest'));
     expect(log.some((line) => line.includes('-old=100'))).toBe(false);
   });
 
@@ -110,7 +110,7 @@ describe('deploy.sh', () => {
     expect(
       first(log, 'update-instance-split kafka-worker --to-revisions=kafka-worker-old=100'),
     ).toBeGreaterThan(-1);
-    expect(first(log, 'jobs update ops')).toBe(-1);
+    expect(first(log, 'services update ops-read')).toBe(-1);
   });
 
   it('gives back only what it had moved', async () => {

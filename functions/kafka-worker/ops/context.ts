@@ -13,10 +13,9 @@ import { createLog } from '../../../shared/platform/log.ts';
 import type { VariableName } from '../../../shared/platform/variables.ts';
 import { connectFirestore } from '../../../shared/store/firestore.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Context {
-  readonly environment: Environment;
   config<K extends VariableName>(names: readonly K[]): Promise<Config<K>>;
   db(): Promise<Firestore>;
   kafka(): Promise<{ client: KafkaClient; names: Names }>;
@@ -79,7 +78,6 @@ export function openContext(environment: Environment): Context {
     async () => undefined,
   );
   return {
-    environment,
     config,
     kafka,
     db: once(

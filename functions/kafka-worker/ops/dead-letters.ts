@@ -51,7 +51,6 @@ export async function show(
   place: string,
   withValue: boolean,
 ): Promise<void> {
-  if (withValue && context.environment['CLOUD_RUN_JOB'] !== undefined) throw new LoggedAnswer();
   const [found] = await find(context, { place: [place] });
   if (found === undefined) throw new UnknownPlace(place);
   const { message, reason } = found.letter;
@@ -115,13 +114,6 @@ export async function handle(
   if (left > 0)
     output.say(`${left} left: too large to be kept with a value, \`show\` names the origin.`, 'bad');
   return left === 0;
-}
-
-/** The job's answer is kept in the log, where no value of a message may stand (DOMAIN 7). */
-export class LoggedAnswer extends Error {
-  constructor() {
-    super('--value is not for the Cloud Run job: its answer would stand in the log.');
-  }
 }
 
 /** A place that names no open dead letter. */

@@ -1,4 +1,4 @@
-/** Entry of the operators' command (`npm run ops -- …`, and `ops.js` in the deployed image). */
+/** Entry of the operators' command (`npm run ops -- …`). */
 import { opsEnvironment } from './context.ts';
 import { runOps } from './program.ts';
 

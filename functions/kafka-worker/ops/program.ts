@@ -7,16 +7,8 @@ import { patientId } from '../../../shared/patient/schema.ts';
 import { isServiceError } from '../../../shared/platform/errors.ts';
 import type { ImportRecord } from '../../../shared/store/imports.ts';
 import { IMPORT_OUTCOMES } from '../../../shared/store/import-statistics.ts';
-import { openContext, type Context } from './context.ts';
-import {
-  consumedTopics,
-  handle,
-  list,
-  LoggedAnswer,
-  show,
-  UnknownPlace,
-  type Filter,
-} from './dead-letters.ts';
+import { openContext, type Context, type Environment } from './context.ts';
+import { consumedTopics, handle, list, show, UnknownPlace, type Filter } from './dead-letters.ts';
 import { listImports, listWaiting, retryImport, showImport, UnknownFile } from './imports.ts';
 import { createOutput, type Output, type Streams } from './output.ts';
 import { lag, outboxStatus } from './queues.ts';
@@ -26,18 +18,28 @@ import { verify } from './verify.ts';
 /** 0: done. The others are promises to scripts. */
 const exitCodes = { amiss: 1, usage: 2, unavailable: 3, notFound: 4 } as const;
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** Whether a command, named like `dlq list`, may run with these options. */
+export type MayRun = (command: string, options: Readonly<Record<string, unknown>>) => boolean;
 
-/** Runs one command line. @returns the exit code */
+/**
+ * Runs one command line.
+ * @param mayRun asked once the command line is understood and before the command does anything
+ * @returns the exit code
+ */
 export async function runOps(
   args: readonly string[],
   environment: Environment,
   streams: Streams,
+  mayRun: MayRun = () => true,
 ): Promise<number> {
   const context = openContext(environment);
   let code = 0;
   try {
     const program = commandLine(context, streams, (outcome) => (code = outcome));
+    program.hook('preAction', (_, command) => {
+      const name = nameOf(command);
+      if (!mayRun(name, command.opts())) throw new RefusedCommand(name);
+    });
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {
@@ -53,8 +55,20 @@ function explain(error: unknown, { err }: Streams): number {
   err.write(`${message}\n`);
   if (error instanceof UnknownPlace || error instanceof UnknownFile) return exitCodes.notFound;
   if (isServiceError(error, 'patient.not_found')) return exitCodes.notFound;
-  if (error instanceof LoggedAnswer || isServiceError(error, 'config.invalid')) return exitCodes.usage;
+  if (error instanceof RefusedCommand || isServiceError(error, 'config.invalid')) return exitCodes.usage;
   return exitCodes.unavailable;
+}
+
+/** `dlq list`, without the program's own name. */
+function nameOf(command: Command): string {
+  const { parent } = command;
+  return parent === null || parent.parent === null ? command.name() : `${nameOf(parent)} ${command.name()}`;
+}
+
+class RefusedCommand extends Error {
+  constructor(name: string) {
+    super(`\`${name}\` changes something or shows a message's value: ask ops-write.`);
+  }
 }
 
 function isCommanderError(error: unknown): error is { exitCode: number } {

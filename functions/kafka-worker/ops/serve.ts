@@ -1,0 +1,19 @@
+/**
+ * Entry of the Cloud Run services ops-read (`ops-service.js --read-only`) and ops-write (`ops-service.js`); which of
+ * the two it is only decides what the code refuses, the service account decides what could happen at all.
+ */
+import { readConfig } from '../../../shared/platform/config.ts';
+import { createLog } from '../../../shared/platform/log.ts';
+import { createOpsService, readOnly } from './service.ts';
+
+const config = await readConfig(['GOOGLE_CLOUD_PROJECT', 'PORT']);
+const isReadOnly = process.argv.includes('--read-only');
+const server = createOpsService({
+  environment: process.env,
+  mayRun: isReadOnly ? readOnly : () => true,
+  log: createLog({ service: isReadOnly ? 'ops-read' : 'ops-write', project: config.GOOGLE_CLOUD_PROJECT }),
+});
+// Node ends a request after five minutes by itself; `republish --all` takes longer. Cloud Run ends it after an hour.
+server.requestTimeout = 0;
+server.listen(config.PORT);
+process.once('SIGTERM', () => server.close(() => process.exit(0)));
