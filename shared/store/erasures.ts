@@ -8,6 +8,7 @@ import type {
   Firestore,
   Query,
   QueryDocumentSnapshot,
+  Timestamp,
   Transaction,
 } from '@google-cloud/firestore';
 import { erasureEvent } from '../patient/change.ts';
@@ -18,7 +19,7 @@ import { communicationQuery } from './communication-history.ts';
 import { consentDoc } from './consents.ts';
 import { deleteAll, inTransaction, translated } from './firestore.ts';
 import { importDoc, type ImportRecord, type RecordId } from './imports.ts';
-import { addEvents, patientEntriesQuery } from './outbox.ts';
+import { addEvents, claimedUntil, patientEntriesQuery } from './outbox.ts';
 import { fromSnapshot, patientDoc } from './patients.ts';
 import { paymentReferenceDoc } from './payment-references.ts';
 import { buryToken, patientTokensQuery, type TokenHash } from './registration-tokens.ts';
@@ -57,7 +58,7 @@ export function beginErasure(db: Firestore, id: PatientId, now: Instant): Promis
     }
     transaction.delete(consentDoc(db, id));
     transaction.delete(patientDoc(db, id));
-    addEvents(db, transaction, id, [erasureEvent(id)], sequence, now);
+    addEvents(db, transaction, id, [erasureEvent(id)], sequence, now, lastClaim(waiting.docs));
     return noteErasure(
       db,
       transaction,
@@ -66,6 +67,12 @@ export function beginErasure(db: Firestore, id: PatientId, now: Instant): Promis
       now,
     );
   });
+}
+
+/** When the last mail of the patient that is being sent now has arrived or was given up; undefined when none is. */
+function lastClaim(waiting: readonly QueryDocumentSnapshot[]): Timestamp | undefined {
+  const claims = waiting.map(claimedUntil).filter((until) => until !== undefined);
+  return claims.toSorted((a, b) => a.toMillis() - b.toMillis()).at(-1);
 }
 
 /** Payloads that one commit deletes: it may be charged with 10 MiB, index entries included. */

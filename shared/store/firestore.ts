@@ -4,6 +4,8 @@
 import {
   Firestore,
   type DocumentReference,
+  type Query,
+  type QuerySnapshot,
   type Timestamp,
   type Transaction,
   type WriteBatch,
@@ -77,6 +79,16 @@ export function inTransaction<T>(db: Firestore, work: (transaction: Transaction)
     }
   };
   return translated(() => db.runTransaction(attempt, { maxAttempts: ATTEMPTS }));
+}
+
+/** Runs queries that all see the database as it is at one moment. @throws ServiceError `store.*` */
+export function inSnapshot<T>(
+  db: Firestore,
+  work: (read: (query: Query) => Promise<QuerySnapshot>) => Promise<T>,
+): Promise<T> {
+  return translated(() =>
+    db.runTransaction((transaction) => work((query) => transaction.get(query)), { readOnly: true }),
+  );
 }
 
 /** The client asks eight minutes for a document that a hanging server does not send. */

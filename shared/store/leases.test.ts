@@ -34,10 +34,10 @@ it('goes to another once it was not renewed in time, and the late holder learns 
 
 it('goes to another at once when it was released', async () => {
   const lease = await takeLease(db, 'released', 'one', TTL);
-  await releaseLease(lease!);
+  await releaseLease(lease!, true);
   expect(await takeLease(db, 'released', 'two', TTL)).toMatchObject({ epoch: 2 });
   // A second release, by who is no longer the holder, takes nothing away.
-  await releaseLease(lease!);
+  await releaseLease(lease!, true);
   expect(await takeLease(db, 'released', 'three', TTL)).toBeUndefined();
 });
 
@@ -46,4 +46,23 @@ it('is taken again by a holder whose renewal came through without an answer', as
   await renewLease(lease!);
   expect(await renewLease(lease!)).toBeUndefined();
   expect(await takeLease(db, 'unanswered', 'one', TTL)).toMatchObject({ epoch: 2 });
+});
+
+it('says for how long a holder is gone who left something unsettled, also after orderly holders', async () => {
+  const first = await takeLease(db, 'unsettled', 'one', SHORT_TTL);
+  expect(first).toMatchObject({ unsettledForMs: undefined });
+  await releaseLease(first!, true);
+  expect(await takeLease(db, 'unsettled', 'two', SHORT_TTL)).toMatchObject({ unsettledForMs: undefined });
+  await sleep(SHORT_TTL + 50);
+
+  const afterDeath = await takeLease(db, 'unsettled', 'three', SHORT_TTL);
+  expect(afterDeath).toMatchObject({ unsettledForMs: 0 });
+  await sleep(300);
+  await releaseLease(afterDeath!, true);
+  const afterOrder = await takeLease(db, 'unsettled', 'four', SHORT_TTL);
+  expect(afterOrder!.unsettledForMs).toBeGreaterThanOrEqual(300);
+
+  await releaseLease(afterOrder!, false);
+  const afterDoubt = await takeLease(db, 'unsettled', 'five', SHORT_TTL);
+  expect(afterDoubt!.unsettledForMs).toBeLessThan(afterOrder!.unsettledForMs!);
 });

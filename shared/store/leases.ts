@@ -12,6 +12,11 @@ export interface Lease {
   readonly epoch: number;
   /** Changes with each renewal, so that only the latest holder can renew. */
   readonly updateTime: Timestamp;
+  /**
+   * Milliseconds since a holder last left without settling what it had begun (it died, was cut off, or said so when
+   * it released the lease); 0 when the holder before this one did, undefined when none ever has.
+   */
+  readonly unsettledForMs: number | undefined;
 }
 
 /**
@@ -29,35 +34,50 @@ export async function takeLease(
   const current = await translated(() => ref.get());
   const lastUpdateTime = current.updateTime;
   if (lastUpdateTime === undefined) {
-    return won(ref, 1, () => ref.create({ holder, epoch: 1, renewed_at: FieldValue.serverTimestamp() }));
+    const first = { holder, epoch: 1, renewed_at: FieldValue.serverTimestamp() };
+    return won({ ref, epoch: 1, unsettledForMs: undefined }, () => ref.create(first));
   }
-  const other = current.get('holder') !== null && current.get('holder') !== holder;
-  if (other && current.readTime.toMillis() - lastUpdateTime.toMillis() < ttlMs) return undefined;
+  const isReleased = current.get('holder') === null;
+  const isOthers = !isReleased && current.get('holder') !== holder;
+  if (isOthers && current.readTime.toMillis() - lastUpdateTime.toMillis() < ttlMs) return undefined;
   const epoch = (current.get('epoch') as number) + 1;
-  const change = { holder, epoch, renewed_at: FieldValue.serverTimestamp() };
-  return won(ref, epoch, () => ref.update(change, { lastUpdateTime }));
+  const unsettledAt = current.get('unsettled_at') as Timestamp | undefined;
+  const change = {
+    holder,
+    epoch,
+    renewed_at: FieldValue.serverTimestamp(),
+    ...(isReleased ? {} : { unsettled_at: FieldValue.serverTimestamp() }),
+  };
+  const sinceUnsettled =
+    unsettledAt === undefined ? undefined : current.readTime.toMillis() - unsettledAt.toMillis();
+  const unsettledForMs = isReleased ? sinceUnsettled : 0;
+  return won({ ref, epoch, unsettledForMs }, () => ref.update(change, { lastUpdateTime }));
 }
 
 /** @returns undefined when another has taken it. @throws ServiceError `store.*` */
-export function renewLease({ ref, epoch, updateTime }: Lease): Promise<Lease | undefined> {
+export function renewLease(lease: Lease): Promise<Lease | undefined> {
   // The time is what changes: Firestore's update time stands still when a write changes nothing.
   const change = { renewed_at: FieldValue.serverTimestamp() };
-  return won(ref, epoch, () => ref.update(change, { lastUpdateTime: updateTime }));
+  return won(lease, () => lease.ref.update(change, { lastUpdateTime: lease.updateTime }));
 }
 
-/** Lets the next one take it at once; one that has been taken already stays. @throws ServiceError `store.*` */
-export async function releaseLease({ ref, epoch, updateTime }: Lease): Promise<void> {
-  await won(ref, epoch, () => ref.update({ holder: null }, { lastUpdateTime: updateTime }));
+/**
+ * Lets the next one take it at once; one that has been taken already stays.
+ * @param isSettled false when something that was begun may still take effect
+ * @throws ServiceError `store.*`
+ */
+export async function releaseLease(lease: Lease, isSettled: boolean): Promise<void> {
+  const change = { holder: null, ...(isSettled ? {} : { unsettled_at: FieldValue.serverTimestamp() }) };
+  await won(lease, () => lease.ref.update(change, { lastUpdateTime: lease.updateTime }));
 }
 
 async function won(
-  ref: DocumentReference,
-  epoch: number,
+  lease: Omit<Lease, 'updateTime'>,
   write: () => Promise<{ writeTime: Timestamp }>,
 ): Promise<Lease | undefined> {
   try {
     const { writeTime } = await translated(write);
-    return { ref, epoch, updateTime: writeTime };
+    return { ...lease, updateTime: writeTime };
   } catch (error) {
     if (isAlreadyExists(error) || isPreconditionLost(error)) return undefined;
     throw error;

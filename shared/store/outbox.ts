@@ -10,13 +10,14 @@ import {
   type Firestore,
   type Query,
   type QueryDocumentSnapshot,
+  type QuerySnapshot,
 } from '@google-cloud/firestore';
 import { writeEnvelope } from '../events/envelope.ts';
 import type { PatientEvent } from '../patient/change.ts';
 import type { PatientId } from '../patient/schema.ts';
 import type { Instant } from '../platform/clock.ts';
 import { currentTrace, traceparentOf } from '../platform/trace.ts';
-import { isPreconditionLost, translated, type Writer } from './firestore.ts';
+import { inSnapshot, isPreconditionLost, translated, type Writer } from './firestore.ts';
 
 export const SHARDS = 16;
 const everyShard = Array.from({ length: SHARDS }, (_, shard) => shard);
@@ -36,6 +37,8 @@ export interface OutboxEvent {
   readonly traceparent: string | undefined;
   /** Commit time, milliseconds since the epoch. */
   readonly committedAt: number;
+  /** It must not be sent earlier, in milliseconds since the epoch; undefined: at once. */
+  readonly notBefore: number | undefined;
 }
 
 /** A request that waits for the communication service. */
@@ -65,6 +68,7 @@ function shardOf(key: PatientId | string): number {
 /**
  * Writes the events of one change.
  * @param lastSequence the patient's number before the change
+ * @param notBefore when they may be sent; undefined: at once
  * @returns the patient's number after it, to be stored in the same transaction
  */
 export function addEvents(
@@ -74,6 +78,7 @@ export function addEvents(
   events: readonly PatientEvent[],
   lastSequence: number,
   now: Instant,
+  notBefore?: Timestamp,
 ): number {
   let sequence = lastSequence;
   for (const event of events) {
@@ -89,6 +94,7 @@ export function addEvents(
       envelope: JSON.stringify(envelope),
       traceparent: traceparent(),
       created_at: FieldValue.serverTimestamp(),
+      not_before: notBefore,
     });
   }
   return sequence;
@@ -149,23 +155,54 @@ export function patientEntriesQuery(db: Firestore, patientId: PatientId): Query 
 }
 
 export interface EventsRange {
-  /** Leaves out this entry and all before it. */
-  readonly after?: QueryDocumentSnapshot | undefined;
   /** Leaves out what was committed earlier, in milliseconds since the epoch. */
   readonly since?: number | undefined;
+  /** Leaves out the events for which it is true. */
+  readonly skip: (event: OutboxEvent) => boolean;
 }
 
-export async function readEvents(
+/**
+ * The oldest events of a shard but those that `skip` leaves out, all as they stood at one moment: an event of a patient
+ * is among them only together with all earlier ones in the range.
+ * @returns `isLast` is true when nothing stands behind them
+ */
+export async function readEventsBut(
   db: Firestore,
   shard: number,
   limit: number,
-  { after, since }: EventsRange = {},
-): Promise<OutboxEvent[]> {
-  let events = eventsQuery(db, shard, limit);
-  if (after !== undefined) events = events.startAfter(after);
-  else if (since !== undefined) events = events.startAt(Timestamp.fromMillis(since));
-  const page = await translated(() => events.get());
-  return page.docs.map((doc) => ({
+  { since, skip }: EventsRange,
+): Promise<{ readonly events: OutboxEvent[]; readonly isLast: boolean }> {
+  let query = eventsQuery(db, shard, limit);
+  if (since !== undefined) query = query.startAt(Timestamp.fromMillis(since));
+  const { docs } = await translated(() => query.get());
+  const found = docs.map(toEvent);
+  const events = found.filter((event) => !skip(event));
+  const isLast = found.length < limit;
+  if (isLast || events.length === limit) return { events, isLast };
+  // What is skipped fills the page. Looking further needs one moment for all pages: an event may be committed between two
+  // reads, before the second one's beginning, and its successor behind it.
+  return inSnapshot(db, (read) => readOn(query, limit, skip, read));
+}
+
+async function readOn(
+  query: Query,
+  limit: number,
+  skip: EventsRange['skip'],
+  read: (query: Query) => Promise<QuerySnapshot>,
+): Promise<{ readonly events: OutboxEvent[]; readonly isLast: boolean }> {
+  const events: OutboxEvent[] = [];
+  for (let next = query; ;) {
+    const { docs } = await read(next);
+    events.push(...docs.map(toEvent).filter((event) => !skip(event)));
+    const last = docs.at(-1);
+    if (last === undefined || docs.length < limit) return { events, isLast: true };
+    if (events.length >= limit) return { events, isLast: false };
+    next = query.startAfter(last);
+  }
+}
+
+function toEvent(doc: QueryDocumentSnapshot): OutboxEvent {
+  return {
     place: doc,
     eventId: doc.id,
     eventType: doc.get('event_type') as string,
@@ -175,7 +212,8 @@ export async function readEvents(
     timestamp: doc.get('timestamp') as string,
     traceparent: (doc.get('traceparent') as string | undefined) ?? undefined,
     committedAt: (doc.get('created_at') as Timestamp).toMillis(),
-  }));
+    notBefore: (doc.get('not_before') as Timestamp | undefined)?.toMillis(),
+  };
 }
 
 /** The mails that are due first, whether they are by now or not. */
@@ -199,23 +237,40 @@ export async function readMails(db: Firestore, limit: number): Promise<OutboxMai
  * @returns the mail to go on with, or undefined when another worker or an erasure was faster
  */
 export function claimMail(mail: OutboxMail, expiresAt: Instant): Promise<OutboxMail | undefined> {
-  return putOff(mail, expiresAt, mail.attempts + 1);
+  const due_at = Timestamp.fromMillis(expiresAt.epochMilliseconds);
+  return update(mail, { due_at, claimed_until: due_at, attempts: mail.attempts + 1 });
+}
+
+/** True while nobody has taken a claimed mail away: not another worker, and not an erasure. @throws ServiceError `store.*` */
+export async function isStillClaimed(mail: OutboxMail): Promise<boolean> {
+  const { updateTime } = await translated(() => mail.ref.get());
+  return updateTime?.isEqual(mail.updateTime) === true;
+}
+
+/** Until when a mail may be on its way to the receiver; undefined when nobody is sending it. */
+export function claimedUntil(entry: QueryDocumentSnapshot): Timestamp | undefined {
+  return (entry.get('claimed_until') as Timestamp | null | undefined) ?? undefined;
 }
 
 /** Puts a claimed mail that was not accepted off until `dueAt`; one that an erasure took meanwhile is no fault. */
 export async function returnMail(mail: OutboxMail, dueAt: Instant): Promise<void> {
-  await putOff(mail, dueAt, mail.attempts);
+  await update(mail, { due_at: Timestamp.fromMillis(dueAt.epochMilliseconds), claimed_until: null });
 }
 
-async function putOff(mail: OutboxMail, dueAt: Instant, attempts: number): Promise<OutboxMail | undefined> {
+async function update(
+  mail: OutboxMail,
+  change: {
+    readonly due_at: Timestamp;
+    readonly claimed_until: Timestamp | null;
+    readonly attempts?: number;
+  },
+): Promise<OutboxMail | undefined> {
   try {
     const { writeTime } = await translated(() =>
-      mail.ref.update(
-        { due_at: Timestamp.fromMillis(dueAt.epochMilliseconds), attempts },
-        { lastUpdateTime: mail.updateTime },
-      ),
+      mail.ref.update({ ...change }, { lastUpdateTime: mail.updateTime }),
     );
-    return { ...mail, dueAt: dueAt.epochMilliseconds, attempts, updateTime: writeTime };
+    const { due_at, attempts = mail.attempts } = change;
+    return { ...mail, dueAt: due_at.toMillis(), attempts, updateTime: writeTime };
   } catch (error) {
     if (isPreconditionLost(error)) return undefined;
     throw error;

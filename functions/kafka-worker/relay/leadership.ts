@@ -19,6 +19,14 @@ export interface Term {
    * paused or has waited for too long must throw away what it has read.
    */
   isHeld(): boolean;
+  /** {@link Lease.unsettledForMs}, when the term began. */
+  readonly unsettledForMs: number | undefined;
+}
+
+/** What is known at the end of a term's work. */
+export interface TermResult {
+  /** False when something that this worker sent was never answered, and may still arrive. */
+  readonly isSettled: boolean;
 }
 
 export interface Leadership {
@@ -43,7 +51,7 @@ export function seekLeadership(
   db: Firestore,
   name: string,
   log: Log,
-  lead: (term: Term) => Promise<void>,
+  lead: (term: Term) => Promise<TermResult>,
   { ttlMs, renewMs }: LeaseTiming = TIMING,
 ): Leadership {
   const holder = randomUUID();
@@ -75,7 +83,11 @@ export function seekLeadership(
     const ended = new AbortController();
     setMaxListeners(0, ended.signal);
     const isInTime = () => performance.now() < until;
-    const work = lead({ signal: ended.signal, isHeld: () => !ended.signal.aborted && isInTime() });
+    const work = lead({
+      signal: ended.signal,
+      isHeld: () => !ended.signal.aborted && isInTime(),
+      unsettledForMs: first.unsettledForMs,
+    });
     leading = true;
     log.info('This worker relays', { count: first.epoch });
 
@@ -97,15 +109,10 @@ export function seekLeadership(
     if (!stopping.signal.aborted) {
       log.warn('This worker stands by: its lease was lost or renewed too late');
       await work;
-    } else if (
-      lease !== undefined &&
-      (await within(
-        FINISH_WITHIN_MS,
-        work.then(() => true),
-        () => false,
-      ))
-    ) {
-      await releaseLease(lease).catch((error: unknown) =>
+    } else if (lease !== undefined) {
+      const result = await within(FINISH_WITHIN_MS, work, () => undefined);
+      if (result === undefined) return;
+      await releaseLease(lease, result.isSettled).catch((error: unknown) =>
         log.warn('The lease was not handed over and will expire', errorFields(error)),
       );
     }

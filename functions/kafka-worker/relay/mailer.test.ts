@@ -1,9 +1,12 @@
-import { afterEach, expect, it } from 'vitest';
+import { DocumentReference } from '@google-cloud/firestore';
+import { afterEach, expect, it, vi } from 'vitest';
 import { aMail, relayWorld } from '../../../test/support/relay-world.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { testLog } from '../../../test/support/kafka.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
-import { claimMail, readMails } from '../../../shared/store/outbox.ts';
+import { patientId } from '../../../shared/patient/schema.ts';
+import { beginErasure } from '../../../shared/store/erasures.ts';
+import { addMail, claimMail, readMails } from '../../../shared/store/outbox.ts';
 import { createBell } from './bell.ts';
 import { createJournal } from './journal.ts';
 import { sendMails } from './mailer.ts';
@@ -16,7 +19,7 @@ afterEach(async () => {
 /** A worker that believes to lead, as one does that was paused, and that no listener wakes. */
 function aMailer({ db, communication }: Awaited<ReturnType<typeof relayWorld>>): void {
   const ended = new AbortController();
-  const term = { signal: ended.signal, isHeld: () => !ended.signal.aborted };
+  const term = { signal: ended.signal, isHeld: () => !ended.signal.aborted, unsettledForMs: undefined };
   const deps = { db, communicationUrl: communication.url, clock: systemClock, log: testLog() };
   const done = sendMails(deps, term, createBell(), { isCalm: () => true }, createJournal());
   over.unshift(async () => {
@@ -63,4 +66,47 @@ it('sends what was not accepted again when it is due, and what came meanwhile wi
   await world.mail(aMail('second'));
 
   await eventually(() => expect(world.communication.keys().toSorted()).toEqual(['first', 'second']));
+});
+
+it('sends no mail of a patient whose erasure began between the claim and the request', async () => {
+  const world = await relayWorld();
+  over.push(() => world.close());
+  await world.register(1);
+  const batch = world.db.batch();
+  addMail(world.db, batch, aMail('confirmation'), patientId.parse(1));
+  await batch.commit();
+  // The mailer looks at its claim once more: the erasure commits right before.
+  const look = vi.spyOn(DocumentReference.prototype, 'get').mockImplementationOnce(async function (
+    this: DocumentReference,
+  ) {
+    await beginErasure(world.db, patientId.parse(1), systemClock());
+    return this.get();
+  });
+  over.push(async () => look.mockRestore());
+
+  aMailer(world);
+  await eventually(() => expect(look).toHaveBeenCalled());
+  await world.mail(aMail('another'));
+  await eventually(() => expect(world.communication.keys()).toEqual(['another']));
+
+  expect(world.communication.requests.map(({ key }) => key)).toEqual(['another']);
+});
+
+it('lets an erasure wait with patient.deleted until the claims of its mails have expired', async () => {
+  const world = await relayWorld();
+  over.push(() => world.close());
+  await world.register(1);
+  const batch = world.db.batch();
+  addMail(world.db, batch, aMail('confirmation'), patientId.parse(1));
+  await batch.commit();
+  const [mail] = await readMails(world.db, 1);
+  const expiresAt = systemClock().add({ seconds: 20 });
+  await claimMail(mail!, expiresAt);
+
+  await beginErasure(world.db, patientId.parse(1), systemClock());
+
+  const { docs } = await world.db.collection('outbox').get();
+  expect(docs.map((doc) => [doc.get('event_type'), doc.get('not_before').toMillis()])).toEqual([
+    ['patient.deleted', expiresAt.epochMilliseconds],
+  ]);
 });

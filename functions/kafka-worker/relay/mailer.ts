@@ -1,5 +1,5 @@
 /**
- * Sends the mails of the outbox to the communication service until it accepts them (DOMAIN 4), also while Kafka
+ * Sends the mails of the outbox to the communication service until it accepts them, also while Kafka
  * is down. Only the leader sends: with all workers at it, each mail would be claimed once and refused to all
  * others. The claim still guards what the lease does not, two leaders that overlap, and makes a crash cost a delay.
  */
@@ -11,7 +11,13 @@ import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import { measure } from '../../../shared/platform/metrics.ts';
 import { continueTrace, withTrace } from '../../../shared/platform/trace.ts';
 import { deleteAll } from '../../../shared/store/firestore.ts';
-import { claimMail, readMails, returnMail, type OutboxMail } from '../../../shared/store/outbox.ts';
+import {
+  claimMail,
+  isStillClaimed,
+  readMails,
+  returnMail,
+  type OutboxMail,
+} from '../../../shared/store/outbox.ts';
 import type { Backlog } from './backlog.ts';
 import type { Bell } from './bell.ts';
 import type { Journal } from './journal.ts';
@@ -26,8 +32,10 @@ export interface MailerDependencies {
 }
 
 const AT_ONCE = 16;
-/** Longer than a mail may take, and how long one waits whose sender died. */
+/** How long a mail waits whose sender died. */
 const CLAIM_SECONDS = 30;
+/** A claim that is older is not used: the request takes up to 10 s and must end well before the claim does. */
+const BEGIN_WITHIN_MS = 15_000;
 /** The mails are looked through this often even if no listener wakes. */
 const POLL_MS = 30_000;
 /** While nobody listens. */
@@ -54,11 +62,12 @@ export async function sendMails(
       const now = clock();
       const due = mails.filter(({ dueAt }) => dueAt <= now.epochMilliseconds);
       if (due.length === 0) return mails[0]?.dueAt;
+      const claimedAt = performance.now();
       const expiresAt = now.add({ seconds: CLAIM_SECONDS });
       await Promise.all(
         due.map(async (mail) => {
           const claimed = await claimMail(mail, expiresAt);
-          if (claimed !== undefined) start(claimed);
+          if (claimed !== undefined) start(claimed, claimedAt);
         }),
       );
       if (sending.size >= AT_ONCE) await Promise.race(sending);
@@ -66,14 +75,15 @@ export async function sendMails(
     return undefined;
   }
 
-  function start(mail: OutboxMail): void {
-    const sent = withTrace(continueTrace(mail.traceparent), () => deliver(mail)).finally(() => {
+  function start(mail: OutboxMail, claimedAt: number): void {
+    const sent = withTrace(continueTrace(mail.traceparent), () => deliver(mail, claimedAt)).finally(() => {
       sending.delete(sent);
     });
     sending.add(sent);
   }
 
-  async function deliver(mail: OutboxMail): Promise<void> {
+  async function deliver(mail: OutboxMail, claimedAt: number): Promise<void> {
+    if (!(await mayBeSent(mail, claimedAt))) return;
     const answer = await postMail(communicationUrl, mail);
     try {
       if (answer.error === undefined) await clear(mail);
@@ -85,6 +95,20 @@ export async function sendMails(
         record_id: mail.idempotencyKey,
         ...errorFields(error),
       });
+    }
+  }
+
+  /**
+   * Looks right before sending whether the claim still stands, and is young enough to outlast the request: an erasure may
+   * have taken the mail, and publishes `patient.deleted` when the claim has expired.
+   */
+  async function mayBeSent(mail: OutboxMail, claimedAt: number): Promise<boolean> {
+    try {
+      return (await isStillClaimed(mail)) && performance.now() - claimedAt < BEGIN_WITHIN_MS;
+    } catch (error) {
+      // The claim expires, and the mail is due again.
+      journal.failed(error);
+      return false;
     }
   }
 

@@ -11,7 +11,8 @@ import { frontEventsQuery, mailsQuery, SHARDS } from '../../../shared/store/outb
 import { createBacklog } from './backlog.ts';
 import { createBell } from './bell.ts';
 import { createJournal } from './journal.ts';
-import { seekLeadership, type LeaseTiming, type Term } from './leadership.ts';
+import { createLateArrivals } from './late-arrivals.ts';
+import { seekLeadership, type LeaseTiming, type Term, type TermResult } from './leadership.ts';
 import { sendMails } from './mailer.ts';
 import { relayShard } from './shard.ts';
 import { listen } from './wake-up.ts';
@@ -47,9 +48,11 @@ export interface Relay {
 
 export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
   let journal = createJournal();
+  const lateArrivals = createLateArrivals();
   const leadership = seekLeadership(db, 'relay', log, lead, lease);
 
-  async function lead(term: Term): Promise<void> {
+  async function lead(term: Term): Promise<TermResult> {
+    lateArrivals.tookOver(term.unsettledForMs);
     journal = createJournal();
     const backlog = createBacklog();
     const mailBell = createBell();
@@ -63,10 +66,11 @@ export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
       listen(frontEventsQuery(db), eventsSeen, wakeAll, backlog, term.signal, log),
       listen(mailsQuery(db, 1), () => mailBell.ring(), wakeAll, backlog, term.signal, log),
       ...bells.map((bell, shard) =>
-        relayShard(shard, { db, log, ...rest }, term, bell, journal, backlog, wakeAll),
+        relayShard(shard, { db, log, lateArrivals, ...rest }, term, bell, journal, backlog, wakeAll),
       ),
       sendMails({ db, log, ...rest }, term, mailBell, backlog, journal),
     ]);
+    return { isSettled: lateArrivals.isSettled() };
   }
 
   return {

@@ -13,11 +13,13 @@ import { isServiceError } from '../../../shared/platform/errors.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import { measure } from '../../../shared/platform/metrics.ts';
 import { deleteAll } from '../../../shared/store/firestore.ts';
-import { readEvents, type OutboxEvent } from '../../../shared/store/outbox.ts';
+import { readEventsBut, type OutboxEvent } from '../../../shared/store/outbox.ts';
 import type { Backlog } from './backlog.ts';
 import type { Bell } from './bell.ts';
-import type { Term } from './leadership.ts';
+import { createHolds } from './holds.ts';
 import type { Journal } from './journal.ts';
+import type { LateArrivals } from './late-arrivals.ts';
+import type { Term } from './leadership.ts';
 import { reportPublished } from './report.ts';
 
 export interface ShardDependencies {
@@ -26,6 +28,7 @@ export interface ShardDependencies {
   readonly topic: string;
   readonly clock: Clock;
   readonly log: Log;
+  readonly lateArrivals: LateArrivals;
 }
 
 /** An entry and its message in one. */
@@ -40,13 +43,14 @@ const BEHIND = 100;
 const POLL_MS = 30_000;
 const BACKOFF: BackoffRange = { firstMs: 200, lastMs: 5_000 };
 /**
- * Within a drain the next page begins so long before the end of the last one: from the beginning, Firestore would pass
- * over all that was deleted, more with each page. No commit takes so long; a new round begins at the beginning.
+ * The next page of a drain begins this long before the end of the last one, to see what was committed late. A page
+ * that began at the front would pass over everything that was deleted, more with each page. No commit takes 300 s,
+ * and each round begins at the front.
  */
 const LATE_COMMIT_MS = 300_000;
-/** Entries that are kept back may fill the listener's view, and hide from it what waits behind them. */
+/** Events that are kept back may fill the listener's view, and hide from it what waits behind them. */
 const POLL_BEHIND_HELD_MS = 1_000;
-const RETRY_HELD_MS = 30_000;
+const RETRY_TOO_LARGE_MS = 30_000;
 
 /**
  * Runs until the term is over. Failures are logged and tried again for as long as it takes.
@@ -54,7 +58,7 @@ const RETRY_HELD_MS = 30_000;
  */
 export async function relayShard(
   shard: number,
-  { db, publisher, topic, clock, log }: ShardDependencies,
+  { db, publisher, topic, clock, log, lateArrivals }: ShardDependencies,
   term: Term,
   bell: Bell,
   journal: Journal,
@@ -63,38 +67,37 @@ export async function relayShard(
 ): Promise<void> {
   /** Sent, and not yet deleted. */
   let acknowledged: OutboxEvent[] = [];
-  /** Patients of whom an event is too large for the topic: their events wait, those of others pass them. */
-  const held = new Set<number>();
-  let retryHeldAt = 0;
-  const mayStillSend = () => term.isHeld();
+  const holds = createHolds();
 
   async function relayAll(): Promise<void> {
-    if (performance.now() >= retryHeldAt) held.clear();
-    let after: OutboxEvent | undefined;
+    holds.expire();
     let since: number | undefined;
     do {
       journal.turned(shard);
       await clear();
-      const page = await readEvents(db, shard, PAGE, { after: after?.place, since });
-      if (page.length >= BEHIND) backlog.behind(shard);
-      const settled = page.length < PAGE ? page : withoutLastMoment(page);
+      const { events, isLast } = await readEventsBut(db, shard, PAGE, {
+        since,
+        skip: (event) => holds.has(event),
+      });
+      if (events.length >= BEHIND) backlog.behind(shard);
+      const settled = isLast ? events : withoutLastMoment(events);
       await send(settled);
       await clear();
-      if (page.length < PAGE) return;
-      // It may take long, and nobody listens meanwhile: the others have to look for themselves.
+      if (isLast) return;
+      // A drain may take long, and nobody listens meanwhile: the others have to look for themselves.
       wakeAll();
-      after = settled.findLast((entry) => held.has(entry.patientId)) ?? after;
       since = (settled.at(-1)?.committedAt ?? 0) - LATE_COMMIT_MS;
     } while (term.isHeld());
   }
 
   async function send(page: readonly OutboxEvent[]): Promise<void> {
+    holdDeletions(page);
     for (const chunk of chunksOf(inSequence(page).map((entry) => letterOf(entry, topic)))) {
-      const letters = chunk.filter(({ entry }) => !held.has(entry.patientId));
+      const letters = chunk.filter(({ entry }) => !holds.has(entry));
       if (letters.length === 0) continue;
       if (!term.isHeld()) return;
       try {
-        await publisher.publish(letters, mayStillSend);
+        await publish(letters);
         acknowledge(letters);
         journal.turned(shard);
       } catch (error) {
@@ -104,19 +107,48 @@ export async function relayShard(
     }
   }
 
+  /**
+   * Keeps a `patient.deleted` back while anything else of its patient may still reach the topic or the communication
+   * service: an earlier event that waits here or is under way, or a mail whose sending has begun.
+   */
+  function holdDeletions(page: readonly OutboxEvent[]): void {
+    const deletions = page.filter(({ eventType }) => eventType === 'patient.deleted');
+    if (deletions.length === 0) return;
+    const byPatient = Map.groupBy(page, ({ patientId }) => patientId);
+    for (const entry of deletions) {
+      const hasEarlier = (byPatient.get(entry.patientId)?.length ?? 0) > 1;
+      const mailMs = (entry.notBefore ?? 0) - clock().epochMilliseconds;
+      const waitMs = Math.max(lateArrivals.settledInMs(), mailMs);
+      if (hasEarlier || waitMs > 0) holds.add(entry, waitMs);
+    }
+  }
+
+  async function publish(letters: readonly Letter[]): Promise<void> {
+    let isBegun = false;
+    try {
+      await publisher.publish(letters, () => {
+        const isHeld = term.isHeld();
+        isBegun ||= isHeld;
+        return isHeld;
+      });
+    } catch (error) {
+      if (isBegun && !isServiceError(error, 'event.too_large')) lateArrivals.unanswered();
+      throw error;
+    }
+  }
+
   /** Finds out which message is too large, and keeps back it and what follows it of the same patient. */
   async function sendSingly(letters: readonly Letter[]): Promise<void> {
     for (const letter of letters) {
       const { patientId, sequence, eventId, eventType } = letter.entry;
-      if (held.has(patientId)) continue;
+      if (holds.has(letter.entry)) continue;
       if (!term.isHeld()) return;
       try {
-        await publisher.publish([letter], mayStillSend);
+        await publish([letter]);
         acknowledge([letter]);
       } catch (error) {
         if (!isServiceError(error, 'event.too_large')) throw error;
-        held.add(patientId);
-        retryHeldAt = performance.now() + RETRY_HELD_MS;
+        holds.add(letter.entry, RETRY_TOO_LARGE_MS);
         log.error("An event is too large for the topic: it waits, and its patient's next ones with it", {
           patient_id: patientId,
           sequence,
@@ -152,9 +184,9 @@ export async function relayShard(
     try {
       await relayAll().finally(() => backlog.caughtUp(shard));
       failures = 0;
-      if (held.size === 0 && term.isHeld()) journal.emptied(shard);
-      await bell.heard(held.size === 0 ? POLL_MS : POLL_BEHIND_HELD_MS, term.signal);
-      if (held.size > 0) wakeAll();
+      if (holds.isEmpty() && term.isHeld()) journal.emptied(shard);
+      await bell.heard(holds.isEmpty() ? POLL_MS : POLL_BEHIND_HELD_MS, term.signal);
+      if (!holds.isEmpty()) wakeAll();
     } catch (error) {
       failures += 1;
       const delay = delayAfter(failures, BACKOFF);
