@@ -148,8 +148,8 @@ async function openProducer(kafka: Kafka): Promise<Producer> {
     idempotent: true,
     maxInFlightRequests: 1,
     allowAutoTopicCreation: false,
-    // Not left to kafkajs: it would fall back to 5, not to the endless retries that it documents.
-    retry: { retries: 4, initialRetryTime: 100, maxRetryTime: 1_000 },
+    // A repeat within the client would ask nobody whether this process may still send: the publisher repeats.
+    retry: { retries: 0 },
   });
   await orClose(producer, () => producer.connect());
   return {
