@@ -2,7 +2,7 @@
  * The HTTP API (DOMAIN 5) as a Hono application, which answers a Request without a socket. What it does for each
  * route is in routes/; which server it stands behind is index.ts's business.
  */
-import { Hono } from 'hono';
+import { Hono, type MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import { HTTPException } from 'hono/http-exception';
 import { timeout } from 'hono/timeout';
@@ -30,6 +30,7 @@ export function createApp(deps: Dependencies): Hono<{ Variables: Call['var'] }> 
     app.use(cors({ origin: [...corsOrigins], exposeHeaders: ['etag', 'location', 'retry-after'] }));
   }
   app.onError((error) => answerProblem(error instanceof HTTPException ? error.cause : error, log));
+  app.use(refuseMalformedUrls);
   app.notFound(() => answerProblem(new ServiceError('request.not_found'), log));
 
   const timedOut = () => new HTTPException(503, { cause: new ServiceError('request.timed_out') });
@@ -50,6 +51,16 @@ export function createApp(deps: Dependencies): Hono<{ Variables: Call['var'] }> 
   }
   return app;
 }
+
+/** Whatever could not be decoded would be taken as it stands, and found nowhere. */
+const refuseMalformedUrls: MiddlewareHandler = async (call, next) => {
+  try {
+    decodeURIComponent(call.req.url);
+  } catch {
+    throw new ServiceError('request.malformed_url');
+  }
+  await next();
+};
 
 async function answer(route: Route, call: Call, deps: Dependencies): Promise<Response> {
   call.set('route', `${route.method} ${route.path}`);

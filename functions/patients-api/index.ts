@@ -1,40 +1,48 @@
 /** The patient API under functions-framework: reads the environment and puts the application behind HTTP. */
 import type { Domain } from 'node:domain';
 import { http } from '@google-cloud/functions-framework';
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import { createAuthentication } from '../../shared/platform/auth.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
+import { ServiceError } from '../../shared/platform/errors.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
 import { createPatientIds } from '../../shared/store/patient-ids.ts';
+import { answerProblem } from './answer-problem.ts';
 import { createApp } from './app.ts';
 import { variableNames } from './config.ts';
-import { leaveBodiesUnread } from './request-stream.ts';
+import { hideRequests, revealTarget } from './request-stream.ts';
 
 const config = await readConfig(variableNames);
 const db = connectFirestore(config);
+const log = createLog({
+  service: 'patients-api',
+  project: config.GOOGLE_CLOUD_PROJECT,
+  level: config.LOG_LEVEL,
+});
 const app = createApp({
   db,
   bucket: connectBucket(config),
   allocatePatientId: createPatientIds(db),
   clock: systemClock,
-  log: createLog({
-    service: 'patients-api',
-    project: config.GOOGLE_CLOUD_PROJECT,
-    level: config.LOG_LEVEL,
-  }),
+  log,
   authenticate: createAuthentication(config),
   corsOrigins: config.CORS_ORIGINS,
   assets: new URL('assets/', import.meta.url),
 });
 
-leaveBodiesUnread();
-const listener = getRequestListener(app.fetch);
+hideRequests();
+const listener = getRequestListener(app.fetch, {
+  // What is no request at all, such as one with a faulty Host header.
+  errorHandler: (error) =>
+    answerProblem(error instanceof RequestError ? new ServiceError('request.malformed_url') : error, log),
+});
 http('patientsApi', (request, response) => {
   // functions-framework opens a domain for each request, which makes every promise in it dearer, to answer what a
   // function throws. This one throws nothing: the application turns it into a problem document itself.
   (process as { domain?: Domain }).domain?.exit();
+  revealTarget(request);
   return listener(request, response);
 });

@@ -18,6 +18,7 @@ const answerHeaders: Record<AnswerHeader, string> = {
   Location: 'Path of the new patient',
 };
 
+const problemsOfUrls: readonly ErrorCode[] = ['request.malformed_url'];
 /** What every route that has the property may answer besides its own. */
 const problemsOfRoles: readonly ErrorCode[] = ['auth.unauthenticated', 'auth.forbidden'];
 const problemsOfBodies: readonly ErrorCode[] = [
@@ -119,6 +120,7 @@ function response({ description, schema, mediaType, headers }: Answer): object {
 function problemResponses(route: Route): object {
   const codes = [
     ...route.problems,
+    ...problemsOfUrls,
     ...(route.role === undefined ? [] : [...problemsOfRoles, ...problemsOfStores]),
     ...(route.body === undefined ? [] : problemsOfBodies),
   ];

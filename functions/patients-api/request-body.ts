@@ -1,4 +1,5 @@
 /** Reads a request's JSON body: type, size and encoding are judged before anything is parsed. */
+import { MIMEType } from 'node:util';
 import { ServiceError } from '../../shared/platform/errors.ts';
 
 /** Bodies over 1 MiB are refused (DOMAIN 5). */
@@ -27,9 +28,18 @@ export async function readOptionalJsonBody(request: Request): Promise<JsonBody> 
 }
 
 function refuseOtherTypes(headers: Headers): void {
-  const plainJson = /^application\/json *(; *charset="?utf-8"? *)?$/i.test(headers.get('content-type') ?? '');
   const coding = headers.get('content-encoding') ?? 'identity';
-  if (!plainJson || coding !== 'identity') throw new ServiceError('request.unsupported_media_type');
+  if (!isJsonInUtf8(headers.get('content-type') ?? '') || coding !== 'identity')
+    throw new ServiceError('request.unsupported_media_type');
+}
+
+function isJsonInUtf8(contentType: string): boolean {
+  try {
+    const { essence, params } = new MIMEType(contentType);
+    return essence === 'application/json' && /^utf-?8$/i.test(params.get('charset') ?? 'utf-8');
+  } catch {
+    return false;
+  }
 }
 
 async function readBytes(request: Request): Promise<Uint8Array> {

@@ -1,18 +1,27 @@
 /**
- * Keeps request bodies out of functions-framework's hands. Its five parsers run before any function, read up to
- * 1 GB into memory and answer faulty bodies themselves, with an HTML page. They take a request for one without a
- * body when it has neither of two headers, so these are hidden from them; the stream stays unread for the
- * application, which reads the headers as they were received (`rawHeaders`).
+ * Keeps requests out of functions-framework's hands until its function is called. Its five body parsers read up to 1 GB
+ * into memory, and its router decodes the path; both answer what is faulty with a page of their own. The parsers take a
+ * request for one without a body when it has neither of two headers, and `/` needs no decoding.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 
+const targets = new WeakMap<IncomingMessage, string>();
+
 /** For every HTTP server of this process, before its own listeners run. */
-export function leaveBodiesUnread(): void {
+export function hideRequests(): void {
   // https://nodejs.org/docs/latest-v24.x/api/diagnostics_channel.html#http
   subscribe('http.server.request.start', (message) => {
-    const { headers } = (message as { request: IncomingMessage }).request;
-    delete headers['content-length'];
-    delete headers['transfer-encoding'];
+    const { request } = message as { request: IncomingMessage };
+    // The application reads the headers as they were received (`rawHeaders`).
+    delete request.headers['content-length'];
+    delete request.headers['transfer-encoding'];
+    targets.set(request, request.url ?? '/');
+    request.url = '/';
   });
+}
+
+/** Gives a hidden request its path and query back. */
+export function revealTarget(request: IncomingMessage): void {
+  request.url = targets.get(request) ?? request.url ?? '/';
 }

@@ -38,6 +38,8 @@ const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-fra
   'main.js',
 );
 
+const LOOPBACK = new URL('loopback.ts', import.meta.url).href;
+
 /** Which deployable is which part. */
 const functions = {
   import: 'import-registration',
@@ -103,7 +105,7 @@ function functionRow(name: keyof typeof functions, ports: Ports, dist: string): 
 async function startRow(row: Row, env: NodeJS.ProcessEnv, folders: Folders) {
   const running = launch({
     command: process.execPath,
-    args: row.args,
+    args: ['--import', LOOPBACK, ...row.args],
     env: { ...env, ...row.env },
     logFile: logFileOf(folders, row.name),
   });

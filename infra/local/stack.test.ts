@@ -1,4 +1,4 @@
-import { copyFile, readFile } from 'node:fs/promises';
+import { chmod, copyFile, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
@@ -61,6 +61,55 @@ it('writes what it is into stack.json', async () => {
   const file = join(stack.dropFolder, '../stack.json');
   await eventually(async () => expect(JSON.parse(await readFile(file, 'utf8'))).toEqual(stack.describe()));
 });
+
+it('is seen by its owner only, as it holds tokens', async () => {
+  const dir = join(stack.dropFolder, '..');
+  const modeOf = async (name: string) => ((await stat(join(dir, name))).mode & 0o777).toString(8);
+  expect(await modeOf('stack.json')).toBe('600');
+  expect(await modeOf('data')).toBe('700');
+  // A file that is there already, readable for all, does not pass that on.
+  await chmod(join(dir, 'stack.json'), 0o644);
+  await stack.part('health').kill();
+  await eventually(async () => expect(await modeOf('stack.json')).toBe('600'), 20_000);
+});
+
+it.skipIf(process.platform !== 'linux')('listens on loopback only, with every part', async () => {
+  const listening = await eventually(async () => {
+    const found = await listeningAddresses(Object.values(stack.describe().pids));
+    for (const port of Object.values(stack.settings.ports)) {
+      expect(found).toContainEqual(expect.objectContaining({ port }));
+    }
+    return found;
+  });
+  expect(listening.filter(({ loopback }) => !loopback)).toEqual([]);
+});
+
+/** What the processes and their descendants, and this one, listen on, by the kernel's own tables. */
+async function listeningAddresses(pids: readonly number[]) {
+  const inodes = new Set<string>();
+  for (const pid of [process.pid, ...pids]) {
+    for (const fd of await readdir(`/proc/${pid}/fd`)) {
+      const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
+      const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
+      if (inode !== undefined) inodes.add(inode);
+    }
+  }
+  const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8')));
+  return tables
+    .flatMap((table) => table.split('\n').map((line) => line.trim().split(/\s+/)))
+    .filter(([, , , state, , , , , , inode]) => state === '0A' && inodes.has(inode ?? ''))
+    .map(([, local = '']) => {
+      const [address = '', port = ''] = local.split(':');
+      return { port: parseInt(port, 16), address, loopback: LOOPBACK.has(address) };
+    });
+}
+
+/** 127.0.0.1, ::1 and ::ffff:127.0.0.1 as the kernel writes them. */
+const LOOPBACK: ReadonlySet<string> = new Set([
+  '0100007F',
+  '00000000000000000000000001000000',
+  '0000000000000000FFFF00000100007F',
+]);
 
 it('frees every port when it stops', async () => {
   const ports = Object.values(stack.settings.ports);

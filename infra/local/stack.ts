@@ -2,7 +2,8 @@
  * The whole local stack: engines, topics, stand-ins and deployables, started in the order in which they need
  * each other. `npm start` shows one to a person; tests start others beside it, on free ports.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { watchDropFolder } from './drop-folder.ts';
@@ -71,7 +72,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   let describe: (() => StackFile) | undefined;
 
   const writeStackFile = async () => {
-    if (describe !== undefined) await writeFile(stackFile, `${JSON.stringify(describe(), undefined, 2)}\n`);
+    if (describe !== undefined) await replacePrivate(stackFile, describe());
   };
   /** Starts parts at the same time; what is started later is stopped earlier. */
   const bringUp = async (parts: readonly Part[]) => {
@@ -134,6 +135,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
+/** Writes a file that only its owner reads, since it holds tokens; nobody sees half of it, whatever was there before. */
+async function replacePrivate(file: string, content: object): Promise<void> {
+  const next = `${file}.${randomUUID()}`;
+  await writeFile(next, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600 });
+  await rename(next, file);
+}
+
 async function prepareFolders({ dir, keep = false, dropFolder }: StackOptions): Promise<Folders> {
   const [data, logs] = [join(dir, 'data'), join(dir, 'logs')];
   await rm(join(dir, 'stack.json'), { force: true });
@@ -141,6 +149,8 @@ async function prepareFolders({ dir, keep = false, dropFolder }: StackOptions): 
     await Promise.all([data, logs].map((folder) => rm(folder, { recursive: true, force: true })));
   }
   await mkdir(logs, { recursive: true });
+  // Files and mails of people stand here, if only of invented ones.
+  await mkdir(data, { recursive: true, mode: 0o700 });
   return { data, logs, dist: join(dir, 'dist'), drop: dropFolder };
 }
 

@@ -200,14 +200,51 @@ describe('a blocked therapist', () => {
 });
 
 describe('a patient of more than 256 KiB', () => {
-  const reasons = (count: number) =>
-    Array.from({ length: count }, (_, at) => ({ id: at + 1, reason: 'x'.repeat(500) }));
+  const excluding = (count: number) =>
+    patchOf({
+      ausgeschlossene_therapeuten: Array.from({ length: count }, (_, at) => ({
+        id: at + 1,
+        reason: 'ä'.repeat(500),
+      })),
+    });
 
-  it('is refused, at creation and by a change', () => {
-    const tooLarge = expect.objectContaining({ code: 'patient.invalid' });
-    expect(() => aPatient({ ausgeschlossene_therapeuten: reasons(600) })).toThrow(tooLarge);
-    const patch = patchOf({ ausgeschlossene_therapeuten: reasons(600) });
-    expect(() => changePatient(aPatient(), patch, AUTUMN)).toThrow(tooLarge);
+  it('is refused', () => {
+    const large = changePatient(
+      changePatient(aPatient(), excluding(100), AUTUMN).patient,
+      excluding(200),
+      AUTUMN,
+    ).patient;
+    expect(() => changePatient(large, excluding(300), AUTUMN)).toThrow(
+      expect.objectContaining({
+        code: 'patient.invalid',
+        violations: [{ pointer: '', detail: 'must have at most 256 KiB as JSON' }],
+      }),
+    );
+  });
+});
+
+describe('one change', () => {
+  const excluding = (from: number, to: number) =>
+    patchOf({ ausgeschlossene_therapeuten: Array.from({ length: to - from + 1 }, (_, at) => from + at) });
+  const tooMany = expect.objectContaining({
+    violations: [
+      { pointer: '/ausgeschlossene_therapeuten', detail: 'must add at most 100 therapists at once' },
+    ],
+  });
+
+  it('adds at most 100 exclusions, whatever is there already', () => {
+    const hundred = changePatient(aPatient(), excluding(1, 100), AUTUMN);
+    expect(hundred.events).toHaveLength(101);
+    expect(changePatient(hundred.patient, excluding(1, 200), AUTUMN).events).toHaveLength(101);
+    expect(() => changePatient(hundred.patient, excluding(1, 201), AUTUMN)).toThrow(tooMany);
+    expect(() => changePatient(aPatient(), excluding(1, 101), AUTUMN)).toThrow(tooMany);
+  });
+
+  it('names a therapist as often as it likes', () => {
+    const twice = patchOf({
+      ausgeschlossene_therapeuten: Array.from({ length: 300 }, (_, at) => 1 + (at % 100)),
+    });
+    expect(changePatient(aPatient(), twice, AUTUMN).events).toHaveLength(101);
   });
 });
 

@@ -61,7 +61,7 @@ const MAX_PATIENT_BYTES = 256 * 1024;
 
 /**
  * A patient's first state.
- * @throws ServiceError `patient.invalid` when the patient is too large
+ * @throws ServiceError `patient.invalid` when the patient is too large or excludes too many therapists at once
  */
 export function registerPatient(id: PatientId, input: NewPatient, now: Instant): ChangeResult {
   const at = utcTimestamp(now);
@@ -88,7 +88,7 @@ export function registerPatient(id: PatientId, input: NewPatient, now: Instant):
 
 /**
  * Applies the named fields.
- * @throws ServiceError `patient.invalid` when the patient becomes too large
+ * @throws ServiceError `patient.invalid` when the patient becomes too large or excludes too many therapists at once
  */
 export function changePatient(before: Patient, patch: PatientPatch, now: Instant): ChangeResult {
   const { ausgeschlossene_therapeuten: exclusions, ...rest } = patch;

@@ -41,6 +41,10 @@ export type PaymentReference = z.output<typeof paymentReference>;
 
 const MAX_EXCLUSIONS = 1000;
 
+/** Each therapist that a change adds is an event of its own, in the same commit. */
+export const MAX_EXCLUSIONS_ADDED = 100;
+export const TOO_MANY_EXCLUSIONS_ADDED = `must add at most ${MAX_EXCLUSIONS_ADDED} therapists at once`;
+
 /** A therapist who is out of the question for a patient, as stored and answered. */
 const exclusion = z.strictObject({
   id: therapistId,
@@ -58,6 +62,10 @@ const exclusionInput = z.union(
   'must be a therapist id or {id, excluded_at?, reason?}',
 );
 export type ExclusionInput = z.output<typeof exclusionInput>;
+
+function therapistOf(entry: ExclusionInput): TherapistId {
+  return typeof entry === 'number' ? entry : entry.id;
+}
 
 const symptome = z
   .array(z.enum(SYMPTOME, 'must be one of the 30 symptoms'))
@@ -138,9 +146,11 @@ const auto = {
 /** Dates of things that have happened: not after today in Berlin. */
 export const PAST_DATES = ['geburtsdatum', 'letzte_sitzung_vorherige_psychotherapie'] as const;
 
-const writable = patientSchema.omit(auto).extend({
-  ausgeschlossene_therapeuten: z.array(exclusionInput).max(MAX_EXCLUSIONS, 'must have at most 1000 items'),
-});
+const exclusionInputs = z
+  .array(exclusionInput)
+  .max(MAX_EXCLUSIONS, { error: `must have at most ${MAX_EXCLUSIONS} items`, abort: true });
+
+const writable = patientSchema.omit(auto).extend({ ausgeschlossene_therapeuten: exclusionInputs });
 
 /** Any fields a client may write, each by its rule: the body of PATCH and PUT. */
 export const patchSchema = writable.partial();
@@ -148,6 +158,12 @@ export type PatientPatch = z.output<typeof patchSchema>;
 
 /** A new patient: anrede, geschlecht, vorname and nachname, and whatever else is known. */
 export const newPatientSchema = writable
+  .extend({
+    ausgeschlossene_therapeuten: exclusionInputs.refine(
+      (entries) => new Set(entries.map(therapistOf)).size <= MAX_EXCLUSIONS_ADDED,
+      TOO_MANY_EXCLUSIONS_ADDED,
+    ),
+  })
   .partial()
   .required({ anrede: true, geschlecht: true, vorname: true, nachname: true });
 export type NewPatient = z.output<typeof newPatientSchema>;

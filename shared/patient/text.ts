@@ -21,7 +21,7 @@ const MAX_UNITS_PER_CHARACTER = 4;
  * Sorting combining marks takes time that is quadratic in their run. The Stream-Safe Text Format allows runs of 30
  * (https://unicode.org/reports/tr15/#Stream_Safe_Text_Format).
  */
-const TOO_MANY_MARKS = /\p{M}{31}/u;
+const TOO_MANY_MARKS = /(?<!\p{M})\p{M}{31}/u;
 
 /** Blanks of every width, the byte order mark among them, and what prints nothing at all. */
 const BLANK = /[\s\u180e\u200b\u2060]/;

@@ -68,9 +68,10 @@ export function createAuthentication(config: AuthConfig): Authenticate {
     const token = /^Bearer +([\w.~+/=-]+)$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) throw unauthenticated();
     const payload = await verify(token, keys, expected);
+    const subject = subjectOf(payload);
     const role = roleOf(payload, config);
     if (role === undefined) throw new ServiceError('auth.forbidden');
-    return { subject: payload.sub ?? '', role };
+    return { subject, role };
   };
 }
 
@@ -94,6 +95,12 @@ async function verify(
 }
 
 const UNREACHABLE: ReadonlySet<string> = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT']);
+
+/** Who it is, as OpenID Connect has it: up to 255 ASCII characters. An audit line without a name is worth nothing. */
+function subjectOf({ sub }: { readonly sub?: unknown }): string {
+  if (typeof sub === 'string' && /^(?=.*\S)[\x20-\x7e]{1,255}$/.test(sub)) return sub;
+  throw unauthenticated();
+}
 
 /** The strongest role that the token's claim or the configured lists of addresses give. */
 function roleOf(payload: JWTPayload, config: AuthConfig): Role | undefined {

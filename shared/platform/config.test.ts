@@ -40,11 +40,22 @@ describe('the configuration', () => {
     const asked: string[] = [];
     const reader = async (name: string) => {
       asked.push(name);
-      return 'the key';
+      return 'the key of thirty-two characters';
     };
     const config = await readConfig(['REGISTRATION_HMAC_KEY'], { REGISTRATION_HMAC_KEY: reference }, reader);
-    expect(config.REGISTRATION_HMAC_KEY).toBe('the key');
+    expect(config.REGISTRATION_HMAC_KEY).toBe('the key of thirty-two characters');
     expect(asked).toEqual([version]);
+  });
+
+  it('refuses a key that is shorter than its hash', async () => {
+    for (const key of ['x'.repeat(31), 'the key']) {
+      await expect(readConfig(['REGISTRATION_HMAC_KEY'], { REGISTRATION_HMAC_KEY: key })).rejects.toThrow(
+        'REGISTRATION_HMAC_KEY must have at least 32 bytes',
+      );
+    }
+    expect(await readConfig(['REGISTRATION_HMAC_KEY'], { REGISTRATION_HMAC_KEY: 'ä'.repeat(16) })).toEqual({
+      REGISTRATION_HMAC_KEY: 'ä'.repeat(16),
+    });
   });
 
   it('says which secret cannot be read', async () => {

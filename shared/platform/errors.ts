@@ -16,6 +16,11 @@ interface Fate {
 const table = {
   // The request
   'request.malformed_json': { retriable: false, status: 400, title: 'The body is not valid JSON' },
+  'request.malformed_url': {
+    retriable: false,
+    status: 400,
+    title: 'The URL is not valid UTF-8 in percent-encoding',
+  },
   'request.invalid_parameter': { retriable: false, status: 422, title: 'A parameter is not valid' },
   'request.not_found': { retriable: false, status: 404, title: 'There is nothing at this path' },
   'request.method_not_allowed': { retriable: false, status: 405, title: 'The method is not allowed here' },

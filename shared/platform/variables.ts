@@ -37,8 +37,10 @@ export const variables = {
 
   GCS_IMPORT_BUCKET: text.describe('Bucket into which registration files are dropped, below `incoming/`'),
   REGISTRATION_HMAC_KEY: text
+    // RFC 2104, 3: a key shorter than the hash weakens it.
+    .refine((key) => Buffer.byteLength(key) >= 32, 'must have at least 32 bytes')
     .optional()
-    .describe('Key of signed registration files; unset: files must be unsigned'),
+    .describe('Key of signed registration files, at least 32 bytes; unset: files must be unsigned'),
   PATIENT_IMPORT_LOCAL_PATH: text
     .optional()
     .describe('Local stack: folder whose files are uploaded to `incoming/`'),

@@ -12,7 +12,7 @@ import { isPreconditionLost, translated, type Writer } from './firestore.ts';
 /** Longer than any client goes on trying. */
 const KEPT_MS = 24 * 3600 * 1000;
 
-/** A request by its hashes, SHA-256 in hexadecimal. */
+/** A request by its hashes, SHA-256 in hexadecimal. A key belongs to its caller: another's is another key. */
 export interface IdempotentRequest {
   readonly keyHash: string;
   readonly bodyHash: string;
@@ -24,9 +24,10 @@ export interface EarlierRequest {
   readonly version: number;
 }
 
-export function idempotentRequest(key: string, body: Uint8Array): IdempotentRequest {
+/** @param caller subject of the caller's token */
+export function idempotentRequest(caller: string, key: string, body: Uint8Array): IdempotentRequest {
   const hash = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
-  return { keyHash: hash(key), bodyHash: hash(body) };
+  return { keyHash: hash(JSON.stringify([caller, key])), bodyHash: hash(body) };
 }
 
 function keyDoc(db: Firestore, keyHash: string): DocumentReference {

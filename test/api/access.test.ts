@@ -36,6 +36,11 @@ beforeAll(async () => {
       .sign(stranger.privateKey)}`,
     'no expiry': `Bearer ${await sign({ role: 'admin', exp: undefined })}`,
     'no subject': `Bearer ${await sign({ role: 'admin', sub: undefined })}`,
+    'an empty subject': `Bearer ${await sign({ role: 'admin', sub: '' })}`,
+    'a blank subject': `Bearer ${await sign({ role: 'admin', sub: '  ' })}`,
+    'a subject that is no text': `Bearer ${await sign({ role: 'admin', sub: 7 })}`,
+    'a subject of 256 characters': `Bearer ${await sign({ role: 'admin', sub: 'x'.repeat(256) })}`,
+    'a subject with a line break': `Bearer ${await sign({ role: 'admin', sub: 'a\nb' })}`,
   };
 });
 

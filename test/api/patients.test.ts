@@ -214,6 +214,21 @@ describe('many requests at once', () => {
     expect((await typesOf(id)).filter((type) => type === 'patient.status_changed')).toHaveLength(1);
   });
 
+  it('has a key of its own for each caller', async () => {
+    const as = async (sub: string, body: unknown) => {
+      const headers = {
+        authorization: `Bearer ${await api.issuer.sign({ role: 'staff', sub })}`,
+        'idempotency-key': 'shared',
+      };
+      return api.send('POST', '/api/patients', { role: null, body, headers });
+    };
+    const [one, other] = [await as('one', aBody()), await as('other', aBody({ vorname: 'Eva' }))];
+    expect([one.status, other.status]).toEqual([201, 201]);
+    expect(other.body.id).not.toBe(one.body.id);
+    expect((await as('one', aBody())).body.id).toBe(one.body.id);
+    expect((await as('one', aBody({ vorname: 'Eva' }))).status).toBe(422);
+  });
+
   it('20 POSTs with one key make one patient', async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, () =>

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Running } from '../../infra/local/process.ts';
 import { aBody, startIssuer } from '../support/api.ts';
@@ -92,6 +93,42 @@ describe('bodies', () => {
     const response = await post(Buffer.alloc(2 * 2 ** 20), { authorization: 'Bearer x.y.z' });
     expect(response.status).toBe(401);
     expect((await fetch(`${api.url}/livez`)).status).toBe(200);
+  });
+});
+
+describe('a request that the framework would answer itself', () => {
+  it.each([
+    ['/api/patients/%ff', 400],
+    ['/%', 400],
+    ['/api/patients?search=%ff', 400],
+    ['/favicon.ico', 404],
+    ['/robots.txt', 404],
+  ])('%s is answered with a problem document: %i', async (target, status) => {
+    const response = await fetch(`${api.url}${target}`, { headers: { authorization } });
+    expect(response.status).toBe(status);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(await response.json()).toMatchObject({ status });
+  });
+
+  it('has its query when it comes to the application', async () => {
+    const response = await fetch(`${api.url}/api/patients?limit=7&search=%25`, {
+      headers: { authorization },
+    });
+    expect(await response.json()).toMatchObject({ limit: 7, total: 0 });
+  });
+
+  it('has a problem document also without a host', async () => {
+    const answer = await new Promise<string>((resolve, reject) => {
+      const { hostname, port } = new URL(api.url);
+      const socket = connect(Number(port), hostname, () => socket.write('GET /livez HTTP/1.0\r\n\r\n'));
+      let text = '';
+      socket
+        .on('data', (chunk) => (text += chunk.toString()))
+        .on('end', () => resolve(text))
+        .on('error', reject);
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain('application/problem+json');
   });
 });
 

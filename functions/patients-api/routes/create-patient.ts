@@ -29,7 +29,8 @@ export const createPatientRoute: Route = {
     const key = readIdempotencyKey(call);
     const { bytes, json } = await readJsonBody(call.req.raw);
     const input = validFields(newPatientSchema, json, berlinDateOf(now));
-    const request = key === undefined ? undefined : idempotentRequest(key, bytes);
+    const { subject } = call.get('caller');
+    const request = key === undefined ? undefined : idempotentRequest(subject, key, bytes);
     const { stored, isNew } = await createPatient(deps.db, deps.allocatePatientId, input, request, now);
     if (isNew) audit(call, deps, stored.patient.id, Object.keys(input));
     call.header('location', `/api/patients/${stored.patient.id}`);
