@@ -5,6 +5,7 @@ resource "google_project_service" "api" {
     "cloudresourcemanager.googleapis.com",
     "cloudscheduler.googleapis.com",
     "compute.googleapis.com",
+    "containeranalysis.googleapis.com", # provenance of images
     "containerscanning.googleapis.com",
     "dns.googleapis.com", # Managed Kafka registers its brokers there
     "eventarc.googleapis.com",

@@ -116,7 +116,7 @@ resource "google_service_account_iam_member" "build_signs_for_itself" {
 }
 
 resource "google_cloudbuild_trigger" "main" {
-  count = var.repository == null ? 0 : 1
+  count = var.repository == null || var.promotes_from != null ? 0 : 1
 
   name            = "deploy-main"
   location        = var.build_region

@@ -5,8 +5,10 @@
 import { cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { build } from 'esbuild';
+import { sbomOf, sbomOfLockFile } from './sbom.ts';
 
 const root = new URL('../', import.meta.url);
+const framework = '@google-cloud/functions-framework';
 
 /** Deployable → entry point registered with functions-framework; the worker is a plain process. */
 export const deployables = {
@@ -27,11 +29,12 @@ const commands: Partial<Record<Deployable, Record<string, string>>> = {
 export async function bundle(
   name: Deployable,
   dist = new URL('dist', root).pathname,
-): Promise<{ bytes: number }> {
+): Promise<{ bytes: number; packages: ReadonlySet<string> }> {
   const target = new URL(`${name}/`, `file://${dist}/`);
   await rm(target, { recursive: true, force: true });
   await mkdir(target, { recursive: true });
-  await build({
+  const { metafile } = await build({
+    metafile: true,
     entryPoints: Object.fromEntries(
       Object.entries({ index: 'index.ts', ...commands[name] }).map(([output, source]) => [
         output,
@@ -45,7 +48,7 @@ export async function bundle(
     format: 'esm',
     sourcemap: true,
     sourcesContent: false,
-    external: ['@google-cloud/functions-framework'],
+    external: [framework],
     logLevel: 'warning',
     // Google's clients are CommonJS inside; an ES module has no require of its own.
     banner: {
@@ -54,7 +57,27 @@ export async function bundle(
   });
   await writeFile(new URL('package.json', target), `${JSON.stringify(await manifest(name), undefined, 2)}\n`);
   await copyAssets(name, target);
-  return { bytes: (await stat(new URL('index.js', target))).size };
+  return {
+    bytes: (await stat(new URL('index.js', target))).size,
+    packages: await packagesOf(Object.keys(metafile.inputs), served[name] ?? []),
+  };
+}
+
+/** `name@version` of every package that files below node_modules/ come from. */
+async function packagesOf(
+  inputs: readonly string[],
+  assets: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const files = [...inputs, ...assets.map((asset) => `node_modules/${asset}`)];
+  const folders = new Set(
+    files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []),
+  );
+  const names = [...folders].map(async (folder) => {
+    const text = await readFile(new URL(`${folder}/package.json`, root), 'utf8');
+    const { name, version } = JSON.parse(text) as { name: string; version: string };
+    return `${name}@${version}`;
+  });
+  return new Set(await Promise.all(names));
 }
 
 async function manifest(name: Deployable): Promise<object> {
@@ -63,7 +86,6 @@ async function manifest(name: Deployable): Promise<object> {
     engines: object;
     dependencies: Record<string, string>;
   };
-  const framework = '@google-cloud/functions-framework';
   return {
     name,
     version: own.version,
@@ -94,8 +116,11 @@ async function copyAssets(name: Deployable, target: URL): Promise<void> {
 }
 
 if (import.meta.main) {
+  const lockFile = await sbomOfLockFile(root);
   for (const name of Object.keys(deployables) as Deployable[]) {
-    const { bytes } = await bundle(name);
+    const { bytes, packages } = await bundle(name);
+    const sbom = sbomOf(name, lockFile, packages, deployables[name] === undefined ? [] : [framework]);
+    await writeFile(new URL(`dist/${name}/sbom.cdx.json`, root), `${JSON.stringify(sbom, undefined, 2)}\n`);
     console.log(`built dist/${name}  ${(bytes / 1024).toFixed(0)} KiB`);
   }
 }

@@ -5,6 +5,8 @@ resource "terraform_data" "foundation" {
   depends_on = [
     google_artifact_registry_repository_iam_member.build,
     google_storage_bucket_iam_member.build_reads_source,
+    google_storage_bucket_iam_member.build_releases,
+    google_project_iam_member.build_reads_builds,
     google_project_iam_member.build_log,
     google_project_iam_member.service_agent,
     google_secret_manager_secret_iam_member.reader,

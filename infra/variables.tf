@@ -302,7 +302,30 @@ variable "audit_retention_days" {
 }
 
 variable "repository" {
-  description = "GitHub repository that Cloud Build deploys from its branch main. Null: builds are submitted by hand."
+  description = "GitHub repository, connected to Cloud Build. A push to its branch main deploys, unless promotes_from is set. Null: builds are submitted by hand."
   type        = object({ owner = string, name = string })
   default     = null
+}
+
+variable "promotes_from" {
+  description = "Project that builds and tests the releases that this environment takes. Production needs it, and builds nothing itself."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.environment != "prod" || var.promotes_from != null
+    error_message = "Production takes what another environment has tested: name its project in promotes_from."
+  }
+}
+
+variable "promotes_to" {
+  description = "Project that takes this environment's releases: its build account may read them. Set it once that account exists."
+  type        = string
+  default     = null
+}
+
+variable "approvers" {
+  description = "IAM members that approve a promotion."
+  type        = list(string)
+  default     = []
 }

@@ -3,19 +3,27 @@ import { describe, expect, it } from 'vitest';
 import { deployables } from '../bundle.ts';
 import { cloudbuildFindings } from './cloudbuild.ts';
 
-const text = await readFile(new URL('../../cloudbuild.yaml', import.meta.url), 'utf8');
+const read = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
+const text = await read('cloudbuild.yaml');
+const promotion = await read('infra/deploy/promote.yaml');
 
 describe('cloudbuild.yaml', () => {
   it('has the shape that Cloud Build reads', () => {
     expect(cloudbuildFindings(text)).toEqual([]);
   });
 
-  it('builds an image for each deployable, with its entry point', () => {
+  it('builds an image for each deployable, with its entry point, and lets Cloud Build vouch for it', () => {
     for (const [name, target] of Object.entries(deployables)) {
       expect(text).toContain(
-        target === undefined ? `/${name}:$BUILD_ID` : `function_image ${name} ${target}\n`,
+        target === undefined ? `image ${name} --target worker\n` : `function_image ${name} ${target}\n`,
       );
+      expect(text).toContain(`/patient-service/${name}:built-$BUILD_ID\n`);
     }
+    expect(text).toContain('requestedVerifyOption: VERIFIED');
+  });
+
+  it('validates Terraform with the real provider', () => {
+    expect(text).toMatch(/terraform init -backend=false -input=false\n\s+terraform validate/);
   });
 
   it.each([
@@ -32,5 +40,15 @@ describe('cloudbuild.yaml', () => {
   ])('turns red for %s', (_, before, after, finding) => {
     expect(text).toMatch(before);
     expect(cloudbuildFindings(text.replace(before, after)).join('\n')).toContain(finding);
+  });
+});
+
+describe('promote.yaml', () => {
+  it('has the shape that Cloud Build reads', () => {
+    expect(cloudbuildFindings(promotion)).toEqual([]);
+  });
+
+  it('builds nothing', () => {
+    expect(promotion).not.toMatch(/docker build|npm/);
   });
 });

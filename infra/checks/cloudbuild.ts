@@ -1,5 +1,5 @@
 /**
- * Checks cloudbuild.yaml: its shape, the order of its steps, and its substitutions.
+ * Checks the build files: their shape, the order of their steps, and their substitutions.
  */
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
@@ -11,7 +11,7 @@ interface Build {
 }
 
 /** Set by Cloud Build itself. */
-const builtIn = new Set(['PROJECT_ID', 'BUILD_ID']);
+const builtIn = new Set(['PROJECT_ID', 'BUILD_ID', 'COMMIT_SHA', 'LOCATION']);
 const isBuild = new Ajv({ allErrors: true }).compile<Build>(schema);
 
 export function cloudbuildFindings(text: string): string[] {

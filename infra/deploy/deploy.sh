@@ -1,28 +1,49 @@
 #!/usr/bin/env bash
-# Deploys the images of one build, by digest: every new revision starts without traffic and is asked before any
-# traffic moves; when something fails, everything goes back to the revision that served before.
+# Deploys the images of one release, by digest: every new revision starts without traffic and is asked before any
+# traffic moves. When something fails, everything goes back to the revision that served before.
 #
-#   PROJECT_ID=… REGION=europe-west3 TAG=… BUILD_ACCOUNT=… infra/deploy/deploy.sh
+#   PROJECT_ID=… REGION=europe-west3 BUILD_REGION=… BUILD_ID=… BUILD_ACCOUNT=… RELEASE=release.txt infra/deploy/deploy.sh
+#
+# RELEASE is the file that release.sh writes. Production takes it only in a build that a person has approved.
 set -Eeuo pipefail
 
-: "${PROJECT_ID:?}" "${REGION:?}" "${TAG:?}" "${BUILD_ACCOUNT:?}"
+: "${PROJECT_ID:?}" "${REGION:?}" "${BUILD_REGION:?}" "${BUILD_ID:?}" "${BUILD_ACCOUNT:?}" "${RELEASE:?}"
 readonly REPOSITORY="${REGION}-docker.pkg.dev/${PROJECT_ID}/patient-service"
 readonly SERVICES=(import-registration check-health patients-api)
 readonly WORKER=kafka-worker
 # How often, and after which pause, check-health is asked whether the new worker reaches Kafka.
 readonly WORKER_PAUSE="${WORKER_PAUSE:-45}" WORKER_TRIES="${WORKER_TRIES:-4}"
 
+# shellcheck source=infra/deploy/lock.sh
+source "${BASH_SOURCE[0]%/*}/lock.sh"
+
+fail() {
+  echo "$1" >&2
+  return 1
+}
+
 run() { gcloud run "$@" --region="$REGION" --project="$PROJECT_ID" --quiet; }
 pools() { gcloud beta run worker-pools "$@" --region="$REGION" --project="$PROJECT_ID" --quiet; }
 
-digest_of() {
-  gcloud artifacts docker images describe "${REPOSITORY}/$1:${TAG}" --format='value(image_summary.digest)'
+# image NAME: its address with the digest that the release names.
+image() {
+  local digest
+  digest=$(awk -v name="$1" '$1 == name { print $2 }' "$RELEASE")
+  [[ $digest == sha256:* ]] || fail "the release ${RELEASE} names no digest for $1"
+  echo "${REPOSITORY}/$1@${digest}"
 }
 
 # The revision that has all the traffic.
 serving() {
   run services describe "$1" --flatten='status.traffic[]' \
     --format='csv[no-heading](status.traffic.revisionName,status.traffic.percent)' |
+    awk -F, '$2 == 100 { print $1 }'
+}
+
+# The worker's revision that has all the instances.
+working() {
+  pools describe "$WORKER" --flatten='status.instanceSplits[]' \
+    --format='csv[no-heading](status.instanceSplits.revisionName,status.instanceSplits.percent)' |
     awk -F, '$2 == 100 { print $1 }'
 }
 
@@ -56,11 +77,27 @@ answers() {
   echo "smoke test: ${service}${path} ${status}"
 }
 
+# Production takes only what a person has approved: a build of the trigger `promote`.
+approved() {
+  local environment decision
+  environment=$(run services describe patients-api --format='value(metadata.labels.environment)')
+  [[ -n $environment ]] || fail "patients-api has no label environment: apply Terraform first"
+  [[ $environment == prod ]] || return 0
+  decision=$(gcloud builds describe "$BUILD_ID" --region="$BUILD_REGION" --project="$PROJECT_ID" \
+    --format='value(approval.result.decision,approval.result.approverAccount)')
+  [[ $decision == APPROVED* ]] ||
+    fail "production takes only an approved build: run the trigger promote (docs/deployment.md, Promote)"
+  echo "approved by ${decision#APPROVED}"
+}
+
 declare -A before
 moved=()
+tagged=()
 worker_before=
 
 roll_back() {
+  # A subshell inherits the trap. Its parent rolls back.
+  [[ $BASHPID == "$$" ]] || exit 1
   trap - ERR
   echo "deployment failed: rolling back" >&2
   for service in "${moved[@]}"; do
@@ -69,18 +106,35 @@ roll_back() {
   if [[ -n $worker_before ]]; then
     pools update-instance-split "$WORKER" --to-revisions="${worker_before}=100" || true
   fi
-  for service in "${SERVICES[@]}"; do
+  for service in "${tagged[@]}"; do
     run services update-traffic "$service" --remove-tags=candidate || true
   done
   exit 1
 }
+
+approved
+trap lock_release EXIT
+lock_acquire
+refuse_overtaken
 trap roll_back ERR
 
+# What would be given back is read first. Without it there is no way back, and nothing is touched.
 for service in "${SERVICES[@]}"; do
   before[$service]=$(serving "$service")
-  [[ -n ${before[$service]} ]]
-  # A revision that cannot read its configuration does not start, and this command fails.
-  run deploy "$service" --image="${REPOSITORY}/${service}@$(digest_of "$service")" --no-traffic --tag=candidate
+  [[ -n ${before[$service]} ]] || fail "no revision of ${service} has all the traffic: nothing to go back to"
+done
+worker_revision=$(working)
+[[ -n $worker_revision ]] || fail "no revision of ${WORKER} has all the instances: nothing to go back to"
+
+for service in "${SERVICES[@]}"; do
+  service_image=$(image "$service")
+  # A revision that cannot read its configuration does not start, and this command fails. Cloud Run names the
+  # revision: a name chosen here would stand in the template, and Terraform's next change would collide with it (409).
+  revision=$(run deploy "$service" --image="$service_image" --no-traffic \
+    --format='value(status.latestCreatedRevisionName)')
+  [[ -n $revision ]] || fail "Cloud Run did not name the new revision of ${service}"
+  tagged+=("$service")
+  run services update-traffic "$service" --set-tags="candidate=${revision}"
 done
 
 answers patients-api "$(candidate_url patients-api)" /livez '200' ''
@@ -95,11 +149,9 @@ for service in "${SERVICES[@]}"; do
 done
 
 # The worker serves no requests, so it is judged by what it reports once it runs.
-worker_image="${REPOSITORY}/${WORKER}@$(digest_of "$WORKER")"
+worker_image=$(image "$WORKER")
+worker_before=$worker_revision
 pools update "$WORKER" --image="$worker_image" --no-promote
-worker_before=$(pools describe "$WORKER" --flatten='status.instanceSplits[]' \
-  --format='csv[no-heading](status.instanceSplits.revisionName,status.instanceSplits.percent)' |
-  awk -F, '$2 == 100 { print $1 }')
 pools update-instance-split "$WORKER" --to-latest
 health_url=$(run services describe check-health --format='value(status.url)')
 for ((try = 1; ; try++)); do
@@ -116,4 +168,5 @@ done
 for service in "${SERVICES[@]}"; do
   run services update-traffic "$service" --remove-tags=candidate
 done
-echo "deployed ${TAG}"
+record_live
+echo "deployed $(awk '$1 == "release" { print $2 }' "$RELEASE")"

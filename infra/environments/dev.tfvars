@@ -4,6 +4,7 @@ project_id  = "patient-service-dev"
 environment = "dev"
 log_level   = "debug"
 
+# Used when a service is first created. infra/deploy/bootstrap.sh writes the digests.
 images = {
   import-registration = "europe-west3-docker.pkg.dev/patient-service-dev/patient-service/import-registration@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   patients-api        = "europe-west3-docker.pkg.dev/patient-service-dev/patient-service/patients-api@sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -52,3 +53,6 @@ worker_instances = 1
 
 alert_mail_addresses = ["entwicklung@example.org"]
 operators            = ["group:developers@example.org"]
+
+# Once production's build account exists (step 4 of its bootstrap).
+# promotes_to = "patient-service-prod"

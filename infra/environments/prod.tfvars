@@ -2,7 +2,11 @@
 project_id  = "patient-service-prod"
 environment = "prod"
 
-# Of the first build (docs/deployment.md, step 3).
+# Production takes the images that dev has tested, and a person approves it.
+promotes_from = "patient-service-dev"
+approvers     = ["group:operators@example.org"]
+
+# Used when a service is first created. infra/deploy/bootstrap.sh writes the digests.
 images = {
   import-registration = "europe-west3-docker.pkg.dev/patient-service-prod/patient-service/import-registration@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   patients-api        = "europe-west3-docker.pkg.dev/patient-service-prod/patient-service/patients-api@sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -53,5 +57,5 @@ alert_mail_addresses = ["bereitschaft@example.org"]
 operators            = ["group:operators@example.org"]
 health_viewers       = ["group:operators@example.org"]
 
-# Once the repository is connected to Cloud Build (docs/deployment.md, step 9).
+# Once the repository is connected to Cloud Build (docs/deployment.md, Connect the repository).
 # repository = { owner = "example-org", name = "patient-service" }

@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { sbomOf, sbomOfLockFile, type Sbom } from './sbom.ts';
+
+let whole: Sbom;
+beforeAll(async () => {
+  whole = await sbomOfLockFile(new URL('../', import.meta.url));
+});
+
+const namesIn = ({ components }: Sbom) => components.map(({ name }) => name);
+const refOf = (name: string) => whole.components.find((one) => one.name === name)!['bom-ref'];
+
+describe('the SBOM of an image', () => {
+  it('starts from a lock file that knows every dependency', async () => {
+    const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
+    const { dependencies } = JSON.parse(text) as { dependencies: Record<string, string> };
+    expect(namesIn(whole)).toEqual(expect.arrayContaining(Object.keys(dependencies)));
+  });
+
+  it('holds what was bundled, and of that nothing more', () => {
+    const sbom = sbomOf('kafka-worker', whole, new Set([refOf('kafkajs'), refOf('zod')]), []);
+    expect(namesIn(sbom).sort()).toEqual(['kafkajs', 'zod']);
+    expect(sbom.metadata.component.name).toBe('kafka-worker');
+    expect(sbom).toMatchObject({ bomFormat: 'CycloneDX' });
+  });
+
+  it('holds what is installed beside the bundle, with all it depends on', () => {
+    const names = namesIn(sbomOf('patients-api', whole, new Set(), ['@google-cloud/functions-framework']));
+    expect(names).toEqual(expect.arrayContaining(['@google-cloud/functions-framework', 'express', 'qs']));
+    expect(names).not.toContain('kafkajs');
+  });
+
+  it('keeps no edge to a package that it does not hold', () => {
+    const sbom = sbomOf('patients-api', whole, new Set([refOf('hono')]), [
+      '@google-cloud/functions-framework',
+    ]);
+    const held = new Set(sbom.components.map((one) => one['bom-ref']));
+    for (const { dependsOn } of sbom.dependencies) for (const ref of dependsOn) expect(held).toContain(ref);
+  });
+
+  it('does not pass over a package that the lock file does not know', () => {
+    expect(() => sbomOf('kafka-worker', whole, new Set(['left-pad@1.3.0']), [])).toThrow('left-pad@1.3.0');
+  });
+});
