@@ -75,6 +75,15 @@ locals {
       period    = "120s"
       for       = "0s"
     }
+    "unsendable-message" = {
+      title     = "A message of ours cannot be sent"
+      severity  = "ERROR"
+      filter    = "resource.type=\"cloud_run_worker_pool\" AND metric.type=\"${local.metric}/errors\" AND metric.labels.error_code=\"event.unsendable\""
+      measure   = "count"
+      threshold = 0
+      period    = "60s"
+      for       = "0s"
+    }
     "worker-not-polling" = {
       title     = "The Kafka worker does not report"
       severity  = "CRITICAL"

@@ -54,6 +54,10 @@ const cases: Record<string, { wakes: Point[]; sleeps: Point[] }> = {
     sleeps: everyMinute(() => 0),
   },
   'dead-letters': { wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)), sleeps: everyMinute(() => 0) },
+  'unsendable-message': {
+    wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)),
+    sleeps: everyMinute(() => 0),
+  },
   'worker-not-polling': {
     wakes: everyMinute((minute) => minute * 60),
     sleeps: everyMinute((minute) => minute % 12),

@@ -307,12 +307,21 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
   }
 
   async function bury(message: IncomingMessage, failure: Failure): Promise<void> {
-    await writeDeadLetter(publisher, message, failure, new Date());
+    const { written, omitted, error } = await writeDeadLetter(publisher, message, failure, new Date());
     const { partition, offset } = message;
+    const place = { topic, partition, offset: offset.toString() };
+    if (error !== undefined) {
+      log.error(
+        written
+          ? 'A dead letter could be kept only in part'
+          : 'A message is passed over: not even its dead letter could be written',
+        { ...place, fields: omitted, ...errorFields(error) },
+      );
+      measure(log, 'errors', { error_code: error.code });
+    }
+    if (!written) return;
     log.error('A message became a dead letter', {
-      topic,
-      partition,
-      offset: offset.toString(),
+      ...place,
       attempt: failure.attempts,
       ...errorFields(failure.error),
       error_code: failure.code,

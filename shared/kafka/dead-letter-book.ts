@@ -2,8 +2,10 @@
  * The open dead letters of a topic. Kafka cannot take one message out of a topic, so what an operator decides is
  * written behind it: a resolution in the same partition names the dead letter's offset. Once everything up
  * to an offset is resolved, it is deleted for good.
+ * Whatever in the topic is neither a resolution nor a letter as this service writes it is listed as unreadable.
  */
-import { readReason, type DeadLetterReason } from './dead-letters.ts';
+import { parseTimestamp } from '../platform/clock.ts';
+import { readCount, readReason, textOf, type DeadLetterReason } from './dead-letters.ts';
 import type { Admin, IncomingMessage, KafkaClient, OutgoingMessage } from './kafkajs.ts';
 import type { Publisher } from './publish.ts';
 import { readTopic } from './read-topic.ts';
@@ -12,10 +14,12 @@ import { deadLetterTopicOf } from './topics.ts';
 export interface DeadLetter {
   /** The message in the dead-letter topic. */
   readonly message: IncomingMessage;
-  readonly reason: DeadLetterReason;
+  /** Undefined for a message that is not a letter as this service writes it. */
+  readonly reason: DeadLetterReason | undefined;
 }
 
-export type Resolution = 'replayed' | 'dropped';
+const resolutions = ['replayed', 'dropped'] as const;
+export type Resolution = (typeof resolutions)[number];
 
 export interface DeadLetterBook {
   /** Reads what has come since the last call. @throws ServiceError `kafka.unavailable` */
@@ -28,6 +32,7 @@ export interface DeadLetterBook {
 
 const OF = 'dlq-resolved-offset';
 const HOW = 'dlq-resolution';
+const AT = 'dlq-resolved-at';
 
 /**
  * @param topic the topic whose dead letters are kept here
@@ -43,13 +48,12 @@ export function openDeadLetterBook(
   let from = new Map<number, bigint>();
   let reading: Promise<void> | undefined;
   const note = (message: IncomingMessage) => {
-    const resolved = message.headers[OF]?.toString();
+    const resolved = resolvedBy(message);
     if (resolved !== undefined) {
       letters.delete(`${message.partition}/${resolved}`);
       return;
     }
-    const reason = readReason(message.headers);
-    if (reason === undefined) return;
+    const reason = readReason(message.headers, topic);
     const kept = values ? message : { ...message, key: null, value: null, headers: {} };
     letters.set(`${message.partition}/${message.offset}`, { message: kept, reason });
   };
@@ -93,9 +97,23 @@ export async function resolve(
     partition: message.partition,
     key: message.key,
     value: null,
-    headers: { [OF]: String(message.offset), [HOW]: how, 'dlq-resolved-at': now.toISOString() },
+    headers: { [OF]: String(message.offset), [HOW]: how, [AT]: now.toISOString() },
   };
   await publisher.publish([resolution]);
+}
+
+/**
+ * The offset that a resolution resolves; undefined for any other message. No message that died can pass for one:
+ * its letter carries its origin, and `dlq-*` headers of ours alone.
+ */
+function resolvedBy({ headers, value, offset }: IncomingMessage): bigint | undefined {
+  const isOurs =
+    value === null &&
+    Object.keys(headers).length === 3 &&
+    (resolutions as readonly (string | undefined)[]).includes(textOf(headers, HOW)) &&
+    parseTimestamp(textOf(headers, AT) ?? '') !== undefined;
+  const resolved = isOurs ? readCount(textOf(headers, OF) ?? '') : undefined;
+  return resolved !== undefined && resolved < offset ? resolved : undefined;
 }
 
 function byPlace({ message: a }: DeadLetter, { message: b }: DeadLetter): number {

@@ -5,8 +5,9 @@ import { eventually } from '../../test/support/eventually.ts';
 import { closing, testLog } from '../../test/support/kafka.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { runConsumer } from './consumer.ts';
-import type { IncomingMessage } from './kafkajs.ts';
-import { createPublisher } from './publish.ts';
+import { readReason, writeDeadLetter } from './dead-letters.ts';
+import type { IncomingMessage, OutgoingMessage } from './kafkajs.ts';
+import { createPublisher, type Publisher } from './publish.ts';
 
 const { kafka, consuming, publish, committed } = await consumerCorner();
 const WITHIN_MS = 20_000;
@@ -69,6 +70,116 @@ describe('a consumer', () => {
     const [letter] = await kafka.read(`${topic}.dlq`);
     expect(letter).toMatchObject({ key: Buffer.from('k'), value: null });
     expect(String(letter!.headers['dlq-omitted-value-bytes'])).toBe('1048476');
+    expect(String(letter!.headers['dlq-omitted'])).toBe('headers,value');
+  });
+
+  it('keeps a header without a value, and lets the next message of the key go on', async () => {
+    const topic = await kafka.topic('null-header', 1);
+    await closing(createPublisher(kafka.client)).publish([
+      { topic, key: '9', value: 'poison', headers: { nullhdr: null, 'dlq-origin-topic': 'patient-events' } },
+      { topic, key: '9', value: 'next' },
+    ]);
+
+    const { seen } = consuming(topic, {
+      handle: async ({ value }) => {
+        if (String(value) === 'poison') throw new ServiceError('event.not_json');
+        seen.push(String(value));
+      },
+    });
+
+    await eventually(async () => expect(await committed(topic)).toBe(2n), WITHIN_MS);
+    expect(seen).toEqual(['next']);
+    const [letter] = await kafka.read(`${topic}.dlq`);
+    expect(letter!.headers['nullhdr']).toBeNull();
+    expect(String(letter!.headers['dlq-origin-topic'])).toBe(topic);
+  });
+
+  it('keeps the value when the headers alone are too large', async () => {
+    const topic = await kafka.topic('headers', 1);
+    const headers = { large: randomBytes(1_048_576 - 200) };
+    await closing(createPublisher(kafka.client)).publish([{ topic, key: 'k', value: 'x', headers }]);
+
+    consuming(topic, {
+      handle: async () => {
+        throw new ServiceError('event.not_json');
+      },
+    });
+
+    await eventually(async () => expect(await committed(topic)).toBe(1n), WITHIN_MS);
+    const [letter] = await kafka.read(`${topic}.dlq`);
+    expect(letter).toMatchObject({ key: Buffer.from('k'), value: Buffer.from('x') });
+    expect(String(letter!.headers['dlq-omitted'])).toBe('headers');
+  });
+});
+
+describe('a dead letter that the client fails to encode', () => {
+  const failure = { code: 'event.not_json', attempts: 1, error: undefined } as const;
+  const message: IncomingMessage = {
+    topic: 'events',
+    partition: 0,
+    offset: 7n,
+    timestamp: 0,
+    key: Buffer.from('k'),
+    value: Buffer.from('v'),
+    headers: { h: 'x' },
+  };
+  /** Refuses what the test says, as a client with a fault does. */
+  const publisherThat = (refuses: (letter: OutgoingMessage) => boolean) => {
+    const sent: OutgoingMessage[] = [];
+    const publisher: Publisher = {
+      connect: async () => undefined,
+      close: async () => undefined,
+      async publish([letter]) {
+        if (refuses(letter!)) throw new ServiceError('event.unsendable');
+        sent.push(letter!);
+      },
+    };
+    return { publisher, sent };
+  };
+
+  it.each<[string, (letter: OutgoingMessage) => boolean, readonly string[]]>([
+    ['nothing', () => false, []],
+    ['its headers', ({ headers }) => headers?.['h'] !== undefined, ['headers']],
+    ['its value', ({ value }) => value !== null, ['headers', 'value']],
+    ['its key', ({ key }) => key !== null, ['headers', 'value', 'key']],
+  ])('is written without what stands in the way: %s', async (_, refuses, omitted) => {
+    const { publisher, sent } = publisherThat(refuses);
+    const kept = await writeDeadLetter(publisher, message, failure, new Date());
+    expect(kept).toMatchObject({ written: true, omitted });
+    expect(readReason(sent[0]!.headers!, 'events')).toMatchObject({ origin: { offset: 7n }, omitted });
+  });
+
+  it('is passed over with a trace when it cannot be written at all', async () => {
+    const topic = await kafka.topic('unwritable', 1);
+    await publish(topic, ['poison', 'next'], 1);
+    const lines: string[] = [];
+    let tries = 0;
+    const { publisher } = publisherThat(() => (tries += 1) > 0);
+
+    const { seen } = consuming(topic, {
+      publisher,
+      log: testLog(lines),
+      handle: async ({ value }) => {
+        if (String(value) === 'poison') throw new TypeError('secret detail');
+        seen.push(String(value));
+      },
+    });
+
+    await eventually(async () => expect(await committed(topic)).toBe(2n), WITHIN_MS);
+    expect([seen, tries]).toEqual([['next'], 4]);
+    expect(lines.map((line) => JSON.parse(line) as object)).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          severity: 'ERROR',
+          topic,
+          partition: 0,
+          offset: '0',
+          error_code: 'event.unsendable',
+        }),
+        expect.objectContaining({ metric: 'errors', labels: { error_code: 'event.unsendable' } }),
+      ]),
+    );
+    expect(lines.join()).not.toContain('secret');
   });
 });
 

@@ -1,8 +1,11 @@
 /**
  * Dead letters: messages that can never be applied, kept with the reason in `<topic>.dlq`. The key, the value
- * and the original headers stay as they were; the reason is a code and its title, never a value.
+ * and the original headers stay as they were, as far as Kafka takes them; the reason is a code and its title, never
+ * a value. Only this module and the book beside it write `dlq-*` headers, and what they read they do not trust:
+ * others may be able to write to the topic.
  */
-import { fateOf, isServiceError } from '../platform/errors.ts';
+import { parseTimestamp } from '../platform/clock.ts';
+import { fateOf, isServiceError, type ServiceError } from '../platform/errors.ts';
 import type { Headers, IncomingMessage, OutgoingMessage } from './kafkajs.ts';
 import type { Failure } from './partition-work.ts';
 import type { Publisher } from './publish.ts';
@@ -10,21 +13,36 @@ import { deadLetterTopicOf } from './topics.ts';
 
 /** Where a dead letter came from and why it is one. */
 export interface DeadLetterReason {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: bigint;
+  /** Where the message stands in the consumed topic. */
+  readonly origin: { readonly topic: string; readonly partition: number; readonly offset: bigint };
   readonly errorClass: string;
   readonly errorMessage: string;
   readonly attempts: number;
+  /** RFC 3339. */
   readonly failedAt: string;
+  /** Parts that could not be kept: the consumed topic still has them at the origin. */
+  readonly omitted: readonly Part[];
 }
 
+const parts = ['headers', 'value', 'key'] as const;
+type Part = (typeof parts)[number];
+
+/** A letter is first written whole, then with less and less: the last rung is small, and nothing of it is foreign. */
+const ladder = parts.map((_, rung) => parts.slice(0, rung)).concat([[...parts]]);
+
 const PREFIX = 'dlq-';
-const OMITTED = `${PREFIX}omitted-value-bytes`;
+
+/** How a dead letter was kept. */
+interface Kept {
+  /** False when not even a letter without headers, value and key could be written. */
+  readonly written: boolean;
+  readonly omitted: readonly Part[];
+  /** Why parts were omitted. */
+  readonly error: ServiceError | undefined;
+}
 
 /**
- * Writes a dead letter; resolves when it is acknowledged. One that is too large together with the headers
- * is written without its value: the original topic still has it at the noted offset.
+ * Writes a dead letter, whole or in part; resolves when it is acknowledged, or when all that can be done is done.
  * @throws ServiceError `kafka.unavailable`
  */
 export async function writeDeadLetter(
@@ -32,65 +50,101 @@ export async function writeDeadLetter(
   message: IncomingMessage,
   failure: Failure,
   failedAt: Date,
-): Promise<void> {
-  const letter = deadLetterOf(message, failure, failedAt);
-  try {
-    await publisher.publish([letter]);
-  } catch (error) {
-    if (!isServiceError(error, 'event.too_large')) throw error;
-    const size = String(message.value?.byteLength ?? 0);
-    const reason = Object.entries(letter.headers ?? {}).filter(([name]) => name.startsWith(PREFIX));
-    const headers = { ...Object.fromEntries(reason), [OMITTED]: size };
-    await publisher.publish([{ ...letter, value: null, headers }]);
+): Promise<Kept> {
+  let error: ServiceError | undefined;
+  for (const omitted of ladder) {
+    try {
+      await publisher.publish([deadLetterOf(message, failure, failedAt, omitted)]);
+      return { written: true, omitted, error };
+    } catch (cause) {
+      if (!isServiceError(cause, 'event.too_large', 'event.unsendable')) throw cause;
+      error = cause;
+    }
   }
+  return { written: false, omitted: parts, error };
 }
 
-function deadLetterOf(message: IncomingMessage, failure: Failure, failedAt: Date): OutgoingMessage {
+function deadLetterOf(
+  message: IncomingMessage,
+  failure: Failure,
+  failedAt: Date,
+  omitted: readonly Part[],
+): OutgoingMessage {
   const { title } = fateOf(failure.code);
   const kind =
     failure.code === 'event.handler_failed' && failure.error instanceof Error
       ? failure.error.constructor.name
       : undefined;
+  const reason = {
+    'origin-topic': message.topic,
+    'origin-partition': String(message.partition),
+    'origin-offset': String(message.offset),
+    'error-class': failure.code,
+    'error-message': kind === undefined ? title : `${title} (${kind})`,
+    attempts: String(failure.attempts),
+    'failed-at': failedAt.toISOString(),
+    ...(omitted.length === 0 ? {} : { omitted: omitted.join(',') }),
+    ...(omitted.includes('value') ? { 'omitted-value-bytes': String(message.value?.byteLength ?? 0) } : {}),
+  };
   return {
     topic: deadLetterTopicOf(message.topic),
-    key: message.key,
-    value: message.value,
+    key: omitted.includes('key') ? null : message.key,
+    value: omitted.includes('value') ? null : message.value,
     headers: {
-      ...message.headers,
-      [`${PREFIX}origin-topic`]: message.topic,
-      [`${PREFIX}origin-partition`]: String(message.partition),
-      [`${PREFIX}origin-offset`]: String(message.offset),
-      [`${PREFIX}error-class`]: failure.code,
-      [`${PREFIX}error-message`]: kind === undefined ? title : `${title} (${kind})`,
-      [`${PREFIX}attempts`]: String(failure.attempts),
-      [`${PREFIX}failed-at`]: failedAt.toISOString(),
+      ...(omitted.includes('headers') ? {} : withoutOurs(message.headers)),
+      ...Object.fromEntries(Object.entries(reason).map(([name, value]) => [PREFIX + name, value])),
     },
   };
 }
 
-/** The reason in the headers of a dead letter; undefined where there is none. */
-export function readReason(headers: Headers): DeadLetterReason | undefined {
-  const text = (name: string) => headers[PREFIX + name]?.toString();
-  const topic = text('origin-topic');
-  if (topic === undefined) return undefined;
+/**
+ * The reason in the headers of a dead letter of `topic`; undefined where they are not such as this module writes.
+ */
+export function readReason(headers: Headers, topic: string): DeadLetterReason | undefined {
+  const text = (name: string) => textOf(headers, PREFIX + name) ?? '';
+  const partition = readCount(text('origin-partition'), 2n ** 31n);
+  const offset = readCount(text('origin-offset'));
+  const attempts = readCount(text('attempts'), 2n ** 31n);
+  const errorClass = text('error-class');
+  const failedAt = text('failed-at');
+  if (text('origin-topic') !== topic || !/^[a-z_]+(\.[a-z_]+)?$/.test(errorClass)) return undefined;
+  if (partition === undefined || offset === undefined || attempts === undefined) return undefined;
+  if (failedAt.length > 40 || parseTimestamp(failedAt) === undefined) return undefined;
+  const omitted = text('omitted').split(',');
   return {
-    topic,
-    partition: Number(text('origin-partition')),
-    offset: BigInt(text('origin-offset') ?? 0),
-    errorClass: text('error-class') ?? '',
-    errorMessage: text('error-message') ?? '',
-    attempts: Number(text('attempts')),
-    failedAt: text('failed-at') ?? '',
+    origin: { topic, partition: Number(partition), offset },
+    errorClass,
+    errorMessage: text('error-message'),
+    attempts: Number(attempts),
+    failedAt,
+    omitted: parts.filter(
+      // Letters of before November 2026 have only the size.
+      (part) => omitted.includes(part) || (part === 'value' && text('omitted-value-bytes') !== ''),
+    ),
   };
 }
 
-/** True of a dead letter that only says where its message is, because that was too large. */
-export function isValueOmitted({ headers }: IncomingMessage): boolean {
-  return Object.hasOwn(headers, OMITTED);
+/** A short header as text; undefined when it is missing, has no value or is longer than any of ours. */
+export function textOf(headers: Headers, name: string): string | undefined {
+  const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
+  return value === undefined || value === null || value.length > 250 ? undefined : value.toString();
 }
 
-/** The message as it was before it died, to be sent to its topic again. */
+/** A number as we write it, below `limit`: an offset by default. */
+export function readCount(text: string, limit = 2n ** 63n): bigint | undefined {
+  if (!/^(0|[1-9]\d{0,18})$/.test(text)) return undefined;
+  const count = BigInt(text);
+  return count < limit ? count : undefined;
+}
+
+/** The headers of the message before it died. */
+export function withoutOurs(headers: Headers): Headers {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !name.toLowerCase().startsWith(PREFIX)),
+  );
+}
+
+/** The message as it was before it died, to be sent to the topic that it was consumed from. */
 export function revived(letter: IncomingMessage, topic: string): OutgoingMessage {
-  const headers = Object.entries(letter.headers).filter(([name]) => !name.startsWith(PREFIX));
-  return { topic, key: letter.key, value: letter.value, headers: Object.fromEntries(headers) };
+  return { topic, key: letter.key, value: letter.value, headers: withoutOurs(letter.headers) };
 }

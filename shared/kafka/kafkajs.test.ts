@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka } from 'kafkajs';
 import { describe, expect, it, vi } from 'vitest';
 import { closing, kafkaCorner, testLog } from '../../test/support/kafka.ts';
+import { withoutForeignText } from './client-log.ts';
 import { kafkaClient } from './kafkajs.ts';
 
 // The parts of kafkajs that are patched have no public name.
@@ -126,5 +127,40 @@ describe('the log of the client', () => {
 
     expect(quiet).toEqual([]);
     expect(JSON.parse(loud[0]!)).toMatchObject({ severity: 'WARNING', component: 'kafkajs.Connection' });
+  });
+
+  // kafkajs quotes the message in the error, and the error in its log.
+  it('never carries a header or a value, whatever fails', async () => {
+    const lines: string[] = [];
+    const producer = closing(await kafkaClient(kafka.config, testLog(lines)).producer());
+    const topic = await kafka.topic('quoted', 1);
+    const secret = 'ECONNREFUSED Connection error: Geheimnis lena@example.org';
+    const hostile = {
+      toString: () => {
+        throw new TypeError(`Connecting ${secret}`);
+      },
+    };
+
+    for (const fields of [
+      { value: hostile },
+      { value: undefined, headers: { name: secret } },
+      { value: 'x', headers: { name: hostile } },
+      { value: 'x', key: { secret } },
+    ]) {
+      await expect(producer.send([{ topic, key: secret, ...fields } as never])).rejects.toThrow();
+    }
+
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.join('\n')).not.toMatch(/geheimnis|lena/i);
+  });
+
+  it('names the way that failed', () => {
+    expect(withoutForeignText('Connection error: connect ECONNREFUSED 127.0.0.1:9')).toBe(
+      'Connection error ECONNREFUSED',
+    );
+    expect(withoutForeignText('Crash: KafkaJSNumberOfRetriesExceeded: Lena GEHEIM')).toBe(
+      'Crash KafkaJSNumberOfRetriesExceeded',
+    );
+    expect(withoutForeignText('Lena')).toBe('The Kafka client reports something else');
   });
 });

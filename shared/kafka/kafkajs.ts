@@ -13,6 +13,7 @@ import {
   type KafkaConfig as ClientConfig,
 } from 'kafkajs';
 import type { Log } from '../platform/log.ts';
+import { withoutForeignText } from './client-log.ts';
 import { googleTokens } from './google-token.ts';
 import { securityOf, type Credentials, type KafkaConfig, type Security } from './settings.ts';
 
@@ -330,14 +331,15 @@ interface ClientLogEntry {
 const expected = /^Limiting retries for the idempotent producer/;
 
 /**
- * One line of kafkajs in our format: what it says and where, without the extras, which may be anything.
+ * One line of kafkajs in our format: what it says and where, without what may be a message's.
  * Its errors are warnings to us: whoever uses the connection tries again, and reports what it cannot cure.
  */
 function forward(
   log: Log,
-  { namespace, level, log: { message, groupId, topic, partition } }: ClientLogEntry,
+  { namespace, level, log: { message: text, groupId, topic, partition } }: ClientLogEntry,
 ): void {
-  if (expected.test(message)) return;
+  if (expected.test(text)) return;
+  const message = withoutForeignText(text);
   const fields = {
     component: `kafkajs.${namespace}`,
     ...(typeof groupId === 'string' ? { group: groupId } : {}),

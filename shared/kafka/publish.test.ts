@@ -108,6 +108,18 @@ describe('publishing', () => {
     expect(tries).toHaveBeenCalledOnce();
   });
 
+  it('takes a message that cannot be encoded for no outage, and sends the next', async () => {
+    const topic = await kafka.topic('unsendable');
+    const publisher = closing(createPublisher(kafka.client, { delayMs: 10 }));
+    const broken = { topic, key: '1', value: 5 as unknown as string };
+    await expect(publisher.publish([broken])).rejects.toMatchObject({
+      code: 'event.unsendable',
+      retriable: false,
+    });
+    await publisher.publish([{ topic, key: '1', value: 'next' }]);
+    expect((await kafka.read(topic)).map(({ value }) => String(value))).toEqual(['next']);
+  });
+
   it('reports an unreachable broker as worth another try', async () => {
     const nobody = await kafkaCorner({ KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:9' });
     const publisher = closing(createPublisher(nobody.client, { attempts: 2, delayMs: 10 }));

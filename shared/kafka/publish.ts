@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { ServiceError } from '../platform/errors.ts';
-import { isTooLarge, unavailable } from './failure.ts';
+import { failureOf } from './failure.ts';
 import type { KafkaClient, OutgoingMessage, Producer } from './kafkajs.ts';
 
 export interface Publisher {
@@ -15,8 +15,9 @@ export interface Publisher {
    * Resolves when every message is acknowledged. After a failure some may have been appended, and sending
    * all of them again is right: first appearances stay in order, readers drop the repeats.
    * @param mayStillSend asked right before each batch is sent, when it has waited for its turn
-   * @throws ServiceError `kafka.unavailable` (retriable), or `event.too_large` when the broker refuses a message
-   * for its size; those before it are acknowledged then
+   * @throws ServiceError `kafka.unavailable` (retriable) in an outage; `event.too_large` when the broker refuses a
+   * message for its size, and those before it are acknowledged then; `event.unsendable` when one of the messages cannot
+   * be encoded or is refused for another reason
    */
   publish(messages: readonly OutgoingMessage[], mayStillSend?: () => boolean): Promise<void>;
   close(): Promise<void>;
@@ -44,12 +45,12 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
     const before = failures;
     return inTurn(async () => {
       // A broker that does not answer costs a minute, and would cost it to each that waits, one after another.
-      if (failures > before) throw new Error('Another send has failed meanwhile');
+      if (failures > before) throw stopped('Another send has failed meanwhile');
       current ??= client.producer();
       const used = current;
       const producer = await orDiscard(used, used);
       // Now, and not before the connection is made, which may take long.
-      if (!mayStillSend()) throw new Error('The sender may not send any more');
+      if (!mayStillSend()) throw stopped('The sender may not send any more');
       await orDiscard(used, work(producer));
     });
   }
@@ -59,7 +60,7 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
     try {
       return await step;
     } catch (error) {
-      if (!isTooLarge(error)) failures += 1;
+      if (failureOf(error, FAULT).code !== 'event.too_large') failures += 1;
       current = undefined;
       void used.then((producer) => producer.close()).catch(() => undefined);
       throw error;
@@ -72,8 +73,9 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
         await withProducer((producer) => producer.send(chunk), mayStillSend);
         return;
       } catch (error) {
-        if (isTooLarge(error)) return sendHalves(chunk, mayStillSend, error);
-        if (attempt === attempts) throw unavailable(error);
+        const failure = failureOf(error, FAULT);
+        if (failure.code === 'event.too_large') return sendHalves(chunk, mayStillSend, failure);
+        if (attempt === attempts) throw failure;
         await sleep(delayMs * 2 ** (attempt - 1));
       }
     }
@@ -83,9 +85,9 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
   async function sendHalves(
     chunk: readonly OutgoingMessage[],
     mayStillSend: () => boolean,
-    cause: unknown,
+    failure: ServiceError,
   ): Promise<void> {
-    if (chunk.length <= 1) throw new ServiceError('event.too_large', { cause });
+    if (chunk.length <= 1) throw failure;
     const middle = Math.ceil(chunk.length / 2);
     await send(chunk.slice(0, middle), mayStillSend);
     await send(chunk.slice(middle), mayStillSend);
@@ -102,6 +104,13 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
       await (await producer?.catch(() => undefined))?.close();
     },
   };
+}
+
+/** What is no outage and no matter of size lies in the message, or in us. */
+const FAULT = 'event.unsendable';
+
+function stopped(detail: string): ServiceError {
+  return new ServiceError('kafka.unavailable', { detail });
 }
 
 /** The messages in runs that fit a batch; a message larger than that stands alone. */
@@ -124,9 +133,10 @@ export function chunksOf<M extends OutgoingMessage>(messages: readonly M[], limi
 
 function sizeOf({ key, value, headers = {} }: OutgoingMessage): number {
   const parts = [key, value, ...Object.entries(headers).flat()];
-  return OVERHEAD_BYTES + parts.reduce((sum: number, part) => sum + bytesOf(part), 0);
+  return OVERHEAD_BYTES + parts.reduce<number>((sum, part) => sum + bytesOf(part), 0);
 }
 
-function bytesOf(part: string | Buffer | null): number {
-  return part === null ? 0 : Buffer.byteLength(part);
+/** What is neither text nor bytes has no size: it is for the client to refuse. */
+function bytesOf(part: unknown): number {
+  return typeof part === 'string' || Buffer.isBuffer(part) ? Buffer.byteLength(part) : 0;
 }

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError } from '../platform/errors.ts';
 import { delayAfter } from './backoff.ts';
-import { unavailable } from './failure.ts';
+import { failureOf } from './failure.ts';
 import type { Admin, IncomingMessage, KafkaClient, Member } from './kafkajs.ts';
 
 export interface ReadOptions {
@@ -26,7 +26,7 @@ const ATTEMPTS = 5;
 
 /**
  * @returns the end by partition: the next offsets to read from
- * @throws ServiceError `kafka.unavailable`
+ * @throws ServiceError `kafka.unavailable`, or `internal` for what is no outage
  */
 export async function readTopic(
   client: KafkaClient,
@@ -57,7 +57,7 @@ export async function readTopic(
     }
     return ends;
   } catch (error) {
-    throw unavailable(error);
+    throw failureOf(error, 'internal');
   } finally {
     await admin?.close().catch(() => undefined);
   }

@@ -99,12 +99,24 @@ const table = {
   'event.unsupported_version': { retriable: false, status: 422, title: 'The envelope version is not 1.x' },
   'event.invalid_payload': { retriable: false, status: 422, title: 'The payload breaks its schema' },
   'event.too_large': { retriable: false, status: 422, title: 'The message is too large' },
+  'event.timestamp_in_future': {
+    retriable: false,
+    status: 422,
+    title: 'The timestamp is more than a day ahead',
+  },
   'event.handler_failed': {
     retriable: false,
     status: 500,
     title: 'The handler failed for a reason of its own',
   },
   'event.process_killer': { retriable: false, status: 500, title: 'The message ended the process each time' },
+
+  // A message of ours, an event or a dead letter
+  'event.unsendable': {
+    retriable: false,
+    status: 500,
+    title: 'The message cannot be encoded, or Kafka refuses it',
+  },
 
   // Dependencies
   'store.contention': { retriable: true, status: 503, title: 'Too many writers at once, try again' },

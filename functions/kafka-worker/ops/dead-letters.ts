@@ -10,7 +10,8 @@ import {
   type DeadLetterBook,
   type Resolution,
 } from '../../../shared/kafka/dead-letter-book.ts';
-import { isValueOmitted, revived } from '../../../shared/kafka/dead-letters.ts';
+import { revived, withoutOurs, type DeadLetterReason } from '../../../shared/kafka/dead-letters.ts';
+import { parseTimestamp } from '../../../shared/platform/clock.ts';
 import type { Names } from '../../../shared/kafka/topics.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
@@ -33,12 +34,12 @@ export async function list(context: Context, output: Output, filter: Filter): Pr
   const letters = await find(context, filter);
   output.table(
     ['place', 'error', 'attempts', 'failed_at', 'origin', 'bytes'],
-    letters.map(({ place, letter: { message, reason } }) => [
+    letters.map(({ place, letter, letter: { message, reason } }) => [
       place,
-      reason.errorClass,
-      reason.attempts,
-      reason.failedAt,
-      `${reason.topic}:${reason.partition}:${reason.offset}`,
+      errorClassOf(reason),
+      reason?.attempts ?? null,
+      reason?.failedAt ?? null,
+      originOf(letter),
       message.value?.byteLength ?? 0,
     ]),
   );
@@ -49,26 +50,46 @@ export async function show(
   context: Context,
   output: Output,
   place: string,
-  withValue: boolean,
+  withContent: boolean,
 ): Promise<void> {
   const [found] = await find(context, { place: [place] });
   if (found === undefined) throw new UnknownPlace(place);
   const { message, reason } = found.letter;
   output.fields({
     place,
-    error: reason.errorClass,
-    message: reason.errorMessage,
-    attempts: reason.attempts,
-    failed_at: reason.failedAt,
-    origin: `${reason.topic}:${reason.partition}:${reason.offset}`,
-    ...Object.fromEntries(
-      Object.entries(message.headers)
-        .filter(([name]) => !name.startsWith('dlq-'))
-        .map(([name, value]) => [`header ${name}`, String(value)]),
-    ),
+    error: errorClassOf(reason),
+    message: reason?.errorMessage ?? 'It is no dead letter as this service writes them',
+    attempts: reason?.attempts ?? null,
+    failed_at: reason?.failedAt ?? null,
+    origin: originOf(found.letter),
+    omitted: reason?.omitted.join(', ') ?? '',
     bytes: message.value?.byteLength ?? 0,
-    ...(withValue ? { key: message.key?.toString() ?? null, value: message.value?.toString() ?? null } : {}),
+    ...(withContent
+      ? {
+          ...Object.fromEntries(
+            Object.entries(withoutOurs(message.headers)).map(([name, value]) => [
+              `header ${name}`,
+              value?.toString() ?? null,
+            ]),
+          ),
+          key: message.key?.toString() ?? null,
+          value: message.value?.toString() ?? null,
+        }
+      : {}),
   });
+}
+
+/** The error class that is shown for a message in the dead-letter topic that is no letter of ours. */
+const UNREADABLE = 'unreadable';
+
+function errorClassOf(reason: DeadLetterReason | undefined): string {
+  return reason?.errorClass ?? UNREADABLE;
+}
+
+function originOf({ reason }: DeadLetter): string | null {
+  if (reason === undefined) return null;
+  const { topic, partition, offset } = reason.origin;
+  return `${topic}:${partition}:${offset}`;
 }
 
 export interface Handling {
@@ -81,7 +102,8 @@ export interface Handling {
 /**
  * Replays or drops what the filter finds. A replay that is interrupted may be repeated: consumers apply an event
  * once.
- * @returns false when something was left: a letter that was too large to be kept with its value cannot be replayed
+ * A replay goes to the topic that the dead letters belong to, whatever stands in them.
+ * @returns false when something was left: a letter without its key or value cannot be replayed
  */
 export async function handle(
   context: Context,
@@ -90,13 +112,15 @@ export async function handle(
   { how, dryRun, rate }: Handling,
 ): Promise<boolean> {
   const letters = await find(context, filter);
-  const isLeft = ({ letter }: Found) => how === 'replayed' && isValueOmitted(letter.message);
+  const isLeft = ({ letter: { reason } }: Found) =>
+    how === 'replayed' && (reason?.omitted ?? []).some((part) => part !== 'headers');
   const handled = letters.filter((found) => !isLeft(found));
   if (!dryRun) {
     const publisher = await context.publisher();
-    for (const [index, { letter }] of handled.entries()) {
+    const { topics } = (await context.kafka()).names;
+    for (const [index, { topic, letter }] of handled.entries()) {
       const started = Date.now();
-      if (how === 'replayed') await publisher.publish([revived(letter.message, letter.reason.topic)]);
+      if (how === 'replayed') await publisher.publish([revived(letter.message, topics[topic])]);
       await resolve(publisher, letter, how, new Date());
       output.progress(`${how} ${index + 1} of ${handled.length}`);
       if (rate !== undefined) await sleep(Math.max(0, 1000 / rate - (Date.now() - started)));
@@ -107,7 +131,11 @@ export async function handle(
   const outcome = dryRun ? `would be ${how}` : how;
   output.table(
     ['place', 'error', 'outcome'],
-    letters.map((found) => [found.place, found.letter.reason.errorClass, isLeft(found) ? 'left' : outcome]),
+    letters.map((found) => [
+      found.place,
+      errorClassOf(found.letter.reason),
+      isLeft(found) ? 'left' : outcome,
+    ]),
   );
   output.say(`${counted(handled.length, 'dead letter')} ${outcome}.`);
   const left = letters.length - handled.length;
@@ -137,9 +165,14 @@ async function find(context: Context, { topic, error, since, place }: Filter): P
   const missing = place?.find((name) => !found.some((one) => one.place === name));
   if (missing !== undefined) throw new UnknownPlace(missing);
   return found
-    .filter(({ letter: { reason } }) => error === undefined || reason.errorClass === error)
-    .filter(({ letter: { reason } }) => after === undefined || Date.parse(reason.failedAt) >= after)
+    .filter(({ letter: { reason } }) => error === undefined || errorClassOf(reason) === error)
+    .filter(({ letter }) => after === undefined || diedAt(letter) >= after)
     .filter((found) => place === undefined || place.includes(found.place));
+}
+
+/** Milliseconds since the epoch. */
+function diedAt({ message, reason }: DeadLetter): number {
+  return parseTimestamp(reason?.failedAt ?? '')?.epochMilliseconds ?? message.timestamp;
 }
 
 async function openLetters(context: Context, topic: ConsumedTopic): Promise<Found[]> {

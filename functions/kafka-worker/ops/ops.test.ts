@@ -109,6 +109,37 @@ describe('ops dlq', () => {
     expect(values.filter((value) => value !== null)).toEqual([]);
   });
 
+  it('sends a letter nowhere but to its own topic, and lists one that it cannot read', async () => {
+    const patientsBefore = await kafka.read(patients);
+    await publisher.publish([
+      {
+        topic: `${therapists}.dlq`,
+        key: 'k',
+        value: 'stray',
+        headers: {
+          'dlq-origin-topic': patients,
+          'dlq-origin-partition': '0',
+          'dlq-origin-offset': 'abc',
+          'dlq-error-message': '\u001b[2J',
+          name: 'Lena',
+        },
+      },
+    ]);
+    const [place] = await places(' --error unreadable');
+
+    expect((await ops('dlq list')).out).toContain('unreadable');
+    const shown = await ops(`dlq show ${place}`);
+    expect(shown).toMatchObject({ code: 0, out: expect.not.stringContaining('Lena') });
+    expect(shown.out).not.toContain('\u001b');
+    expect((await ops(`dlq show ${place} --value`)).out).toContain('Lena');
+    expect((await ops(`dlq replay ${place}`)).code).toBe(0);
+
+    expect(await kafka.read(patients)).toEqual(patientsBefore);
+    const sent = await kafka.read(therapists);
+    expect(sent.map(({ value }) => String(value))).toContain('stray');
+    expect(await places(' --error unreadable')).toEqual([]);
+  });
+
   it('touches nothing unless it is told what', async () => {
     const { code, err } = await ops('dlq drop');
     expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining('--all') });

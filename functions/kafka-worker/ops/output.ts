@@ -78,6 +78,8 @@ function plainTable(head: string[] = []): Table.Table {
   });
 }
 
+/** Control and format characters are shown by their number: a foreign text must not steer the terminal. */
 function textOf(cell: Cell): string {
-  return cell === null ? '-' : String(cell);
+  if (cell === null) return '-';
+  return String(cell).replace(/[^\P{C}\n\t]/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
 }

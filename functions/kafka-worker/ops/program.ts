@@ -169,8 +169,8 @@ function addDeadLetters(
   );
   dlq
     .command('show <place>')
-    .description('one of them: its reason and headers')
-    .option('--value', 'key and value too; they may speak of a person')
+    .description('one of them: its reason')
+    .option('--value', 'headers, key and value too; they may speak of a person')
     .action((place: string, { value = false }: { value?: boolean }) => show(context, output(), place, value));
   for (const [name, how, description] of [
     ['replay', 'replayed', 'send them to their topic again'],

@@ -155,6 +155,46 @@ describe('events', () => {
     ]);
   });
 
+  it.each([
+    ['a number', 5],
+    ['nothing', null],
+  ])(
+    'that can never be sent, here %s, wait with their successors and let all others pass',
+    async (_, envelope) => {
+      const made = await world();
+      for (const id of [1, 2, 3]) await made.register(id);
+      await made.change(1, 'a');
+      await made.change(1, 'b');
+      const { docs } = await made.db
+        .collection('outbox')
+        .where('patient_id', '==', 1)
+        .orderBy('sequence')
+        .get();
+      await docs[1]!.ref.update({ envelope });
+
+      const relay = made.start();
+      await eventually(async () => expect(await made.waiting()).toBe(2), 30_000);
+
+      const published = (await made.published()).map(({ key, value }) => [
+        key,
+        (JSON.parse(value) as { sequence: number }).sequence,
+      ]);
+      expect(new Set(published.map(String))).toEqual(new Set(['1,1', '2,1', '3,1']));
+      expect(relay.state().lastErrorCode).toBe('event.unsendable');
+      expect(made.logged.map((line) => JSON.parse(line) as object)).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({
+            severity: 'ERROR',
+            patient_id: 1,
+            sequence: 2,
+            error_code: 'event.unsendable',
+          }),
+          expect.objectContaining({ metric: 'errors', labels: { error_code: 'event.unsendable' } }),
+        ]),
+      );
+    },
+  );
+
   it('that are too large wait with their successors, and let all others pass', async () => {
     const made = await world();
     const topic = `${made.kafka.prefix}narrow`;

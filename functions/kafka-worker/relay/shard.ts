@@ -9,7 +9,7 @@ import { delayAfter, pauseFor, type BackoffRange } from '../../../shared/kafka/b
 import type { OutgoingMessage } from '../../../shared/kafka/kafkajs.ts';
 import { chunksOf, type Publisher } from '../../../shared/kafka/publish.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';
-import { isServiceError } from '../../../shared/platform/errors.ts';
+import { isServiceError, ServiceError } from '../../../shared/platform/errors.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import { measure } from '../../../shared/platform/metrics.ts';
 import { deleteAll } from '../../../shared/store/firestore.ts';
@@ -50,7 +50,7 @@ const BACKOFF: BackoffRange = { firstMs: 200, lastMs: 5_000 };
 const LATE_COMMIT_MS = 300_000;
 /** Events that are kept back may fill the listener's view, and hide from it what waits behind them. */
 const POLL_BEHIND_HELD_MS = 1_000;
-const RETRY_TOO_LARGE_MS = 30_000;
+const RETRY_UNSENDABLE_MS = 30_000;
 
 /**
  * Runs until the term is over. Failures are logged and tried again for as long as it takes.
@@ -92,7 +92,12 @@ export async function relayShard(
 
   async function send(page: readonly OutboxEvent[]): Promise<void> {
     holdDeletions(page);
-    for (const chunk of chunksOf(inSequence(page).map((entry) => letterOf(entry, topic)))) {
+    const damaged = new Map<number, OutboxEvent>();
+    const sendable = inSequence(page).filter((entry) => {
+      if (!isWhole(entry) && !damaged.has(entry.patientId)) damaged.set(entry.patientId, entry);
+      return !damaged.has(entry.patientId);
+    });
+    for (const chunk of chunksOf(sendable.map((entry) => letterOf(entry, topic)))) {
       const letters = chunk.filter(({ entry }) => !holds.has(entry));
       if (letters.length === 0) continue;
       if (!term.isHeld()) return;
@@ -101,10 +106,11 @@ export async function relayShard(
         acknowledge(letters);
         journal.turned(shard);
       } catch (error) {
-        if (!isServiceError(error, 'event.too_large')) throw error;
+        if (!isServiceError(error, 'event.too_large', 'event.unsendable')) throw error;
         await sendSingly(letters);
       }
     }
+    for (const entry of damaged.values()) hold(entry, new ServiceError('event.unsendable'));
   }
 
   /**
@@ -137,30 +143,35 @@ export async function relayShard(
     }
   }
 
-  /** Finds out which message is too large, and keeps back it and what follows it of the same patient. */
+  /** Finds out which message it is, and keeps back it and what follows it of the same patient. */
   async function sendSingly(letters: readonly Letter[]): Promise<void> {
     for (const letter of letters) {
-      const { patientId, sequence, eventId, eventType } = letter.entry;
       if (holds.has(letter.entry)) continue;
       if (!term.isHeld()) return;
       try {
         await publish([letter]);
         acknowledge([letter]);
       } catch (error) {
-        if (!isServiceError(error, 'event.too_large')) throw error;
-        holds.add(letter.entry, RETRY_TOO_LARGE_MS);
-        log.error("An event is too large for the topic: it waits, and its patient's next ones with it", {
-          patient_id: patientId,
-          sequence,
-          event_id: eventId,
-          event_type: eventType,
-          bytes: Buffer.byteLength(letter.entry.envelope),
-          ...errorFields(error),
-        });
-        measure(log, 'errors', { error_code: error.code });
-        journal.failed(error);
+        if (!isServiceError(error, 'event.too_large', 'event.unsendable')) throw error;
+        hold(letter.entry, error);
       }
     }
+  }
+
+  function hold(entry: OutboxEvent, error: ServiceError): void {
+    const { patientId, sequence, eventId, eventType } = entry;
+    if (holds.has(entry)) return;
+    holds.add(entry, RETRY_UNSENDABLE_MS);
+    log.error("An event cannot be sent: it waits, and its patient's next ones with it", {
+      patient_id: patientId,
+      sequence,
+      event_id: eventId,
+      event_type: eventType,
+      bytes: isWhole(entry) ? Buffer.byteLength(entry.envelope) : 0,
+      ...errorFields(error),
+    });
+    measure(log, 'errors', { error_code: error.code });
+    journal.failed(error);
   }
 
   function acknowledge(letters: readonly Letter[]): void {
@@ -224,6 +235,13 @@ function withoutLastMoment(page: readonly OutboxEvent[]): readonly OutboxEvent[]
 function inSequence(page: readonly OutboxEvent[]): OutboxEvent[] {
   return [...Map.groupBy(page, ({ patientId }) => patientId).values()].flatMap((entries) =>
     entries.toSorted((a, b) => a.sequence - b.sequence),
+  );
+}
+
+/** A damaged entry would go out as something else, such as a tombstone, or fail while it is encoded. */
+function isWhole({ envelope, eventType, timestamp, sequence }: OutboxEvent): boolean {
+  return (
+    [envelope, eventType, timestamp].every((text) => typeof text === 'string') && Number.isInteger(sequence)
   );
 }
 

@@ -1,0 +1,68 @@
+/**
+ * What may be repeated of the Kafka client's own log lines. Their texts are put together from error messages, which
+ * may quote a message's headers or value: only beginnings that kafkajs has written out are kept, and codes that are
+ * known beforehand.
+ */
+import { constants } from 'node:os';
+
+/** Beginnings of the lines of kafkajs 2.2.4 that help an operator, without what follows. */
+const beginnings = [
+  'Caught error when disconnecting the consumer',
+  'Caught error when stopping the consumer',
+  'Client side throttling in effect',
+  'Closed connection',
+  'Cluster has disconnected, reconnecting',
+  'Connecting',
+  'Connection error',
+  'Connection timeout',
+  'Consumer group received unsubscribed topics',
+  'Consumer has joined the group',
+  'Consumer is not aware of all assigned partitions, refreshing metadata',
+  'Could not create topics',
+  'Could not delete groups',
+  'Crash',
+  'Error when calling eachBatch',
+  'Error while committing offsets, trying again',
+  'Error while scheduling fetch manager, trying again',
+  'Failed to connect to broker, reconnecting',
+  'Failed to connect to seed broker, trying another broker from the list',
+  'Failed to execute listener',
+  'Failed to send messages',
+  'Group coordinator is not ready yet, retrying',
+  'Group coordinator not available, retrying',
+  'Initialized producer id & epoch',
+  'Invalid group coordinator, finding new group coordinator and retrying',
+  'Kafka server has closed connection',
+  'Offset out of range, resetting to default offset',
+  'Producing to topic without metadata',
+  'Request',
+  'Response',
+  'Restarting the consumer',
+  'SASL OAUTHBEARER authentication failed',
+  'SASL PLAIN authentication failed',
+  'SASL SCRAM SHA512 authentication failed',
+  'Stale cluster metadata, refreshing',
+  'Starting',
+  'Stopped',
+  'The coordinator is not aware of this member, re-joining the group',
+  'The group is rebalancing, re-joining',
+  'Tried to find group coordinator',
+  // The longest that fits says most.
+].sort((a, b) => b.length - a.length);
+
+const systemErrors = new Set([...Object.keys(constants.errno), 'ENOTFOUND', 'EAI_AGAIN']);
+
+const clientErrors = new Set(
+  ['', 'Protocol', 'NonRetriable', 'Connection', 'ConnectionClosed', 'RequestTimeout', 'SASLAuthentication']
+    .map((kind) => `KafkaJS${kind}Error`)
+    .concat(['KafkaJSNumberOfRetriesExceeded', 'KafkaJSNotImplemented', 'KafkaJSOffsetOutOfRange']),
+);
+
+/** The text without anything that came from elsewhere. */
+export function withoutForeignText(message: string): string {
+  const text = message.slice(0, 500).replace(/^\[[A-Za-z ]{1,20}\] /, '');
+  const known = beginnings.find((beginning) => text.startsWith(beginning));
+  const codes = text.match(/\b(?:E[A-Z0-9_]{2,20}|KafkaJS[A-Za-z]{1,40})\b/g) ?? [];
+  const kept = codes.filter((code) => systemErrors.has(code) || clientErrors.has(code));
+  return [known ?? 'The Kafka client reports something else', ...new Set(kept)].join(' ');
+}
