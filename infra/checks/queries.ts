@@ -5,6 +5,7 @@
 import type { Firestore, Query } from '@google-cloud/firestore';
 import { Temporal } from 'temporal-polyfill';
 import type { PatientId, TherapistId } from '../../shared/patient/schema.ts';
+import { auditTrailQuery } from '../../shared/store/audit-trail.ts';
 import { communicationQuery } from '../../shared/store/communication-history.ts';
 import { EXPIRING, expiredQuery } from '../../shared/store/expiry.ts';
 import { newestSnapshotQuery } from '../../shared/store/health-snapshots.ts';
@@ -24,6 +25,7 @@ const position = { occurred_at: '2026-01-01T00:00:00.000Z', event_id: 'event' };
 /** Name of the builder → its queries. */
 export function queries(db: Firestore): Record<string, Query[]> {
   return {
+    auditTrailQuery: [auditTrailQuery(db, Temporal.Instant.fromEpochMilliseconds(0))],
     communicationQuery: [communicationQuery(db, patient), communicationQuery(db, patient, position)],
     patientKeysQuery: [patientKeysQuery(db, patient)],
     importsOfPatientQuery: [importsOfPatientQuery(db, patient)],

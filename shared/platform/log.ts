@@ -41,6 +41,7 @@ export interface LogFields {
   readonly stack_trace?: string;
   readonly method?: string;
   readonly route?: string;
+  readonly audit_id?: string;
   readonly actor?: string;
   readonly role?: string;
   /** Names of fields, never their values. */

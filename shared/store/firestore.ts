@@ -57,10 +57,17 @@ const ATTEMPTS = 20;
 const BEGIN_WITHIN_MS = 10_000;
 
 /**
- * Runs a transaction; Firestore repeats it on contention.
+ * Runs a transaction. The client runs it again on contention, and also when the answer to a commit was lost: that
+ * run may see what an earlier one wrote.
+ * @param work gets the results of the runs whose commit may have happened, first to last; where the difference matters,
+ * it writes something that tells which did, and returns that run's result
  * @throws ServiceError `store.contention` when the repeats are used up, `store.unavailable` when Firestore is away
  */
-export function inTransaction<T>(db: Firestore, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+export function inTransaction<T>(
+  db: Firestore,
+  work: (transaction: Transaction, earlier: readonly T[]) => Promise<T>,
+): Promise<T> {
+  const earlier: T[] = [];
   const begun = performance.now();
   let isAway = false;
   const refuseIfLate = () => {
@@ -70,8 +77,9 @@ export function inTransaction<T>(db: Firestore, work: (transaction: Transaction)
   const attempt = async (transaction: Transaction) => {
     refuseIfLate();
     try {
-      const result = await work(transaction);
+      const result = await work(transaction, [...earlier]);
       refuseIfLate();
+      earlier.push(result);
       return result;
     } catch (error) {
       isAway = [UNAVAILABLE, DEADLINE_EXCEEDED].includes(grpcCode(error) ?? 0);

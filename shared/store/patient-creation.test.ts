@@ -31,9 +31,11 @@ it.each<[string, Record<string, unknown>, IdempotentRequest | undefined]>([
     return real;
   });
 
-  const { stored, isNew } = await createPatient(db, allocate, aNewPatient(fields), request, AUTUMN);
+  const author = { actor: 'staff-1', role: 'staff', method: 'POST', route: '/api/patients' };
+  const { stored, audit } = await createPatient(db, allocate, aNewPatient(fields), request, AUTUMN, author);
 
-  expect(isNew).toBe(true);
+  expect(audit).toMatchObject({ ...author, patientId: stored.patient.id });
+  expect((await documents(db, 'audit_trail')).map(({ id }) => id)).toEqual([audit!.auditId]);
   const patients = await documents(db, 'patients');
   expect(patients.map(({ id }) => Number(id))).toEqual([stored.patient.id]);
   expect(await documents(db, 'outbox')).toHaveLength(1);

@@ -8,6 +8,7 @@ import { registerPatient } from '../patient/change.ts';
 import type { NewPatient } from '../patient/schema.ts';
 import { parseTimestamp, type Instant } from '../platform/clock.ts';
 import { isServiceError, ServiceError } from '../platform/errors.ts';
+import { addAuditEntry, newAuditEntry, type AuditEntry, type Author } from './audit-trail.ts';
 import { isAlreadyExists, translated } from './firestore.ts';
 import { addIdempotencyKey, findEarlierRequest, type IdempotentRequest } from './idempotency-keys.ts';
 import type { AllocatePatientId } from './patient-ids.ts';
@@ -17,8 +18,8 @@ import { paymentReferenceDoc, referenceTaken } from './payment-references.ts';
 export interface Creation {
   /** As it was created, also when it has changed since. */
   readonly stored: StoredPatient;
-  /** False when an earlier request with the same key created it. */
-  readonly isNew: boolean;
+  /** Undefined when an earlier request with the same key created it. */
+  readonly audit: AuditEntry | undefined;
 }
 
 /**
@@ -32,8 +33,9 @@ export function createPatient(
   input: NewPatient,
   request: IdempotentRequest | undefined,
   now: Instant,
+  author: Author,
 ): Promise<Creation> {
-  return pRetry(() => attempt(db, allocateId, input, request, now), {
+  return pRetry(() => attempt(db, allocateId, input, request, now, author), {
     retries: 6,
     minTimeout: 20,
     randomize: true,
@@ -47,6 +49,7 @@ async function attempt(
   input: NewPatient,
   request: IdempotentRequest | undefined,
   now: Instant,
+  author: Author,
 ): Promise<Creation> {
   const created = registerPatient(await allocateId(), input, now);
   const batch = db.batch();
@@ -55,14 +58,16 @@ async function attempt(
     const made = { patientId: stored.patient.id, version: stored.sequence };
     addIdempotencyKey(db, batch, request, made, now);
   }
+  const audit = newAuditEntry(author, stored.patient.id, Object.keys(input));
+  addAuditEntry(db, batch, audit);
   try {
     await translated(() => batch.commit());
-    return { stored, isNew: true };
+    return { stored, audit };
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
     // The client repeats a commit whose answer was lost, and then meets what it wrote itself. Ids are never reused.
     const own = await translated(() => patientDoc(db, stored.patient.id).get());
-    return own.exists ? { stored, isNew: true } : whatStoodInTheWay(db, input, request, now, error);
+    return own.exists ? { stored, audit } : whatStoodInTheWay(db, input, request, now, error);
   }
 }
 
@@ -74,7 +79,7 @@ async function whatStoodInTheWay(
   cause: unknown,
 ): Promise<Creation> {
   const earlier = request === undefined ? undefined : await findEarlierRequest(db, request, now);
-  if (earlier !== undefined) return { stored: await createdBy(db, input, earlier), isNew: false };
+  if (earlier !== undefined) return { stored: await createdBy(db, input, earlier), audit: undefined };
   const reference = input.zahlungsreferenz ?? null;
   if (reference !== null) {
     const holder = await translated(() => paymentReferenceDoc(db, reference).get());

@@ -3,12 +3,13 @@
  * only this service needs. Every change is one transaction with its events, so none is committed without them.
  */
 import type { DocumentSnapshot, Firestore, Transaction } from '@google-cloud/firestore';
-import type { ChangeResult } from '../patient/change.ts';
+import { changedFields, type ChangeResult } from '../patient/change.ts';
 import { THERAPIST_BLOCKED } from '../patient/exclusions.ts';
 import { inContractOrder, type Patient, type PatientId, type TherapistId } from '../patient/schema.ts';
 import { gramsOf } from '../patient/search.ts';
 import type { Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
+import { addAuditEntry, committedEntry, newAuditEntry, type AuditEntry, type Author } from './audit-trail.ts';
 import { inTransaction, translated, type Writer } from './firestore.ts';
 import { addEvents } from './outbox.ts';
 import { exchangeReference, takeReference } from './payment-references.ts';
@@ -54,9 +55,17 @@ export async function readPatient(db: Firestore, id: PatientId): Promise<StoredP
   return fromSnapshot(await translated(() => patientDoc(db, id).get()));
 }
 
+export interface Update {
+  /** The patient after the change, or as it was found when nothing changed. */
+  readonly stored: StoredPatient;
+  /** Undefined when nothing changed. */
+  readonly audit: AuditEntry | undefined;
+}
+
 /**
- * Reads a patient, applies `change` and stores the result with its events, all in one transaction; a change
- * without events writes nothing.
+ * Reads a patient, applies `change` and stores the result with its events and its audit entry, all in one transaction; a
+ * change without events writes nothing. When the answer to the commit was lost, the result is that of the run that
+ * was committed.
  * @param change pure: it may run again when another writer was faster
  * @throws ServiceError `patient.not_found`, `patient.reference_taken`, whatever `change` throws, `store.*`
  */
@@ -64,28 +73,42 @@ export function updatePatient(
   db: Firestore,
   id: PatientId,
   now: Instant,
+  author: Author,
   change: (stored: StoredPatient) => ChangeResult,
-): Promise<StoredPatient> {
+): Promise<Update> {
   return inTurn(patientDoc(db, id), () =>
-    inTransaction(db, (transaction) => updatePatientWithin(db, transaction, id, now, change)),
+    inTransaction<Update>(db, async (transaction, earlier) => {
+      const entries = earlier.flatMap(({ audit }) => audit ?? []);
+      const committed = await committedEntry(db, transaction, entries);
+      const made = earlier.find(({ audit }) => audit !== undefined && audit === committed);
+      if (made !== undefined) return made;
+      const { before, after } = await updatePatientWithin(db, transaction, id, now, change);
+      if (before === after) return { stored: after, audit: undefined };
+      const audit = newAuditEntry(author, id, changedFields(before.patient, after.patient));
+      addAuditEntry(db, transaction, audit);
+      return { stored: after, audit };
+    }),
   );
 }
 
-/** {@link updatePatient} as a part of a larger transaction, whose reads must come before. */
+/**
+ * {@link updatePatient} as a part of a larger transaction, whose reads must come before; without an audit entry.
+ * @returns one and the same patient twice when nothing changed
+ */
 export async function updatePatientWithin(
   db: Firestore,
   transaction: Transaction,
   id: PatientId,
   now: Instant,
   change: (stored: StoredPatient) => ChangeResult,
-): Promise<StoredPatient> {
+): Promise<{ readonly before: StoredPatient; readonly after: StoredPatient }> {
   const stored = fromSnapshot(await transaction.get(patientDoc(db, id)));
   const { patient, events } = change(stored);
-  if (events.length === 0) return stored;
+  if (events.length === 0) return { before: stored, after: stored };
   await exchangeReference(db, transaction, id, stored.patient.zahlungsreferenz, patient.zahlungsreferenz);
   const sequence = addEvents(db, transaction, id, events, stored.sequence, now);
   transaction.set(patientDoc(db, id), toDocument(patient, sequence));
-  return { patient, sequence };
+  return { before: stored, after: { patient, sequence } };
 }
 
 /** Ids of the patients whom blocking a therapist concerns, in bounded pages: each change takes one off. */

@@ -13,8 +13,9 @@ import { createPublisher } from '../../shared/kafka/publish.ts';
 import { changePatient, restate } from '../../shared/patient/change.ts';
 import { patientId } from '../../shared/patient/schema.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
+import { inTransaction } from '../../shared/store/firestore.ts';
 import { addMail, type Mail } from '../../shared/store/outbox.ts';
-import { updatePatient } from '../../shared/store/patients.ts';
+import { updatePatientWithin, type StoredPatient } from '../../shared/store/patients.ts';
 import type { HistoryEntry } from './history.ts';
 import { kafkaCorner, testLog } from './kafka.ts';
 import { patientsWorld } from './patients-world.ts';
@@ -68,17 +69,22 @@ export async function relayWorld() {
 
 export async function changeDoctor(db: Firestore, id: number, hausarzt: string): Promise<void> {
   const now = systemClock();
-  await updatePatient(db, patientId.parse(id), now, ({ patient }) =>
-    changePatient(patient, { hausarzt } as Parameters<typeof changePatient>[1], now),
+  const change = ({ patient }: StoredPatient) =>
+    changePatient(patient, { hausarzt } as Parameters<typeof changePatient>[1], now);
+  await inTransaction(db, (transaction) =>
+    updatePatientWithin(db, transaction, patientId.parse(id), now, change),
   );
 }
 
 /** Writes many events of one patient in one transaction. */
 async function restateOften(db: Firestore, id: number, events: number): Promise<void> {
-  await updatePatient(db, patientId.parse(id), systemClock(), ({ patient }) => ({
+  const change = ({ patient }: StoredPatient) => ({
     patient,
     events: Array.from({ length: events }, () => restate(patient).events).flat(),
-  }));
+  });
+  await inTransaction(db, (transaction) =>
+    updatePatientWithin(db, transaction, patientId.parse(id), systemClock(), change),
+  );
 }
 
 export function aMail(key: string, fields: Record<string, string | number | boolean> = {}): Mail {

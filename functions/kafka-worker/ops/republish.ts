@@ -3,12 +3,14 @@
  * event goes through the outbox like any other, with the patient's next number.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Firestore } from '@google-cloud/firestore';
 import { restate } from '../../../shared/patient/change.ts';
 import type { PatientId } from '../../../shared/patient/schema.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { isServiceError } from '../../../shared/platform/errors.ts';
 import { scanPatients } from '../../../shared/store/patient-scan.ts';
-import { updatePatient } from '../../../shared/store/patients.ts';
+import { inTransaction } from '../../../shared/store/firestore.ts';
+import { updatePatientWithin } from '../../../shared/store/patients.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
 
@@ -32,7 +34,7 @@ export async function republish(
   for await (const id of ids) {
     const started = Date.now();
     try {
-      if (!dryRun) await updatePatient(db, id, systemClock(), (stored) => restate(stored.patient));
+      if (!dryRun) await restatePatient(db, id);
       count += 1;
     } catch (error) {
       // Erased since the page was read.
@@ -44,6 +46,13 @@ export async function republish(
   output.progress('');
   output.fields({ patients: count, dry_run: dryRun });
   output.say(`${counted(count, 'patient')} ${dryRun ? 'would be ' : ''}put into the outbox.`);
+}
+
+/** No change, so no audit entry. */
+async function restatePatient(db: Firestore, id: PatientId): Promise<void> {
+  await inTransaction(db, (transaction) =>
+    updatePatientWithin(db, transaction, id, systemClock(), (stored) => restate(stored.patient)),
+  );
 }
 
 async function* allIds(context: Context): AsyncGenerator<PatientId> {

@@ -8,6 +8,7 @@ import type { Clock } from '../../../shared/platform/clock.ts';
 import type { ErrorCode } from '../../../shared/platform/errors.ts';
 import type { Log } from '../../../shared/platform/log.ts';
 import { frontEventsQuery, mailsQuery, SHARDS } from '../../../shared/store/outbox.ts';
+import { logAuditLeftovers } from './audit-leftovers.ts';
 import { createBacklog } from './backlog.ts';
 import { createBell } from './bell.ts';
 import { createJournal } from './journal.ts';
@@ -69,6 +70,7 @@ export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
         relayShard(shard, { db, log, lateArrivals, ...rest }, term, bell, journal, backlog, wakeAll),
       ),
       sendMails({ db, log, ...rest }, term, mailBell, backlog, journal),
+      logAuditLeftovers({ db, log, clock: rest.clock }, term),
     ]);
     return { isSettled: lateArrivals.isSettled() };
   }

@@ -1,9 +1,9 @@
 /** PATCH and PUT /api/patients/{id}: both apply the fields that the body names. */
-import { changedFields, changePatient } from '../../../shared/patient/change.ts';
-import { patchSchema, type FieldName } from '../../../shared/patient/schema.ts';
+import { changePatient } from '../../../shared/patient/change.ts';
+import { patchSchema } from '../../../shared/patient/schema.ts';
 import { berlinDateOf } from '../../../shared/platform/clock.ts';
 import { updatePatient } from '../../../shared/store/patients.ts';
-import { audit } from '../audit.ts';
+import { authorOf, logChange } from '../audit.ts';
 import { requireMatch } from '../entity-tag.ts';
 import { readPatientId } from '../parameters.ts';
 import { answerPatient, validFields } from '../patient-body.ts';
@@ -33,14 +33,11 @@ function changeRoute(method: Method, summary: string): Route {
       const id = readPatientId(call);
       const { json } = await readJsonBody(call.req.raw);
       const patch = validFields(patchSchema, json, berlinDateOf(now));
-      let changed: FieldName[] = [];
-      const stored = await updatePatient(deps.db, id, now, (before) => {
+      const { stored, audit } = await updatePatient(deps.db, id, now, authorOf(call), (before) => {
         requireMatch(call.req.header('if-match'), before.sequence);
-        const result = changePatient(before.patient, patch, now);
-        changed = changedFields(before.patient, result.patient);
-        return result;
+        return changePatient(before.patient, patch, now);
       });
-      if (changed.length > 0) audit(call, deps, id, changed);
+      logChange(deps, audit);
       return answerPatient(call, stored);
     },
   };

@@ -3,7 +3,7 @@ import { newPatientSchema } from '../../../shared/patient/schema.ts';
 import { berlinDateOf } from '../../../shared/platform/clock.ts';
 import { idempotentRequest } from '../../../shared/store/idempotency-keys.ts';
 import { createPatient } from '../../../shared/store/patient-creation.ts';
-import { audit } from '../audit.ts';
+import { authorOf, logChange } from '../audit.ts';
 import { readIdempotencyKey } from '../parameters.ts';
 import { answerPatient, validFields } from '../patient-body.ts';
 import { readJsonBody } from '../request-body.ts';
@@ -29,10 +29,17 @@ export const createPatientRoute: Route = {
     const key = readIdempotencyKey(call);
     const { bytes, json } = await readJsonBody(call.req.raw);
     const input = validFields(newPatientSchema, json, berlinDateOf(now));
-    const { subject } = call.get('caller');
-    const request = key === undefined ? undefined : idempotentRequest(subject, key, bytes);
-    const { stored, isNew } = await createPatient(deps.db, deps.allocatePatientId, input, request, now);
-    if (isNew) audit(call, deps, stored.patient.id, Object.keys(input));
+    const author = authorOf(call);
+    const request = key === undefined ? undefined : idempotentRequest(author.actor, key, bytes);
+    const { stored, audit } = await createPatient(
+      deps.db,
+      deps.allocatePatientId,
+      input,
+      request,
+      now,
+      author,
+    );
+    logChange(deps, audit);
     call.header('location', `/api/patients/${stored.patient.id}`);
     return answerPatient(call, stored, 201);
   },

@@ -1,6 +1,6 @@
 /** DELETE /api/patients/{id}: erases the person (DOMAIN 7); answered when nothing of them is left. */
 import { erasePatient } from '../../../shared/registration/erase-patient.ts';
-import { audit } from '../audit.ts';
+import { auditErasure } from '../audit.ts';
 import { readPatientId } from '../parameters.ts';
 import type { Route } from '../route.ts';
 
@@ -14,7 +14,7 @@ export const erasePatientRoute: Route = {
   async handle(call, deps) {
     const id = readPatientId(call);
     await erasePatient(deps, id);
-    audit(call, deps, id, []);
+    auditErasure(call, deps, id);
     return call.body(null, 204);
   },
 };

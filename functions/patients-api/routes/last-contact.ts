@@ -4,7 +4,7 @@ import { violationsOf } from '../../../shared/patient/read.ts';
 import { berlinDateOf, type BerlinDate } from '../../../shared/platform/clock.ts';
 import { ServiceError } from '../../../shared/platform/errors.ts';
 import { updatePatient } from '../../../shared/store/patients.ts';
-import { audit } from '../audit.ts';
+import { authorOf, logChange } from '../audit.ts';
 import { readPatientId } from '../parameters.ts';
 import { readOptionalJsonBody } from '../request-body.ts';
 import type { Route } from '../route.ts';
@@ -23,14 +23,11 @@ export const lastContactRoute: Route = {
     const id = readPatientId(call);
     const { json } = await readOptionalJsonBody(call.req.raw);
     const date = readDate(json, berlinDateOf(now));
-    let changed = false;
-    const { patient } = await updatePatient(deps.db, id, now, (before) => {
-      const result = recordContact(before.patient, date, now);
-      changed = result.events.length > 0;
-      return result;
-    });
-    if (changed) audit(call, deps, id, ['letzter_kontakt']);
-    return call.json({ letzter_kontakt: patient.letzter_kontakt });
+    const { stored, audit } = await updatePatient(deps.db, id, now, authorOf(call), (before) =>
+      recordContact(before.patient, date, now),
+    );
+    logChange(deps, audit);
+    return call.json({ letzter_kontakt: stored.patient.letzter_kontakt });
   },
 };
 

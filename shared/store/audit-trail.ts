@@ -1,0 +1,99 @@
+/**
+ * The audit trail of changes: an entry is written in the transaction that makes the change, so there is one for each
+ * change and none without. Whoever made the change logs its entry and removes it; what a process that died has left
+ * behind, the worker logs. So `audit_trail` holds only what has not reached the log, and no personal data.
+ */
+import { randomUUID } from 'node:crypto';
+import {
+  FieldValue,
+  Timestamp,
+  type DocumentReference,
+  type Firestore,
+  type Query,
+  type Transaction,
+} from '@google-cloud/firestore';
+import type { PatientId } from '../patient/schema.ts';
+import type { Instant } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import { continueTrace, currentTrace, traceparentOf, withTrace } from '../platform/trace.ts';
+import { deleteAll, translated, type Writer } from './firestore.ts';
+
+/** Who makes a change, and by which request. */
+export interface Author {
+  /** The token's subject: an id, not a name. */
+  readonly actor: string;
+  readonly role: string;
+  readonly method: string;
+  readonly route: string;
+}
+
+export interface AuditEntry extends Author {
+  readonly auditId: string;
+  readonly patientId: PatientId;
+  /** Names of the fields that were changed, never their values. */
+  readonly fields: readonly string[];
+  readonly traceparent: string | undefined;
+}
+
+export function newAuditEntry(author: Author, patientId: PatientId, fields: readonly string[]): AuditEntry {
+  const trace = currentTrace();
+  return {
+    ...author,
+    auditId: randomUUID(),
+    patientId,
+    fields,
+    traceparent: trace === undefined ? undefined : traceparentOf(trace),
+  };
+}
+
+function auditDoc(db: Firestore, auditId: string): DocumentReference {
+  return db.collection('audit_trail').doc(auditId);
+}
+
+/** Adds an entry to the write that makes its change. */
+export function addAuditEntry(db: Firestore, writer: Writer, { auditId, ...entry }: AuditEntry): void {
+  writer.create(auditDoc(db, auditId), { ...entry, created_at: FieldValue.serverTimestamp() });
+}
+
+/** Which of several runs of a transaction was committed, by the entry that each would have written; undefined: none. */
+export async function committedEntry(
+  db: Firestore,
+  transaction: Transaction,
+  entries: readonly AuditEntry[],
+): Promise<AuditEntry | undefined> {
+  if (entries.length === 0) return undefined;
+  const found = await transaction.getAll(...entries.map(({ auditId }) => auditDoc(db, auditId)));
+  return entries.find((_, index) => found[index]?.exists);
+}
+
+/** Removes entries that were logged. @throws ServiceError `store.*` */
+export function removeAuditEntries(db: Firestore, entries: readonly AuditEntry[]): Promise<void> {
+  return deleteAll(
+    db,
+    entries.map(({ auditId }) => ({ ref: auditDoc(db, auditId) })),
+  );
+}
+
+/** One line for an entry. A line that comes twice has the same `audit_id`, by which Cloud Logging drops the repeat. */
+export function logAuditEntry(log: Log, { auditId, patientId, traceparent, ...entry }: AuditEntry): void {
+  withTrace(continueTrace(traceparent), () => {
+    const { actor, role, method, route, fields } = entry;
+    log.record('audit', { audit_id: auditId, actor, role, method, route, patient_id: patientId, fields });
+  });
+}
+
+const PAGE = 300;
+
+export function auditTrailQuery(db: Firestore, until: Instant): Query {
+  return db
+    .collection('audit_trail')
+    .where('created_at', '<=', Timestamp.fromMillis(until.epochMilliseconds))
+    .orderBy('created_at')
+    .limit(PAGE);
+}
+
+/** The oldest entries that were written until then, at most 300. @throws ServiceError `store.*` */
+export async function readAuditTrail(db: Firestore, until: Instant): Promise<AuditEntry[]> {
+  const { docs } = await translated(() => auditTrailQuery(db, until).get());
+  return docs.map((doc) => ({ ...(doc.data() as Omit<AuditEntry, 'auditId'>), auditId: doc.id }));
+}
