@@ -1,12 +1,13 @@
 /** The consumer half of the worker: which topic has which effect. */
 import type { Firestore } from '@google-cloud/firestore';
 import { runConsumer, type RunningConsumer } from '../../shared/kafka/consumer.ts';
-import type { KafkaClient } from '../../shared/kafka/kafkajs.ts';
+import type { KafkaClient } from '../../shared/kafka/ports.ts';
 import type { Publisher } from '../../shared/kafka/publish.ts';
 import type { Names } from '../../shared/kafka/topics.ts';
 import type { Clock } from '../../shared/platform/clock.ts';
 import type { Log } from '../../shared/platform/log.ts';
 import { inFlightMarkers } from '../../shared/store/in-flight.ts';
+import { unreadableBatchNotes } from '../../shared/store/unreadable-batches.ts';
 import { communicationEffect } from './effects/communication.ts';
 import { handlerOf } from './effects/effect.ts';
 import { therapistEffect } from './effects/therapist.ts';
@@ -30,6 +31,7 @@ export interface TopicConsumer extends RunningConsumer {
 export function startConsumers(dependencies: ConsumerDependencies): readonly TopicConsumer[] {
   const { client, names, publisher, db, clock, log } = dependencies;
   const markersOf = inFlightMarkers(db, clock);
+  const notesOf = unreadableBatchNotes(db, clock);
   const effects = {
     communication: communicationEffect(db, clock),
     therapists: therapistEffect(db, clock),
@@ -38,7 +40,7 @@ export function startConsumers(dependencies: ConsumerDependencies): readonly Top
     const topic = names.topics[name];
     const group = names.groups[name];
     const handle = handlerOf(effects[name], log);
-    const inFlight = markersOf(group);
-    return { topic, group, ...runConsumer({ client, topic, group, handle, publisher, inFlight, log }) };
+    const notes = { inFlight: markersOf(group), unreadable: notesOf(group) };
+    return { topic, group, ...runConsumer({ client, topic, group, handle, publisher, log, ...notes }) };
   });
 }

@@ -4,12 +4,19 @@
  */
 import type { Firestore } from '@google-cloud/firestore';
 import { openDeadLetterBook, type DeadLetterBook } from '../../shared/kafka/dead-letter-book.ts';
-import type { Admin, KafkaClient } from '../../shared/kafka/kafkajs.ts';
+import type { Admin, KafkaClient } from '../../shared/kafka/ports.ts';
 import { lagOf, totalLag, type PartitionLag } from '../../shared/kafka/lag.ts';
+import { UNREADABLE, type UnreadableReason } from '../../shared/kafka/record-batch.ts';
 import { utcTimestamp, type Clock, type UtcTimestamp } from '../../shared/platform/clock.ts';
 import { within } from '../../shared/platform/deadline.ts';
 import { errorFields, type Log } from '../../shared/platform/log.ts';
-import { readWorkerStatus, writeWorkerStatus, type GroupStatus } from '../../shared/store/worker-status.ts';
+import { standingBatches } from '../../shared/store/unreadable-batches.ts';
+import {
+  readWorkerStatus,
+  writeWorkerStatus,
+  type GroupStatus,
+  type UnreadableStatus,
+} from '../../shared/store/worker-status.ts';
 import { Temporal } from 'temporal-polyfill';
 import { partitionStatuses } from './waiting.ts';
 
@@ -63,11 +70,30 @@ export function reportStatus(sources: StatusSources): { stop(): Promise<void> } 
         }),
         dead_letters: deadLetters ?? null,
         last_relay_at: timestampOf(sources.lastRelayAt()),
-        unreadable: [],
+        unreadable: await unreadableNow(lags),
       });
     } catch (error) {
       log.warn('The status could not be written', errorFields(error));
     }
+  }
+
+  /** The batches that partitions still stand before; null while Firestore does not say. */
+  async function unreadableNow(
+    lags: readonly (PartitionLag[] | undefined)[],
+  ): Promise<UnreadableStatus[] | null> {
+    const known = await inTime(Promise.all(consumers.map(({ group }) => standingBatches(db, group))));
+    return (
+      known?.flatMap((batches, index) =>
+        batches
+          .filter(({ partition, offset }) => !isBehind(lags[index], partition, BigInt(offset)))
+          .map(({ topic, partition, offset, reason }) => ({
+            topic,
+            partition,
+            offset,
+            reason: UNREADABLE[reason as UnreadableReason],
+          })),
+      ) ?? null
+    );
   }
 
   /** For each consumer its lag, or undefined where Kafka does not tell: one missing topic hides no other. */
@@ -97,6 +123,12 @@ export function reportStatus(sources: StatusSources): { stop(): Promise<void> } 
       await admin?.then((admin) => admin.close()).catch(() => undefined);
     },
   };
+}
+
+/** True when the group has committed an offset behind this one: nothing stands there any more. */
+function isBehind(lags: PartitionLag[] | undefined, partition: number, offset: bigint): boolean {
+  const committed = lags?.find((lag) => lag.partition === partition)?.committed;
+  return committed !== undefined && committed > offset;
 }
 
 async function countDeadLetters(books: readonly DeadLetterBook[]): Promise<number | undefined> {

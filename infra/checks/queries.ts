@@ -16,6 +16,7 @@ import { eventsQuery, frontEventsQuery, mailsQuery, patientEntriesQuery } from '
 import { longestWaitingQuery, waitingQuery } from '../../shared/store/outbox-backlog.ts';
 import { patientsQuery } from '../../shared/store/patient-list.ts';
 import { assignedPatientsQuery, blockedPatientsQuery } from '../../shared/store/patients.ts';
+import { knownQuery, standingQuery } from '../../shared/store/unreadable-batches.ts';
 import { patientTokensQuery, type TokenHash } from '../../shared/store/registration-tokens.ts';
 
 const patient = 1 as PatientId;
@@ -53,6 +54,8 @@ export function queries(db: Firestore): Record<string, Query[]> {
     ],
     assignedPatientsQuery: [assignedPatientsQuery(db, therapist, 100)],
     blockedPatientsQuery: [blockedPatientsQuery(db, therapist, 100)],
+    knownQuery: [knownQuery(db, 'group')],
+    standingQuery: [standingQuery(db, 'group')],
     patientTokensQuery: [patientTokensQuery(db, patient)],
   };
 }

@@ -5,7 +5,8 @@ import { consumerCorner } from '../../test/support/consuming.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { closing, createTopics, testLog } from '../../test/support/kafka.ts';
 import { ServiceError } from '../platform/errors.ts';
-import { kafkaClient, type IncomingMessage } from './kafkajs.ts';
+import { kafkaClient } from './kafkajs.ts';
+import type { IncomingMessage } from './ports.ts';
 import { createPublisher } from './publish.ts';
 
 const { kafka, consuming, publish, committed } = await consumerCorner();

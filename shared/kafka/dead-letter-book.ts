@@ -6,7 +6,7 @@
  */
 import { parseTimestamp } from '../platform/clock.ts';
 import { readCount, readReason, textOf, type DeadLetterReason } from './dead-letters.ts';
-import type { Admin, IncomingMessage, KafkaClient, OutgoingMessage } from './kafkajs.ts';
+import type { Admin, IncomingMessage, KafkaClient, OutgoingMessage } from './ports.ts';
 import type { Publisher } from './publish.ts';
 import { readTopic } from './read-topic.ts';
 import { deadLetterTopicOf } from './topics.ts';

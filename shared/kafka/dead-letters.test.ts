@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { consumerCorner, markers } from '../../test/support/consuming.ts';
+import { consumerCorner, markers, noNotes } from '../../test/support/consuming.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { closing, testLog } from '../../test/support/kafka.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { runConsumer } from './consumer.ts';
 import { readReason, writeDeadLetter } from './dead-letters.ts';
-import type { IncomingMessage, OutgoingMessage } from './kafkajs.ts';
+import type { IncomingMessage, OutgoingMessage } from './ports.ts';
 import { createPublisher, type Publisher } from './publish.ts';
 
 const { kafka, consuming, publish, committed } = await consumerCorner();
@@ -198,6 +198,7 @@ describe('a process that dies', () => {
         topic,
         group: `${topic}-group`,
         publisher: closing(createPublisher(kafka.client)),
+        unreadable: noNotes,
         inFlight: { ...markers(board).inFlight, lower: async () => undefined },
         log: testLog(),
         finishWithinMs: 50,

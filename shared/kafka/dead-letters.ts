@@ -6,7 +6,7 @@
  */
 import { parseTimestamp } from '../platform/clock.ts';
 import { fateOf, isServiceError, type ServiceError } from '../platform/errors.ts';
-import type { Headers, IncomingMessage, OutgoingMessage } from './kafkajs.ts';
+import type { Headers, IncomingMessage, OutgoingMessage } from './ports.ts';
 import type { Failure } from './partition-work.ts';
 import type { Publisher } from './publish.ts';
 import { deadLetterTopicOf } from './topics.ts';

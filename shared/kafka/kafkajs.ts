@@ -1,13 +1,12 @@
 /**
- * The only module that knows kafkajs (frozen since 2023, see patches/). It opens connections from our
- * configuration and hands out small interfaces of our own; what to do with them stands in its neighbours.
+ * The only module that knows kafkajs (frozen since 2023, see patches/). It opens connections from our configuration
+ * and hands them out as the ports of this folder; what to do with them stands in its neighbours.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Kafka,
   logLevel,
   Partitioners,
-  type Consumer,
   type ICustomPartitioner,
   type IHeaders,
   type KafkaConfig as ClientConfig,
@@ -15,89 +14,22 @@ import {
 import type { Log } from '../platform/log.ts';
 import { withoutForeignText } from './client-log.ts';
 import { googleTokens } from './google-token.ts';
+import type {
+  Admin,
+  Fetched,
+  IncomingMessage,
+  KafkaClient,
+  Member,
+  MemberEvents,
+  Producer,
+} from './ports.ts';
+import { readRecordSet } from './record-set.ts';
 import { securityOf, type Credentials, type KafkaConfig, type Security } from './settings.ts';
-
-/** Header values by name; null is a header without a value. */
-export type Headers = Readonly<Record<string, string | Buffer | null>>;
-
-/** A message to send. Without `partition` the key's murmur2 hash decides, as in Kafka's Java client. */
-export interface OutgoingMessage {
-  readonly topic: string;
-  readonly key: string | Buffer | null;
-  readonly value: string | Buffer | null;
-  readonly headers?: Headers;
-  readonly partition?: number;
-}
-
-/** A message as read. */
-export interface IncomingMessage {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: bigint;
-  /** When it was appended or created, in milliseconds since the epoch. */
-  readonly timestamp: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: Headers;
-}
-
-/** One connection of an idempotent producer. After a failed send it must not be used again. */
-export interface Producer {
-  /** Resolves when all in-sync replicas have the messages; order is kept within a partition. */
-  send(messages: readonly OutgoingMessage[]): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** The first readable offset of a partition and the one after the last. */
-export interface OffsetRange {
-  readonly low: bigint;
-  readonly high: bigint;
-}
-
-export interface Admin {
-  /** Range by partition. Fails when the topic does not exist. */
-  ranges(topic: string): Promise<Map<number, OffsetRange>>;
-  /** The next offset of the group by partition; partitions without a commit are absent. */
-  committed(group: string, topic: string): Promise<Map<number, bigint>>;
-  /** Removes everything before `offset`. */
-  deleteBefore(topic: string, partition: number, offset: bigint): Promise<void>;
-  deleteGroup(group: string): Promise<void>;
-  createTopics(topics: readonly { name: string; partitions: number }[]): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** What a member of a consumer group is told. Callbacks are synchronous: kafkajs does not wait for them. */
-export interface MemberEvents {
-  /** The partitions are ours until the next call or `lost`. All are paused; `seek` and `resume` start them. */
-  assigned(partitions: readonly number[]): void;
-  /** The group is about to share out its partitions anew. */
-  lost(): void;
-  /** Messages have come; false refuses them, and they will be fetched again. */
-  messages(partition: number, messages: readonly IncomingMessage[]): boolean;
-  /** A fetch came back, with or without messages. */
-  polled(): void;
-  /** The member has ended by itself. */
-  ended(error: unknown): void;
-}
-
-export interface Member {
-  /** The next message to be fetched. Fetches under way for the partition are thrown away. */
-  seek(partition: number, offset: bigint): void;
-  pause(partition: number): void;
-  resume(partition: number): void;
-  /** Stores the next offset of each partition for the group. */
-  commit(offsets: ReadonlyMap<number, bigint>): Promise<void>;
-  leave(): Promise<void>;
-}
-
-export interface KafkaClient {
-  producer(): Promise<Producer>;
-  admin(): Promise<Admin>;
-  join(topic: string, group: string, events: MemberEvents): Promise<Member>;
-}
 
 /** An idle member asks this often, and notices a resumed partition this late. */
 const MAX_WAIT_MS = 500;
+/** New partitions, and a new topic of an old name, are noticed this late. */
+const METADATA_MAX_AGE_MS = 15_000;
 /** A member that was killed holds its partitions for so long. */
 const SESSION_TIMEOUT_MS = 10_000;
 
@@ -203,9 +135,14 @@ async function openAdmin(kafka: Kafka): Promise<Admin> {
     async committed(group, topic) {
       const [answer] = await patiently(() => admin.fetchOffsets({ groupId: group, topics: [topic] }));
       const offsets = (answer?.partitions ?? []).map(
-        ({ partition, offset }) => [partition, BigInt(offset)] as const,
+        ({ partition, offset, metadata }) =>
+          [partition, { offset: BigInt(offset), topicId: topicIdIn(metadata) }] as const,
       );
-      return new Map(offsets.filter(([, offset]) => offset >= 0n));
+      return new Map(offsets.filter(([, { offset }]) => offset >= 0n));
+    },
+    async topicId(topic) {
+      const { topics } = await patiently(() => admin.fetchTopicMetadata({ topics: [topic] }));
+      return (topics as readonly { topicId?: string }[])[0]?.topicId;
     },
     async deleteBefore(topic, partition, offset) {
       // kafkajs looks for the leader before it has asked for the topic: it must know it already.
@@ -244,6 +181,7 @@ async function openMember(kafka: Kafka, topic: string, group: string, events: Me
     groupId: group,
     allowAutoTopicCreation: false,
     maxWaitTimeInMs: MAX_WAIT_MS,
+    metadataMaxAge: METADATA_MAX_AGE_MS,
     sessionTimeout: SESSION_TIMEOUT_MS,
     heartbeatInterval: 3_000,
     // kafkajs restarts itself for some errors only: one rule for all is that whoever joined joins again.
@@ -267,11 +205,14 @@ async function openMember(kafka: Kafka, topic: string, group: string, events: Me
       // Only takes the messages over: kafkajs fetches nothing from a broker while any of its batches is
       // being worked on, so the work itself must not be awaited here.
       eachBatch: async (payload) => {
-        const { batch } = payload;
-        const messages = batch.messages.map((message) => incoming(topic, batch.partition, message));
-        if (!payload.isStale() && events.messages(batch.partition, messages)) {
-          payload.resolveOffset(batch.lastOffset());
+        const raw = payload.batch as unknown as RawPartition;
+        if (raw.errorCode === OFFSET_OUT_OF_RANGE) {
+          if (!payload.isStale()) events.outOfRange(raw.partition);
+          return;
         }
+        const fetched = await readPartition(topic, raw);
+        if (payload.isStale() || !events.fetched(raw.partition, fetched)) return;
+        if (fetched.next > BigInt(raw.fetchedOffset)) payload.resolveOffset((fetched.next - 1n).toString());
       },
     });
   });
@@ -279,33 +220,64 @@ async function openMember(kafka: Kafka, topic: string, group: string, events: Me
     seek: (partition, offset) => consumer.seek({ topic, partition, offset: offset.toString() }),
     pause: (partition) => consumer.pause(at(partition)),
     resume: (partition) => consumer.resume(at(partition)),
-    commit: (offsets) =>
-      consumer.commitOffsets(
-        [...offsets].map(([partition, offset]) => ({ topic, partition, offset: offset.toString() })),
-      ),
+    commit: (offsets, topicId) => {
+      const metadata = topicId === undefined ? null : TOPIC_ID + topicId;
+      return consumer.commitOffsets(
+        [...offsets].map(([partition, offset]) => ({
+          topic,
+          partition,
+          offset: offset.toString(),
+          metadata,
+        })),
+      );
+    },
     leave: () => consumer.disconnect(),
   };
 }
 
-type EachBatch = NonNullable<NonNullable<Parameters<Consumer['run']>[0]>['eachBatch']>;
-type ClientMessage = Parameters<EachBatch>[0]['batch']['messages'][number];
+/** What a fetch returned for one partition, by patches/kafkajs: the bytes, and an error that is the partition's alone. */
+interface RawPartition {
+  readonly partition: number;
+  readonly topicId: string | undefined;
+  readonly fetchedOffset: string;
+  readonly highWatermark: string;
+  readonly errorCode: number;
+  readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[];
+  readonly records: Buffer;
+}
 
-function incoming(topic: string, partition: number, message: ClientMessage): IncomingMessage {
-  return {
-    topic,
-    partition,
-    offset: BigInt(message.offset),
-    timestamp: Number(message.timestamp),
-    key: message.key,
-    value: message.value,
-    headers: Object.fromEntries(
-      // A repeated header keeps its last value.
-      Object.entries(message.headers ?? {}).flatMap(([name, value]) => {
-        const last = Array.isArray(value) ? value.at(-1) : value;
-        return last === undefined ? [] : [[name, last]];
-      }),
-    ),
-  };
+const OFFSET_OUT_OF_RANGE = 1;
+
+async function readPartition(topic: string, raw: RawPartition): Promise<Fetched> {
+  const { partition, topicId } = raw;
+  const from = BigInt(raw.fetchedOffset);
+  if (raw.errorCode !== 0) {
+    const unreadable = {
+      reason: 'broker_refuses',
+      offset: from,
+      lastOffset: undefined,
+      header: undefined,
+    } as const;
+    return { messages: [], next: from, unreadable, topicId };
+  }
+  const { records, next, unreadable } = await readRecordSet({
+    bytes: raw.records,
+    from,
+    end: BigInt(raw.highWatermark),
+    aborted: raw.abortedTransactions.map(({ producerId, firstOffset }) => ({
+      producerId: BigInt(producerId),
+      firstOffset: BigInt(firstOffset),
+    })),
+  });
+  const messages = records.map((record): IncomingMessage => ({ topic, partition, ...record }));
+  return { messages, next, unreadable, topicId };
+}
+
+/** Begins what we keep beside a committed offset. */
+const TOPIC_ID = 'topic-id:';
+
+function topicIdIn(metadata: string | null): string | undefined {
+  return metadata?.startsWith(TOPIC_ID) === true ? metadata.slice(TOPIC_ID.length) : undefined;
 }
 
 /** kafkajs leaves sockets and timers behind when connecting fails. */

@@ -1,5 +1,6 @@
 /** How far a consumer group is behind its topic. */
-import type { Admin } from './kafkajs.ts';
+import type { Admin } from './ports.ts';
+import { decidePosition } from './position.ts';
 
 export interface PartitionLag {
   readonly partition: number;
@@ -12,12 +13,16 @@ export interface PartitionLag {
 
 /** @throws the client's error when Kafka cannot be asked or the topic does not exist */
 export async function lagOf(admin: Admin, group: string, topic: string): Promise<PartitionLag[]> {
-  const [ranges, committed] = await Promise.all([admin.ranges(topic), admin.committed(group, topic)]);
+  const [ranges, committed, topicId] = await Promise.all([
+    admin.ranges(topic),
+    admin.committed(group, topic),
+    admin.topicId(topic),
+  ]);
   return [...ranges]
-    .map(([partition, { low, high }]) => {
+    .map(([partition, range]) => {
       const own = committed.get(partition);
-      const next = own === undefined || own < low ? low : own;
-      return { partition, committed: own, end: high, lag: Number(high - next) };
+      const { start } = decidePosition({ committed: own, range, topicId });
+      return { partition, committed: own?.offset, end: range.high, lag: Number(range.high - start) };
     })
     .sort((a, b) => a.partition - b.partition);
 }

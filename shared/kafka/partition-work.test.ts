@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { testLog } from '../../test/support/kafka.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { CLAIM, DEADLY_TIMES, type Marker } from './in-flight.ts';
-import type { IncomingMessage } from './kafkajs.ts';
-import { openPartition, type Failure, type PartitionOptions } from './partition-work.ts';
+import type { IncomingMessage } from './ports.ts';
+import { PartitionWork, type Failure, type PartitionOptions } from './partition-work.ts';
 
 function messages(keys: string, from = 0): IncomingMessage[] {
   return keys.split('').map((key, index) => ({
@@ -28,7 +28,7 @@ function aPartition(overrides: Partial<PartitionOptions> = {}) {
   const raised: Marker[] = [];
   const tried: bigint[] = [];
   const dead: { offset: bigint; failure: Failure }[] = [];
-  const work = openPartition({
+  const partition = new PartitionWork({
     start: 0n,
     left: undefined,
     laneOf: ({ key }) => String(key),
@@ -49,6 +49,13 @@ function aPartition(overrides: Partial<PartitionOptions> = {}) {
   const until = async (condition: () => boolean) => {
     for (let n = 0; n < 5_000 && !condition(); n += 1) await sleep(2);
     expect(condition()).toBe(true);
+  };
+  const work = {
+    accept: (messages: readonly IncomingMessage[], next = (messages.at(-1)?.offset ?? -1n) + 1n) =>
+      partition.accept(messages, next),
+    isWaiting: () => partition.isWaiting,
+    suspicion: () => partition.suspicion,
+    close: () => partition.close(),
   };
   return { work, handled, progress, raised, tried, dead, until };
 }
@@ -157,6 +164,21 @@ describe('the work on a partition', () => {
     work.accept(messages('bcd', 1));
     await until(() => progress.at(-1) === 4n);
     expect(handled.toSorted()).toEqual([0n, 1n, 2n, 3n]);
+  });
+
+  it('moves on over offsets without a message, as soon as what stands before them is done', async () => {
+    const slow = Promise.withResolvers<void>();
+    const { work, progress, until } = aPartition({ handle: () => slow.promise });
+    work.accept([], 4n);
+    expect(progress).toEqual([4n]);
+
+    work.accept(messages('a', 4), 7n);
+    await sleep(10);
+    expect(progress).toEqual([4n]);
+    slow.resolve();
+    await until(() => progress.at(-1) === 7n);
+    expect(work.accept([], 7n)).toBe(true);
+    expect(progress).toEqual([4n, 7n]);
   });
 
   it('finishes what is in work when it is closed, begins nothing more, and takes nothing more', async () => {

@@ -1,13 +1,16 @@
 /**
- * The work on one assigned partition: keys side by side, the messages of a key in order, transient faults
- * retried in place, permanent ones handed to the dead letters. It knows neither Kafka nor what an effect
- * is; it tells its owner how far everything is done.
+ * The work on one assigned partition: lanes side by side, the messages of a lane in order, transient faults retried in
+ * place, permanent ones handed to the dead letters. It knows neither Kafka nor what an effect is, and tells its owner
+ * how far everything is done.
  */
 import { ServiceError, type ErrorCode } from '../platform/errors.ts';
 import { errorFields, type Log } from '../platform/log.ts';
 import { delayAfter, pauseFor, type BackoffRange } from './backoff.ts';
-import { CLAIM, DEADLY_TIMES, type Marker } from './in-flight.ts';
-import type { IncomingMessage } from './kafkajs.ts';
+import type { Marker } from './in-flight.ts';
+import type { IncomingMessage } from './ports.ts';
+import { Lanes } from './lanes.ts';
+import { Progress, type Step } from './progress.ts';
+import { Trial } from './trial.ts';
 
 /** Why a message could not be applied. */
 export interface Failure {
@@ -37,121 +40,122 @@ export interface PartitionOptions {
   readonly log: Log;
 }
 
-export interface PartitionWork {
-  /** Takes over messages that follow those taken before; false when the work is closed. */
-  accept(messages: readonly IncomingMessage[]): boolean;
-  /** Size of what is taken over and not done. */
-  bufferedBytes(): number;
-  /** True while a message waits for a transient fault to pass. */
-  isWaiting(): boolean;
-  /** What is left of the dead process's marker: messages that must still be tried one by one. */
-  suspicion(): Marker | undefined;
-  /** Begins no more messages; resolves when none is in work. */
-  close(): Promise<void>;
-}
-
-interface Entry {
+interface Entry extends Step {
   readonly message: IncomingMessage;
-  readonly bytes: number;
-  done: boolean;
 }
 
-export function openPartition(options: PartitionOptions): PartitionWork {
-  const { left, log } = options;
-  const closing = new AbortController();
-  const idle = Promise.withResolvers<void>();
-  const lanes = new Map<string, Entry[]>();
-  const ready: string[] = [];
-  /** Taken over and not done, in order of offset. */
-  const open: Entry[] = [];
-  const carefulUntil = left?.until ?? 0n;
-  const suspects = new Map(
-    left?.suspects
-      .filter(({ offset }) => offset >= options.start)
-      .map(({ offset, times }) => [offset, times]),
-  );
-  let claimedUntil = 0n;
-  let expected = options.start;
-  let bytes = 0;
-  let running = 0;
-  let waiting = 0;
-  let exclusive = false;
+export class PartitionWork {
+  private readonly options: PartitionOptions;
+  private readonly lanes = new Lanes<Entry>();
+  private readonly progress: Progress<Step>;
+  private readonly trial: Trial;
+  private readonly closing = new AbortController();
+  private readonly idle = Promise.withResolvers<void>();
+  private running = 0;
+  private waiting = 0;
+  /** A message is tried alone, or the marker for the next ones is being raised. */
+  private exclusive = false;
 
-  function accept(messages: readonly IncomingMessage[]): boolean {
-    if (closing.signal.aborted) return false;
+  constructor(options: PartitionOptions) {
+    this.options = options;
+    this.progress = new Progress(options.start);
+    this.trial = new Trial(options.left, options.start);
+  }
+
+  /**
+   * Takes over messages that follow those taken before.
+   * @param next the offset behind them: between the last message and it nothing is to be done
+   * @returns false when the work is closed
+   */
+  accept(messages: readonly IncomingMessage[], next: bigint): boolean {
+    if (this.closing.signal.aborted) return false;
     for (const message of messages) {
-      if (message.offset < expected) continue;
-      expected = message.offset + 1n;
-      const entry = { message, bytes: sizeOf(message), done: false };
-      open.push(entry);
-      bytes += entry.bytes;
-      const lane = options.laneOf(message);
-      const queue = lanes.get(lane);
-      if (queue === undefined) {
-        lanes.set(lane, [entry]);
-        ready.push(lane);
-      } else {
-        queue.push(entry);
-      }
+      if (message.offset < this.progress.next) continue;
+      const entry = {
+        message,
+        from: message.offset,
+        next: message.offset + 1n,
+        bytes: sizeOf(message),
+        done: false,
+      };
+      this.progress.add(entry);
+      this.lanes.add(this.options.laneOf(message), entry);
     }
-    begin();
+    if (next > this.progress.next) {
+      this.progress.add({ from: this.progress.next, next, bytes: 0, done: true });
+      this.advance();
+    }
+    this.begin();
     return true;
   }
 
+  /** Size of what is taken over and not done. */
+  get bufferedBytes(): number {
+    return this.progress.bytes;
+  }
+
+  /** True while a message waits for a transient fault to pass. */
+  get isWaiting(): boolean {
+    return this.waiting > 0;
+  }
+
+  /** What is left of the dead process's marker: messages that must still be tried one by one. */
+  get suspicion(): Marker | undefined {
+    return this.trial.suspicion(this.progress.open);
+  }
+
+  /** Begins no more messages; resolves when none is in work. */
+  close(): Promise<void> {
+    this.closing.abort();
+    if (this.running === 0) this.idle.resolve();
+    return this.idle.promise;
+  }
+
   /** Begins as many messages as may run now. */
-  function begin(): void {
-    while (!closing.signal.aborted && !exclusive && running < options.concurrency) {
-      const lane = ready[0];
-      const entry = lane === undefined ? undefined : lanes.get(lane)?.[0];
-      if (lane === undefined || entry === undefined) break;
-      const { offset } = entry.message;
-      const careful = offset < carefulUntil;
-      // What is on trial waits until the others are done, and the others wait for it.
-      if (careful && running > 0) break;
-      ready.shift();
-      running += 1;
-      exclusive = careful || offset >= claimedUntil;
-      void work(entry, careful).then(() => finish(lane, entry));
+  private begin(): void {
+    while (!this.closing.signal.aborted && !this.exclusive && this.running < this.options.concurrency) {
+      const next = this.lanes.next();
+      if (next === undefined) break;
+      const { lane, item: entry } = next;
+      const careful = this.trial.covers(entry.from);
+      // A message that is tried alone waits until the others are done, and the others wait for it.
+      if (careful && this.running > 0) break;
+      this.lanes.begin();
+      this.running += 1;
+      this.exclusive = careful || this.trial.needsMarker(entry.from);
+      void this.work(entry, careful).then(() => this.finish(lane, entry));
     }
-    if (closing.signal.aborted && running === 0) idle.resolve();
+    if (this.closing.signal.aborted && this.running === 0) this.idle.resolve();
   }
 
-  function finish(lane: string, entry: Entry): void {
-    running -= 1;
-    if (entry.message.offset < carefulUntil) exclusive = false;
+  private finish(lane: string, entry: Entry): void {
+    this.running -= 1;
+    if (this.trial.covers(entry.from)) this.exclusive = false;
     if (entry.done) {
-      suspects.delete(entry.message.offset);
-      const queue = lanes.get(lane) ?? [];
-      queue.shift();
-      if (queue.length > 0) ready.push(lane);
-      else lanes.delete(lane);
-      advance();
+      this.trial.acquit(entry.from);
+      this.lanes.done(lane);
+      this.advance();
     }
-    begin();
+    this.begin();
   }
 
-  function advance(): void {
-    let next: bigint | undefined;
-    while (open[0]?.done === true) {
-      const entry = open.shift();
-      if (entry === undefined) break;
-      bytes -= entry.bytes;
-      next = entry.message.offset + 1n;
-    }
-    if (next !== undefined) options.onProgress(next);
+  private advance(): void {
+    const next = this.progress.advance();
+    if (next !== undefined) this.options.onProgress(next);
   }
 
   /** Sets `entry.done` unless the work was closed before the effect was stored. */
-  async function work(entry: Entry, careful: boolean): Promise<void> {
+  private async work(entry: Entry, careful: boolean): Promise<void> {
+    const { options, trial } = this;
     const { message } = entry;
-    const times = suspects.get(message.offset) ?? 0;
-    if (careful && times >= DEADLY_TIMES) {
-      await bury(entry, { code: 'event.process_killer', attempts: times, error: undefined });
+    const times = trial.times(message.offset);
+    if (trial.isDeadly(message.offset)) {
+      await this.bury(entry, { code: 'event.process_killer', attempts: times, error: undefined });
       return;
     }
-    if (message.offset >= claimedUntil && !(await claim(message, careful))) return;
+    if (trial.needsMarker(message.offset) && !(await this.claim(message, careful))) return;
     if (message.value !== null && message.value.byteLength > options.maxMessageBytes) {
-      await bury(entry, { code: 'event.too_large', attempts: 1, error: undefined });
+      await this.bury(entry, { code: 'event.too_large', attempts: 1, error: undefined });
       return;
     }
     let failure: Failure | undefined;
@@ -163,53 +167,50 @@ export function openPartition(options: PartitionOptions): PartitionWork {
         failure = { code: codeOf(error), attempts: times + attempt, error };
       }
     };
-    const ended = await persist(message, (attempt) =>
+    const ended = await this.persist(message, (attempt) =>
       careful ? options.try(message.offset, () => apply(attempt)) : apply(attempt),
     );
     if (!ended) return;
     if (failure === undefined) entry.done = true;
-    else await bury(entry, failure);
+    else await this.bury(entry, failure);
   }
 
   /**
    * Raises the marker under which the next messages are begun.
    * @returns false when the work was closed first
    */
-  async function claim(message: IncomingMessage, careful: boolean): Promise<boolean> {
-    const until = careful ? carefulUntil : message.offset + CLAIM;
-    if (!(await persist(message, () => options.raise(markerUntil(until))))) return false;
-    claimedUntil = until;
+  private async claim(message: IncomingMessage, careful: boolean): Promise<boolean> {
+    const marker = this.trial.markerFor(message.offset);
+    if (!(await this.persist(message, () => this.options.raise(marker)))) return false;
+    this.trial.raised(marker);
     if (!careful) {
-      exclusive = false;
-      begin();
+      this.exclusive = false;
+      this.begin();
     }
     return true;
   }
 
-  function markerUntil(until: bigint): Marker {
-    return { until, suspects: [...suspects].map(([offset, times]) => ({ offset, times })) };
-  }
-
-  async function bury(entry: Entry, failure: Failure): Promise<void> {
-    entry.done = await persist(entry.message, () => options.deadLetter(entry.message, failure));
+  private async bury(entry: Entry, failure: Failure): Promise<void> {
+    entry.done = await this.persist(entry.message, () => this.options.deadLetter(entry.message, failure));
   }
 
   /**
    * Repeats an action until it succeeds, with growing delays.
    * @returns false when the work was closed first
    */
-  async function persist(
+  private async persist(
     message: IncomingMessage,
     action: (attempt: number) => Promise<void>,
   ): Promise<boolean> {
-    for (let attempt = 1; !closing.signal.aborted; attempt += 1) {
+    const { signal } = this.closing;
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         await action(attempt);
         return true;
       } catch (error) {
-        const delay = delayAfter(attempt, options.backoff);
+        const delay = delayAfter(attempt, this.options.backoff);
         const { topic, partition, offset } = message;
-        log.warn('A message waits for a transient fault to pass', {
+        this.options.log.warn('A message waits for a transient fault to pass', {
           topic,
           partition,
           offset: offset.toString(),
@@ -217,26 +218,13 @@ export function openPartition(options: PartitionOptions): PartitionWork {
           delay_ms: Math.round(delay),
           ...errorFields(error),
         });
-        waiting += 1;
-        await pauseFor(delay, closing.signal);
-        waiting -= 1;
+        this.waiting += 1;
+        await pauseFor(delay, signal);
+        this.waiting -= 1;
       }
     }
     return false;
   }
-
-  return {
-    accept,
-    bufferedBytes: () => bytes,
-    isWaiting: () => waiting > 0,
-    suspicion: () =>
-      (open[0]?.message.offset ?? expected) < carefulUntil ? markerUntil(carefulUntil) : undefined,
-    close() {
-      closing.abort();
-      if (running === 0) idle.resolve();
-      return idle.promise;
-    },
-  };
 }
 
 function isTransient(error: unknown): boolean {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { ServiceError } from '../platform/errors.ts';
 import { failureOf } from './failure.ts';
-import type { KafkaClient, OutgoingMessage, Producer } from './kafkajs.ts';
+import type { KafkaClient, OutgoingMessage, Producer } from './ports.ts';
 
 export interface Publisher {
   /** Connects ahead of the first message. A failure is left to that message. */

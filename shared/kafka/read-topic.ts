@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError } from '../platform/errors.ts';
 import { delayAfter } from './backoff.ts';
 import { failureOf } from './failure.ts';
-import type { Admin, IncomingMessage, KafkaClient, Member } from './kafkajs.ts';
+import type { Admin, IncomingMessage, KafkaClient, Member } from './ports.ts';
+import type { UnreadableBatch } from './record-set.ts';
 
 export interface ReadOptions {
   /** Name of the reading group; a random part is added, and the group removed afterwards. */
@@ -18,6 +19,8 @@ export interface ReadOptions {
   readonly onBeginning?: (partition: number, offset: bigint) => void;
   /** Called for each message, in order within a partition. */
   readonly onMessage: (message: IncomingMessage) => void;
+  /** Called for a batch that cannot be read; the reading goes on behind it, or ends there in its partition. */
+  readonly onUnreadable?: (partition: number, batch: UnreadableBatch) => void;
   /** The reading fails when nothing has come for so long. */
   readonly stalledAfterMs?: number;
 }
@@ -94,16 +97,28 @@ async function readOn(client: KafkaClient, topic: string, progress: Progress, ad
       },
       lost: () => undefined,
       polled: () => undefined,
-      messages(partition, messages) {
-        watch.refresh();
+      fetched(partition, { messages, next: reached, unreadable }) {
         const end = ends.get(partition) ?? 0n;
+        const from = next.get(partition) ?? 0n;
         for (const message of messages) {
-          if (message.offset < end && message.offset >= (next.get(partition) ?? 0n)) onMessage(message);
+          if (message.offset < end && message.offset >= from) onMessage(message);
         }
-        next.set(partition, (messages.at(-1)?.offset ?? end - 1n) + 1n);
+        let position = reached;
+        if (unreadable !== undefined && position < end) {
+          progress.onUnreadable?.(partition, unreadable);
+          position = unreadable.lastOffset === undefined ? end : unreadable.lastOffset + 1n;
+          member?.seek(partition, position);
+        }
+        if (position > from) {
+          watch.refresh();
+          next.set(partition, position);
+        }
         if (!behind()) finish();
         return true;
       },
+      // Deleted meanwhile: what is left is read by another attempt, from the beginning that there is then.
+      outOfRange: () =>
+        fail(new ServiceError('kafka.unavailable', { detail: 'The topic was cut while it was read' })),
       ended: fail,
     });
     start();

@@ -112,7 +112,8 @@ it('survives a rebalance every second', () =>
     const deaf = {
       assigned: () => undefined,
       lost: () => undefined,
-      messages: () => false,
+      fetched: () => false,
+      outOfRange: () => undefined,
       polled: () => undefined,
       ended: () => undefined,
     };

@@ -9,11 +9,12 @@ import { Kafka, logLevel } from 'kafkajs';
 import { communicationEffect } from '../../functions/kafka-worker/effects/communication.ts';
 import { handlerOf } from '../../functions/kafka-worker/effects/effect.ts';
 import { runConsumer } from '../../shared/kafka/consumer.ts';
-import type { IncomingMessage } from '../../shared/kafka/kafkajs.ts';
+import type { IncomingMessage } from '../../shared/kafka/ports.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { inFlightMarkers } from '../../shared/store/in-flight.ts';
+import { unreadableBatchNotes } from '../../shared/store/unreadable-batches.ts';
 import { eventually } from '../support/eventually.ts';
 import { anEmailSent } from '../support/patients-world.ts';
 import { workerCorner, type WorkerCorner } from '../support/worker.ts';
@@ -83,6 +84,7 @@ function consuming(corner: WorkerCorner, topic: string, handle: Handle): () => P
     handle,
     publisher,
     inFlight: inFlightMarkers(corner.world.db, systemClock)(group),
+    unreadable: unreadableBatchNotes(corner.world.db, systemClock)(group),
     log,
     concurrency: IN_EACH_PARTITION,
   });

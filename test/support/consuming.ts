@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import { runConsumer, type ConsumerOptions } from '../../shared/kafka/consumer.ts';
 import type { InFlight, Marker } from '../../shared/kafka/in-flight.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
+import type { UnreadableNotes } from '../../shared/kafka/unreadable.ts';
 import { closing, kafkaCorner, testLog } from './kafka.ts';
 
 export async function consumerCorner() {
@@ -18,6 +19,7 @@ export async function consumerCorner() {
       handle: async ({ value }) => void seen.push(String(value)),
       publisher: closing(createPublisher(kafka.client)),
       inFlight: markers().inFlight,
+      unreadable: noNotes,
       log: testLog(),
       backoff: { firstMs: 20, lastMs: 200 },
       finishWithinMs: 1_000,
@@ -38,11 +40,14 @@ export async function consumerCorner() {
     const admin = await kafka.client.admin();
     const offsets = await admin.committed(`${topic}-group`, topic);
     await admin.close();
-    return [...offsets.values()].reduce((sum, offset) => sum + offset, 0n);
+    return [...offsets.values()].reduce((sum, { offset }) => sum + offset, 0n);
   }
 
   return { kafka, consuming, publish, committed };
 }
+
+/** For consumers whose batches can all be read. */
+export const noNotes: UnreadableNotes = { standing: async () => undefined, ended: async () => undefined };
 
 /** Markers in memory that outlive a consumer, as the store's outlive a process. */
 export function markers(board = new Map<number, Marker>()) {

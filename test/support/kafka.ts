@@ -3,7 +3,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
-import { kafkaClient, type IncomingMessage, type KafkaClient } from '../../shared/kafka/kafkajs.ts';
+import { kafkaClient } from '../../shared/kafka/kafkajs.ts';
+import type { IncomingMessage, KafkaClient } from '../../shared/kafka/ports.ts';
 import { readTopic } from '../../shared/kafka/read-topic.ts';
 import { kafkaVariables, type KafkaConfig } from '../../shared/kafka/settings.ts';
 import { readConfig } from '../../shared/platform/config.ts';

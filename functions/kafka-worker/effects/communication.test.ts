@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { testLog } from '../../../test/support/kafka.ts';
 import { aForeignEvent, anEmailSent, LATER, patientsWorld } from '../../../test/support/patients-world.ts';
-import type { IncomingMessage } from '../../../shared/kafka/kafkajs.ts';
+import type { IncomingMessage } from '../../../shared/kafka/ports.ts';
 import { communicationEffect } from './communication.ts';
 import { handlerOf } from './effect.ts';
 
@@ -87,10 +87,15 @@ describe('a communication event', () => {
     expect(lastOutcome()).toBe(outcome);
   });
 
+  it('without a value is a tombstone, counted and left alone', async () => {
+    await handle(message(null));
+    expect(lastOutcome()).toBe('tombstone');
+  });
+
   it.each([
     ['is not JSON', Buffer.from('{"eventId":'), 'event.not_json'],
     ['is not UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'event.not_json'],
-    ['is a tombstone', null, 'event.not_json'],
+    ['is empty', Buffer.alloc(0), 'event.not_json'],
     ['has no envelope', Buffer.from('{"payload":{}}'), 'event.invalid_envelope'],
     [
       'has version 2',

@@ -4,7 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { Firestore } from '@google-cloud/firestore';
-import { kafkaClient, type Admin, type KafkaClient } from '../../../shared/kafka/kafkajs.ts';
+import { kafkaClient } from '../../../shared/kafka/kafkajs.ts';
+import type { Admin, KafkaClient } from '../../../shared/kafka/ports.ts';
 import { createPublisher, type Publisher } from '../../../shared/kafka/publish.ts';
 import { kafkaVariables } from '../../../shared/kafka/settings.ts';
 import { namesIn, type Names } from '../../../shared/kafka/topics.ts';

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createPublisher } from '../../../shared/kafka/publish.ts';
 import { writeDeadLetter } from '../../../shared/kafka/dead-letters.ts';
-import type { IncomingMessage } from '../../../shared/kafka/kafkajs.ts';
+import type { IncomingMessage } from '../../../shared/kafka/ports.ts';
 import { patientId } from '../../../shared/patient/schema.ts';
 import { recordIdOf } from '../../../shared/store/imports.ts';
 import { readEventsBut, SHARDS } from '../../../shared/store/outbox.ts';

@@ -2,13 +2,22 @@
  * The operators' command line: names, options, help and exit codes. Each command's work stands in the module of
  * its name.
  */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { patientId } from '../../../shared/patient/schema.ts';
 import { isServiceError } from '../../../shared/platform/errors.ts';
 import type { ImportRecord } from '../../../shared/store/imports.ts';
 import { IMPORT_OUTCOMES } from '../../../shared/store/import-statistics.ts';
+import { listBatches, NoSuchBatch, showBatch, skipBatch, UnclearEnd } from './batches.ts';
 import { openContext, type Context, type Environment } from './context.ts';
-import { consumedTopics, handle, list, show, UnknownPlace, type Filter } from './dead-letters.ts';
+import {
+  consumedTopics,
+  handle,
+  list,
+  show,
+  UnknownPlace,
+  type ConsumedTopic,
+  type Filter,
+} from './dead-letters.ts';
 import { listImports, listWaiting, retryImport, showImport, UnknownFile } from './imports.ts';
 import { createOutput, type Output, type Streams } from './output.ts';
 import { lag, outboxStatus } from './queues.ts';
@@ -53,7 +62,9 @@ function explain(error: unknown, { err }: Streams): number {
   if (isCommanderError(error)) return error.exitCode === 0 ? 0 : exitCodes.usage;
   const message = error instanceof Error ? error.message : 'Something went wrong';
   err.write(`${message}\n`);
-  if (error instanceof UnknownPlace || error instanceof UnknownFile) return exitCodes.notFound;
+  if (error instanceof UnknownPlace || error instanceof UnknownFile || error instanceof NoSuchBatch)
+    return exitCodes.notFound;
+  if (error instanceof UnclearEnd) return exitCodes.usage;
   if (isServiceError(error, 'patient.not_found')) return exitCodes.notFound;
   if (error instanceof RefusedCommand || isServiceError(error, 'config.invalid')) return exitCodes.usage;
   return exitCodes.unavailable;
@@ -82,10 +93,11 @@ Examples:
   ops dlq replay --topic communication --since 2026-11-24T08:00:00Z --dry-run
   ops dlq drop communication:3:17 communication:3:21
   ops republish --patient 4711
+  ops batch skip communication 3 --from 17 --apply
   ops verify --json
 
 Exit codes: 0 done, 1 verify found something amiss or a replay left something, 2 usage or configuration, 3 a dependency is not
-reachable, 4 no such dead letter, file or patient.`;
+reachable, 4 no such dead letter, batch, file or patient.`;
 
 function commandLine(context: Context, streams: Streams, finish: (code: number) => void): Command {
   const program = new Command('ops')
@@ -130,6 +142,7 @@ function commandLine(context: Context, streams: Streams, finish: (code: number) 
     )
     .action(async () => finish((await verify(context, output())) ? 0 : exitCodes.amiss));
   addImports(program, context, output);
+  addBatches(program, context, output);
   return program;
 }
 
@@ -214,6 +227,39 @@ function addImports(program: Command, context: Context, output: () => Output): v
     .action((file: string) => retryImport(context, output(), file));
 }
 
+function addBatches(program: Command, context: Context, output: () => Output): void {
+  const batch = program.command('batch').description('batches of consumed topics that cannot be read');
+  batch
+    .command('list')
+    .description('those that partitions stand before, and those that were passed over')
+    .action(() => listBatches(context, output()));
+  const topic = () => new Argument('<topic>', 'consumed topic').choices(consumedTopics);
+  const partition = () => new Argument('<partition>', 'its partition').argParser(readPartition);
+  batch
+    .command('show')
+    .description('the one that a partition stands before: its header, never a key or a value')
+    .addArgument(topic())
+    .addArgument(partition())
+    .action((name: ConsumedTopic, number: number) =>
+      showBatch(context, output(), { topic: name, partition: number }),
+    );
+  batch
+    .command('skip')
+    .description('let the worker pass over exactly that batch; its messages are lost to us')
+    .addArgument(topic())
+    .addArgument(partition())
+    .requiredOption('--from <offset>', 'where the partition stands', readOffset)
+    .option('--to <offset>', 'its last offset, where the batch does not say it', readOffset)
+    .option('--apply', 'do it; without this it is only shown')
+    .action(
+      (
+        name: ConsumedTopic,
+        number: number,
+        { from, to, apply = false }: { from: bigint; to?: bigint; apply?: boolean },
+      ) => skipBatch(context, output(), { topic: name, partition: number }, { from, to, apply }),
+    );
+}
+
 function filterOf({ topic, error, since }: FilterOptions, places: readonly string[] = []): Filter {
   return {
     ...(topic === undefined ? {} : { topic }),
@@ -227,6 +273,16 @@ function readPatientId(text: string) {
   const parsed = patientId.safeParse(/^\d+$/.test(text) ? Number(text) : undefined);
   if (!parsed.success) throw new InvalidArgumentError('It must be a patient id.');
   return parsed.data;
+}
+
+function readPartition(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It must be a number.');
+  return Number(text);
+}
+
+function readOffset(text: string): bigint {
+  if (!/^\d{1,19}$/.test(text)) throw new InvalidArgumentError('It must be an offset.');
+  return BigInt(text);
 }
 
 function readRate(text: string): number {

@@ -1,0 +1,141 @@
+/**
+ * `ops batch`: the batches of consumed topics that no worker can read. They are shown by their headers, never by a key
+ * or a value, and passed over one at a time.
+ */
+import { codecName } from '../../../shared/kafka/compression.ts';
+import { UNREADABLE, type UnreadableReason } from '../../../shared/kafka/record-batch.ts';
+import { systemClock } from '../../../shared/platform/clock.ts';
+import {
+  decideToPass,
+  knownBatches,
+  type UnreadableBatchRecord,
+} from '../../../shared/store/unreadable-batches.ts';
+import { consumedTopics, type ConsumedTopic } from './dead-letters.ts';
+import type { Context } from './context.ts';
+import type { Output } from './output.ts';
+
+export async function listBatches(context: Context, output: Output): Promise<void> {
+  const batches = await all(context);
+  output.table(
+    ['topic', 'partition', 'from', 'to', 'state', 'reason', 'found_at', 'decided_at', 'ended_at'],
+    batches.map(({ name, batch }) => [
+      name,
+      batch.partition,
+      batch.offset,
+      batch.last_offset ?? batch.pass_to,
+      stateOf(batch),
+      reasonOf(batch),
+      batch.found_at,
+      batch.decided_at,
+      batch.ended_at,
+    ]),
+  );
+  const standing = batches.filter(({ batch }) => batch.state === 'standing').length;
+  output.say(standing === 0 ? 'No partition stands before an unreadable batch.' : `Standing: ${standing}.`);
+}
+
+export async function showBatch(context: Context, output: Output, at: Place): Promise<void> {
+  const batch = await standingAt(context, at);
+  const { header } = batch;
+  output.fields({
+    topic: batch.topic,
+    partition: batch.partition,
+    group: batch.group,
+    stands_at: batch.offset,
+    last_offset: batch.last_offset,
+    reason: reasonOf(batch),
+    found_at: batch.found_at,
+    passed_over_to: batch.pass_to,
+    ...(header === null
+      ? {}
+      : {
+          base_offset: header.base_offset,
+          bytes: header.bytes,
+          magic: header.magic,
+          codec: codecName(header.codec) ?? `unknown (${header.codec})`,
+          crc: header.crc.toString(16).padStart(8, '0'),
+          records: header.records,
+          first_timestamp: timeOf(header.first_timestamp),
+          max_timestamp: timeOf(header.max_timestamp),
+        }),
+  });
+}
+
+/** @param apply false only shows what would be passed over */
+export async function skipBatch(
+  context: Context,
+  output: Output,
+  at: Place,
+  { from, to, apply }: { readonly from: bigint; readonly to: bigint | undefined; readonly apply: boolean },
+): Promise<void> {
+  const batch = await standingAt(context, at);
+  if (batch.offset !== from.toString())
+    throw new NoSuchBatch(`It stands at offset ${batch.offset}, not at ${from}.`);
+  const last = batch.last_offset === null ? undefined : BigInt(batch.last_offset);
+  const end = to ?? last;
+  if (end === undefined)
+    throw new UnclearEnd('The batch does not say where it ends: name its last offset with --to.');
+  if (end < from) throw new UnclearEnd('--to lies before --from.');
+  if (last !== undefined && end !== last)
+    throw new UnclearEnd(`The batch ends at offset ${last}: leave out --to.`);
+  if (apply && !(await decideToPass(await context.db(), batch, end, systemClock()))) {
+    throw new NoSuchBatch('The partition has moved on meanwhile.');
+  }
+  output.fields({
+    topic: batch.topic,
+    partition: batch.partition,
+    from: from.toString(),
+    to: end.toString(),
+    offsets: Number(end - from + 1n),
+    outcome: apply ? 'will be passed over' : 'would be passed over',
+  });
+  output.say(
+    apply ? 'The worker passes over it within 10 seconds.' : 'Nothing is changed; repeat it with --apply.',
+  );
+}
+
+export interface Place {
+  readonly topic: ConsumedTopic;
+  readonly partition: number;
+}
+
+/** No partition stands before such a batch. */
+export class NoSuchBatch extends Error {}
+
+/** The end of the batch is not known, or not as named. */
+export class UnclearEnd extends Error {}
+
+async function standingAt(context: Context, { topic, partition }: Place): Promise<UnreadableBatchRecord> {
+  const found = (await all(context)).find(
+    ({ name, batch }) => name === topic && batch.partition === partition && batch.state === 'standing',
+  );
+  if (found === undefined) {
+    throw new NoSuchBatch(`Partition ${partition} of ${topic} does not stand before an unreadable batch.`);
+  }
+  return found.batch;
+}
+
+async function all(context: Context): Promise<{ name: ConsumedTopic; batch: UnreadableBatchRecord }[]> {
+  const { names } = await context.kafka();
+  const db = await context.db();
+  const known = await Promise.all(
+    consumedTopics.map(async (name) =>
+      (await knownBatches(db, names.groups[name])).map((batch) => ({ name, batch })),
+    ),
+  );
+  return known.flat().sort((a, b) => a.batch.found_at.localeCompare(b.batch.found_at));
+}
+
+function stateOf({ state, pass_to }: UnreadableBatchRecord): string {
+  return state === 'standing' && pass_to !== null ? 'to be passed over' : state;
+}
+
+function reasonOf({ reason }: UnreadableBatchRecord): string {
+  return UNREADABLE[reason as UnreadableReason];
+}
+
+/** A damaged header may name any time. */
+function timeOf(milliseconds: number): string | null {
+  const time = new Date(milliseconds);
+  return Number.isNaN(time.getTime()) ? null : time.toISOString();
+}

@@ -1,0 +1,41 @@
+/** Which partitions are fetched: one that is held for any reason is not, until the last reason is gone. */
+
+export type HoldReason =
+  /** It has more in hand than its buffer holds. */
+  | 'full'
+  /** It stands before a batch that cannot be read. */
+  | 'unreadable'
+  /** Its position is being decided. */
+  | 'opening';
+
+export class FetchGate {
+  private readonly held = new Map<number, Set<HoldReason>>();
+  private readonly pause: (partition: number) => void;
+  private readonly resume: (partition: number) => void;
+
+  constructor(pause: (partition: number) => void, resume: (partition: number) => void) {
+    this.pause = pause;
+    this.resume = resume;
+  }
+
+  isHeld(partition: number, reason: HoldReason): boolean {
+    return this.held.get(partition)?.has(reason) === true;
+  }
+
+  hold(partition: number, reason: HoldReason): void {
+    const reasons = this.held.get(partition) ?? new Set();
+    if (reasons.size === 0) this.pause(partition);
+    this.held.set(partition, reasons.add(reason));
+  }
+
+  release(partition: number, reason: HoldReason): void {
+    const reasons = this.held.get(partition);
+    if (reasons?.delete(reason) === true && reasons.size === 0) this.resume(partition);
+  }
+
+  /** Holds exactly these partitions, for the reason that they are being opened. */
+  restart(partitions: readonly number[]): void {
+    this.held.clear();
+    for (const partition of partitions) this.hold(partition, 'opening');
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The offsets that a member has yet to store for its group. Many become one commit, and one commit runs at a time; a
+ * failed one leaves its offsets to the next.
+ */
+const COMMIT_EVERY_MS = 100;
+
+export class OffsetCommits {
+  private readonly due = new Map<number, bigint>();
+  private readonly store: (offsets: ReadonlyMap<number, bigint>) => Promise<void>;
+  private readonly onFailure: (error: unknown) => void;
+  private running: Promise<void> = Promise.resolve();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    store: (offsets: ReadonlyMap<number, bigint>) => Promise<void>,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.store = store;
+    this.onFailure = onFailure;
+  }
+
+  /** Everything before `next` is done. */
+  note(partition: number, next: bigint): void {
+    this.due.set(partition, next);
+    this.timer ??= setTimeout(() => void this.flush(), COMMIT_EVERY_MS);
+  }
+
+  /** Drops the offset of the partition, if one is due. */
+  forget(partition: number): void {
+    this.due.delete(partition);
+  }
+
+  /** Drops what belongs to other partitions. */
+  keep(partitions: readonly number[]): void {
+    for (const partition of this.due.keys()) {
+      if (!partitions.includes(partition)) this.due.delete(partition);
+    }
+  }
+
+  /** Commits what is due after the commit that runs; never rejects. */
+  flush(): Promise<void> {
+    this.cancel();
+    this.running = this.running.then(() => this.commit());
+    return this.running;
+  }
+
+  /** No commit starts by itself any more. */
+  cancel(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  private async commit(): Promise<void> {
+    if (this.due.size === 0) return;
+    const offsets = new Map(this.due);
+    try {
+      await this.store(offsets);
+      for (const [partition, offset] of offsets) {
+        if (this.due.get(partition) === offset) this.due.delete(partition);
+      }
+    } catch (error) {
+      this.onFailure(error);
+    }
+  }
+}

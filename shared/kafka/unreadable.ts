@@ -1,0 +1,112 @@
+/**
+ * Partitions that stand before a batch that cannot be read. No retry helps against that: it is noted for the
+ * operators, who may decide to pass over it, and asked for again every few seconds in case it was repaired.
+ */
+import { errorFields, type Log } from '../platform/log.ts';
+import { pauseFor } from './backoff.ts';
+import type { TopicPartition } from './in-flight.ts';
+import { UNREADABLE } from './record-batch.ts';
+import type { UnreadableBatch } from './record-set.ts';
+
+/** The notes of one consumer group. Implemented by the store; its failures are retriable ServiceErrors. */
+export interface UnreadableNotes {
+  /**
+   * Notes that the partition stands before the batch.
+   * @returns the last offset that an operator has decided to pass over; undefined while nobody has decided
+   */
+  standing(at: TopicPartition, batch: UnreadableBatch): Promise<bigint | undefined>;
+  /** Notes that the partition stands no longer: the batch was passed over, could be read after all, or has gone. */
+  ended(at: TopicPartition, how: 'passed' | 'readable' | 'gone'): Promise<void>;
+}
+
+const LOG_AGAIN_AFTER_MS = 10 * 60_000;
+
+export interface StandingOptions {
+  readonly topic: string;
+  readonly notes: UnreadableNotes;
+  readonly log: Log;
+  /** How often a decision is looked for, and the batch asked for again. */
+  readonly everyMs: number;
+}
+
+/** The batches that the partitions of one consumer stand before. */
+export class Standing {
+  private readonly options: StandingOptions;
+  private readonly batches = new Map<number, { readonly offset: bigint; readonly loggedAt: number }>();
+
+  constructor(options: StandingOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Waits until the partition should be fetched again.
+   * @returns the offset to go on from, when the batch is to be passed over; undefined to ask for it again
+   */
+  async wait(partition: number, batch: UnreadableBatch, signal: AbortSignal): Promise<bigint | undefined> {
+    const { topic, notes, log, everyMs } = this.options;
+    this.report(partition, batch);
+    try {
+      const decided = await notes.standing({ topic, partition }, batch);
+      // Only what cannot be read is passed over, however far the decision reaches.
+      const last = batch.lastOffset ?? decided;
+      if (decided !== undefined && last !== undefined && decided >= last && last >= batch.offset)
+        return last + 1n;
+    } catch (error) {
+      log.warn('A batch that cannot be read was not noted', { topic, partition, ...errorFields(error) });
+    }
+    await pauseFor(everyMs, signal);
+    return undefined;
+  }
+
+  /** The partition goes on behind the batch. */
+  async passed(partition: number, next: bigint): Promise<void> {
+    this.options.log.warn('A batch that cannot be read was passed over, as an operator decided', {
+      topic: this.options.topic,
+      partition,
+      offset: next.toString(),
+    });
+    await this.end(partition, 'passed');
+  }
+
+  /** Messages have come from the partition. */
+  async moved(partition: number): Promise<void> {
+    if (!this.batches.has(partition)) return;
+    this.options.log.info('A batch that could not be read was read', {
+      topic: this.options.topic,
+      partition,
+    });
+    await this.end(partition, 'readable');
+  }
+
+  /** The position has jumped: what the partition stood before is of another topic, or deleted. */
+  async jumped(partition: number): Promise<void> {
+    await this.end(partition, 'gone');
+  }
+
+  private report(partition: number, batch: UnreadableBatch): void {
+    const known = this.batches.get(partition);
+    const now = Date.now();
+    if (known?.offset === batch.offset && now - known.loggedAt < LOG_AGAIN_AFTER_MS) return;
+    this.batches.set(partition, { offset: batch.offset, loggedAt: now });
+    const fields = {
+      topic: this.options.topic,
+      partition,
+      offset: batch.offset.toString(),
+      reason: UNREADABLE[batch.reason],
+    };
+    this.options.log.error(
+      'A batch cannot be read, and its partition stands. This is no outage: waiting does not help, see docs/runbooks/unreadable-batch.md',
+      fields,
+    );
+  }
+
+  private async end(partition: number, how: 'passed' | 'readable' | 'gone'): Promise<void> {
+    const { topic, notes, log } = this.options;
+    this.batches.delete(partition);
+    await notes
+      .ended({ topic, partition }, how)
+      .catch((error: unknown) =>
+        log.warn('The end of an unreadable batch was not noted', { topic, partition, ...errorFields(error) }),
+      );
+  }
+}
