@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { closing, kafkaCorner } from '../../test/support/kafka.ts';
 import { openDeadLetterBook, resolve } from './dead-letter-book.ts';
 import { writeDeadLetter } from './dead-letters.ts';
-import type { Headers, IncomingMessage } from './kafkajs.ts';
+import type { Headers, IncomingMessage } from './ports.ts';
 import { createPublisher } from './publish.ts';
 
 const kafka = await kafkaCorner();

@@ -7,7 +7,7 @@ import { codecName, unpack } from './compression.ts';
 import { crc32c } from './crc32c.ts';
 
 /** What a batch may hold: beyond that it counts as unreadable. The worker has 1 GiB of memory and 12 partitions. */
-export const BATCH_LIMITS = { bytes: 16 * 1024 * 1024, records: 100_000 };
+const BATCH_LIMITS = { bytes: 16 * 1024 * 1024, records: 100_000 };
 
 /** Why a batch cannot be read, in words that complete "a batch that cannot be read: …". */
 export const UNREADABLE = {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { Timestamp } from '@google-cloud/firestore';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { OutgoingMessage } from '../../../shared/kafka/kafkajs.ts';
+import type { OutgoingMessage } from '../../../shared/kafka/ports.ts';
 import type { Publisher } from '../../../shared/kafka/publish.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { ServiceError } from '../../../shared/platform/errors.ts';
