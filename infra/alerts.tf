@@ -5,7 +5,9 @@
 #   count   how much was counted in the period
 #   level   highest level in the period
 #   ratio   counted with `filter`, divided by counted with `of`
+#   failed  how many checks failed in the period
 #   absent  nothing at all arrived during `for`
+# The alerts of what is promised stand in slo.tf.
 locals {
   of_check_health = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"check-health\""
   metric          = "logging.googleapis.com/user/patient_service"
@@ -120,6 +122,15 @@ locals {
       period   = "60s"
       for      = "600s"
     }
+    "health-unreachable" = {
+      title     = "Health is bad, or cannot be asked from outside"
+      severity  = "CRITICAL"
+      filter    = "resource.type=\"uptime_url\" AND metric.type=\"monitoring.googleapis.com/uptime_check/check_passed\" AND metric.labels.check_id=\"${google_monitoring_uptime_check_config.health.uptime_check_id}\""
+      measure   = "failed"
+      threshold = 1
+      period    = "600s"
+      for       = "0s"
+    }
     "eventarc-dead-letters" = {
       title     = "A file event could not be delivered"
       severity  = "WARNING"
@@ -141,18 +152,8 @@ locals {
   }
 
   # The service's metrics are distributions (metrics.tf): the delta of one, reduced by REDUCE_MEAN, is the exact mean of its samples.
-  aligners = { mean = "ALIGN_DELTA", count = "ALIGN_DELTA", level = "ALIGN_MAX", ratio = "ALIGN_DELTA", absent = "ALIGN_DELTA" }
-  reducers = { mean = "REDUCE_MEAN", count = "REDUCE_SUM", level = "REDUCE_MAX", ratio = "REDUCE_SUM", absent = "REDUCE_COUNT" }
-}
-
-resource "google_monitoring_notification_channel" "mail" {
-  for_each = toset(var.alert_mail_addresses)
-
-  display_name = each.value
-  type         = "email"
-  labels       = { email_address = each.value }
-
-  depends_on = [google_project_service.api]
+  aligners = { mean = "ALIGN_DELTA", count = "ALIGN_DELTA", level = "ALIGN_MAX", failed = "ALIGN_NEXT_OLDER", ratio = "ALIGN_DELTA", absent = "ALIGN_DELTA" }
+  reducers = { mean = "REDUCE_MEAN", count = "REDUCE_SUM", level = "REDUCE_MAX", failed = "REDUCE_COUNT_FALSE", ratio = "REDUCE_SUM", absent = "REDUCE_COUNT" }
 }
 
 resource "google_monitoring_alert_policy" "alert" {
@@ -161,7 +162,7 @@ resource "google_monitoring_alert_policy" "alert" {
   display_name          = "${each.value.title} (${var.environment})"
   combiner              = "OR"
   severity              = each.value.severity
-  notification_channels = [for channel in google_monitoring_notification_channel.mail : channel.name]
+  notification_channels = local.notification_channels
 
   conditions {
     display_name = each.value.title

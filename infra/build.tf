@@ -3,9 +3,14 @@ resource "google_artifact_registry_repository" "images" {
   location      = var.region
   format        = "DOCKER"
   description   = "Images of the deployables"
+  kms_key_name  = var.kms_key
 
   # Tags are not immutable: such a repository refuses to delete a tagged image, so the clean-up below would delete
   # none. Nothing is deployed by tag, and a digest cannot be moved.
+
+  vulnerability_scanning_config {
+    enablement_config = var.image_scanning ? "INHERITED" : "DISABLED"
+  }
 
   cleanup_policies {
     id     = "keep-for-roll-back"
@@ -25,7 +30,7 @@ resource "google_artifact_registry_repository" "images" {
     }
   }
 
-  depends_on = [google_project_service.api]
+  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.user]
 }
 
 resource "google_artifact_registry_repository_iam_member" "build" {

@@ -23,7 +23,19 @@ resource "google_firestore_database" "patients" {
   delete_protection_state           = "DELETE_PROTECTION_ENABLED"
   deletion_policy                   = "ABANDON"
 
-  depends_on = [google_project_service.api]
+  dynamic "cmek_config" {
+    for_each = local.kms_keys
+
+    content {
+      kms_key_name = cmek_config.value
+    }
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+
+  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.user]
 }
 
 # As long as point-in-time recovery reaches back: an erased patient leaves both after the same 7 days.

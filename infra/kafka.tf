@@ -16,6 +16,8 @@ resource "google_managed_kafka_cluster" "events" {
   }
 
   gcp_config {
+    kms_key = var.kms_key
+
     access_config {
       network_configs {
         subnet = google_compute_subnetwork.private.id
@@ -27,7 +29,11 @@ resource "google_managed_kafka_cluster" "events" {
     mode = "AUTO_REBALANCE_ON_SCALE_UP"
   }
 
-  depends_on = [google_project_service.api]
+  lifecycle {
+    prevent_destroy = true
+  }
+
+  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.user]
 }
 
 resource "google_managed_kafka_topic" "events" {

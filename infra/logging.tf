@@ -1,5 +1,11 @@
-# Logs stay in the region. Two kinds of line could name a person and are never stored: Cloud Run's own request
-# log of the API (its URL holds ?search=…), and object names below incoming/ (the website puts surnames there).
+# The service's logs and the Data Access audit logs stay in the region. Two kinds of line could name a person and are
+# never stored: Cloud Run's own request log of the API (its URL holds ?search=…), and object names below incoming/ (the
+# website puts surnames there).
+#
+# One bucket cannot be moved in a project that exists: `_Required`, which keeps Admin Activity, System Event and Access
+# Transparency logs for 400 days in the location "global". They say who changed which resource or permission; an entry
+# names administrators and accounts, and no patient. An organisation can choose its location before a project is made
+# (`gcloud logging settings update --organization=ID --storage-location=europe-west3`).
 locals {
   exclude_request_log = "log_id(\"run.googleapis.com/requests\") AND resource.labels.service_name=\"patients-api\""
   exclude_incoming    = "protoPayload.serviceName=\"storage.googleapis.com\" AND protoPayload.resourceName:\"/objects/incoming/\""
@@ -11,7 +17,15 @@ resource "google_logging_project_bucket_config" "service" {
   bucket_id      = "patient-service"
   retention_days = var.log_retention_days
 
-  depends_on = [google_project_service.api]
+  dynamic "cmek_settings" {
+    for_each = local.kms_keys
+
+    content {
+      kms_key_name = cmek_settings.value
+    }
+  }
+
+  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.user]
 }
 
 resource "google_logging_project_bucket_config" "data_access" {
@@ -20,7 +34,15 @@ resource "google_logging_project_bucket_config" "data_access" {
   bucket_id      = "data-access"
   retention_days = var.audit_retention_days
 
-  depends_on = [google_project_service.api]
+  dynamic "cmek_settings" {
+    for_each = local.kms_keys
+
+    content {
+      kms_key_name = cmek_settings.value
+    }
+  }
+
+  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.user]
 }
 
 # Takes over the project's own sink, which would store everything in the location "global".

@@ -10,6 +10,7 @@ locals {
     offsets_missing                = { kind = "counter", labels = ["topic"] }
     imports                        = { kind = "counter", labels = ["outcome"] }
     import_latency_ms              = { kind = "distribution", labels = ["outcome"] }
+    file_to_event_ms               = { kind = "distribution", labels = [] }
     mails_sent                     = { kind = "counter", labels = ["kind"] }
     errors                         = { kind = "counter", labels = ["error_code"] }
     requests                       = { kind = "counter", labels = ["route", "status_class"] }

@@ -15,6 +15,14 @@ resource "google_storage_bucket" "import" {
     retention_duration_seconds = 0
   }
 
+  dynamic "encryption" {
+    for_each = local.kms_keys
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
   # incoming/ has no rule: a file stays there until it is imported or refused.
   lifecycle_rule {
     condition {
@@ -36,5 +44,9 @@ resource "google_storage_bucket" "import" {
     }
   }
 
-  depends_on = [google_project_service.api]
+  lifecycle {
+    prevent_destroy = true
+  }
+
+  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.user]
 }

@@ -96,13 +96,14 @@ check "trigger_has_dead_letter_topic" {
 }
 
 resource "google_pubsub_topic" "registration_dead_letters" {
-  name = "registration-dead-letters"
+  name         = "registration-dead-letters"
+  kms_key_name = var.kms_key
 
   message_storage_policy {
     allowed_persistence_regions = [var.region]
   }
 
-  depends_on = [google_project_service.api]
+  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.user]
 }
 
 # Keeps undeliverable events for an operator to read; the alert counts what lies here.

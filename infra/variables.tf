@@ -40,6 +40,17 @@ variable "build_region" {
   }
 }
 
+variable "kms_key" {
+  description = "Key of your own in Cloud KMS for Firestore, the import bucket, Kafka, images, logs, secrets and dead letters: projects/…/locations/europe-west3/keyRings/…/cryptoKeys/…. Null: Google's keys. Decide before the first apply; it cannot be changed later."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null ? true : can(regex("^projects/[^/]+/locations/europe-west3/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "The key lies in the data's region: projects/…/locations/europe-west3/keyRings/…/cryptoKeys/…"
+  }
+}
+
 variable "deletion_protection" {
   description = "Whether Terraform refuses to delete the services and the worker. False in the first apply (bootstrap.sh): a service that does not become ready is tainted, and only an unprotected one can be made anew."
   type        = bool
@@ -283,6 +294,34 @@ variable "alert_mail_addresses" {
   }
 }
 
+variable "alert_channels" {
+  description = "Further notification channels, made by hand so that their keys never pass through Terraform (Slack, PagerDuty, a webhook, the mobile app): projects/…/notificationChannels/…, as `gcloud beta monitoring channels list` shows them."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for channel in var.alert_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", channel))])
+    error_message = "A channel is named projects/…/notificationChannels/…"
+  }
+}
+
+variable "budget" {
+  description = "Monthly budget of the project and the billing account that it is set on. Mails go out at 50 %, 90 % and 100 %, and when the month is expected to end above it. Null: no budget."
+  type        = object({ billing_account = string, amount = number, currency = optional(string, "EUR") })
+  default     = null
+
+  validation {
+    condition     = var.budget == null ? true : var.budget.amount > 0
+    error_message = "The budget is an amount above 0."
+  }
+}
+
+variable "objective_alerts" {
+  description = "Whether an alert fires when a promise's error budget goes too fast (slo.tf). Six conditions; Monitoring charges for each. The objectives themselves are always shown."
+  type        = bool
+  default     = true
+}
+
 variable "operators" {
   description = "IAM members that may call the operators' command (the services ops-read and ops-write)."
   type        = list(string)
@@ -299,6 +338,12 @@ variable "audit_retention_days" {
   description = "How long the Data Access audit logs are kept."
   type        = number
   default     = 365
+}
+
+variable "image_scanning" {
+  description = "Whether Artifact Registry scans each image that is pushed for known vulnerabilities, which it charges for by the image."
+  type        = bool
+  default     = true
 }
 
 variable "repository" {

@@ -24,6 +24,14 @@ provider "google" {
   }
 }
 
+# The budget's API asks for a project that pays for the call.
+provider "google" {
+  alias                 = "billing"
+  project               = var.project_id
+  billing_project       = var.project_id
+  user_project_override = true
+}
+
 data "google_project" "this" {
   project_id = var.project_id
 

@@ -7,10 +7,13 @@ export interface Alert {
   readonly title: string;
   readonly severity: string;
   readonly filter: string;
-  readonly measure: 'mean' | 'count' | 'level' | 'ratio' | 'absent';
+  readonly measure: 'mean' | 'count' | 'level' | 'ratio' | 'failed' | 'absent' | 'burn';
   readonly threshold?: number;
   /** Of a ratio: the filter of the whole. */
   readonly of?: string;
+  /** Of a burn: the share that must be good, and how fast the rest may go, by window such as `3600s`. */
+  readonly goal?: number;
+  readonly rates?: Readonly<Record<string, number>>;
   /** Alignment period and retest window, like `120s`. */
   readonly period: string;
   readonly for: string;
@@ -25,6 +28,7 @@ export interface Point {
 
 /** Whether the alert has fired by `until`, seconds after the first moment that it watched. */
 export function fires(alert: Alert, points: readonly Point[], until: number): boolean {
+  if (alert.measure === 'burn') return burns(alert, points, until);
   const period = Number.parseInt(alert.period, 10);
   const retest = Number.parseInt(alert.for, 10);
   let broken = 0;
@@ -37,13 +41,25 @@ export function fires(alert: Alert, points: readonly Point[], until: number): bo
   return false;
 }
 
+/** An error budget that goes too fast, looked at every minute over each window. */
+function burns({ goal = 1, rates = {} }: Alert, points: readonly Point[], until: number): boolean {
+  return Object.entries(rates).some(([window, rate]) => {
+    const lookback = Number.parseInt(window, 10);
+    for (let end = 60; end <= until; end += 60) {
+      const seen = points.filter(({ at }) => at > end - lookback && at <= end);
+      if (seen.length > 0 && measured('ratio', seen) / (1 - goal) > rate) return true;
+    }
+    return false;
+  });
+}
+
 function isBroken(alert: Alert, window: readonly Point[]): boolean {
   if (alert.measure === 'absent') return window.length === 0;
-  if (window.length === 0 || alert.threshold === undefined) return false;
+  if (window.length === 0 || alert.threshold === undefined || alert.measure === 'burn') return false;
   return measured(alert.measure, window) > alert.threshold;
 }
 
-function measured(measure: Exclude<Alert['measure'], 'absent'>, window: readonly Point[]): number {
+function measured(measure: Exclude<Alert['measure'], 'absent' | 'burn'>, window: readonly Point[]): number {
   const sum = window.reduce((total, { value }) => total + value, 0);
   switch (measure) {
     case 'mean':
@@ -52,6 +68,8 @@ function measured(measure: Exclude<Alert['measure'], 'absent'>, window: readonly
       return sum;
     case 'level':
       return Math.max(...window.map(({ value }) => value));
+    case 'failed':
+      return window.filter(({ value }) => value === 0).length;
     case 'ratio':
       return (
         sum /

@@ -8,9 +8,29 @@ const sources = await readSources();
 const alertsOf = (locals: object) => (locals as { alerts: Record<string, Alert> }).alerts;
 const { locals, resources, variables } = await parseSources(sources);
 
+const { slos, burn_rates: rates } = locals as unknown as {
+  slos: Record<string, { title: string; goal: number; distribution: string | null; total: string | null }>;
+  burn_rates: Record<string, number>;
+};
+const ofObjectives = Object.fromEntries(
+  Object.entries(slos).map(([name, { title, goal, distribution, total }]): [string, Alert] => [
+    name,
+    {
+      title,
+      severity: 'ERROR',
+      filter: distribution ?? total ?? '',
+      measure: 'burn',
+      goal,
+      rates,
+      period: '60s',
+      for: '0s',
+    },
+  ]),
+);
+
 /** Thresholds that are variables take their default. */
 const alerts = Object.fromEntries(
-  Object.entries(alertsOf(locals)).map(([name, alert]) => {
+  Object.entries({ ...alertsOf(locals), ...ofObjectives }).map(([name, alert]) => {
     const variable = /^\$\{var\.(\w+)\}$/.exec(String(alert.threshold))?.[1];
     return [
       name,
@@ -71,6 +91,16 @@ const cases: Record<string, { wakes: Point[]; sleeps: Point[] }> = {
     sleeps: everyMinute((minute) => (minute % 5 === 0 ? 1 : 0)),
   },
   'health-silent': { wakes: everyMinute(() => 0).slice(0, 10), sleeps: everyMinute(() => 0) },
+  'health-unreachable': {
+    wakes: everyMinute((minute) => (minute < 20 ? 1 : 0)),
+    sleeps: everyMinute((minute) => (minute === 20 ? 0 : 1)),
+  },
+  'slo-file-to-event': { wakes: everyMinute(() => 3, 20), sleeps: everyMinute(() => 1, 20) },
+  'slo-api-availability': { wakes: everyMinute(() => 7, 100), sleeps: everyMinute(() => 2, 100) },
+  'slo-outbox-age': {
+    wakes: everyMinute((minute) => (minute < 10 ? 1 : 0), 1),
+    sleeps: everyMinute((minute) => (minute === 20 ? 1 : 0), 1),
+  },
   'eventarc-dead-letters': {
     wakes: everyMinute((minute) => (minute < 5 ? 0 : 1)),
     sleeps: everyMinute(() => 0),
@@ -90,7 +120,8 @@ describe('alerts', () => {
       '    "storage-filling" = {',
       '    "storage-full" = {',
     );
-    expect(Object.keys(alertsOf(mistaken.locals)).sort()).not.toEqual(runbooks);
+    const names = Object.keys({ ...alertsOf(mistaken.locals), ...ofObjectives });
+    expect(names.sort()).not.toEqual(runbooks);
   });
 
   it('say which metric of which kind of resource they watch, or Monitoring refuses them', () => {

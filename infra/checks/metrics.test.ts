@@ -27,7 +27,7 @@ describe('metrics', () => {
 
   it('that an alert watches exist', async () => {
     const { locals } = await parseSources(sources);
-    const watched = [...stringsIn(locals['alerts'])].flatMap(([, text]) =>
+    const watched = [...stringsIn([locals['alerts'], locals['slos']])].flatMap(([, text]) =>
       serviceMetricsIn(text, '${local.metric}/'),
     );
     expect(watched.length).toBeGreaterThan(5);

@@ -212,6 +212,27 @@ describe('the rules that matter', () => {
       'location must be var.region',
     ],
     [
+      'a store that ignores the key of one’s own',
+      'kafka.tf',
+      '    kms_key = var.kms_key\n',
+      '',
+      'google_managed_kafka_cluster.events: ignores kms_key',
+    ],
+    [
+      'a store that does not wait for its agent’s right to the key',
+      'secrets.tf',
+      ', google_kms_crypto_key_iam_member.user]',
+      ']',
+      'google_secret_manager_secret.secret: must wait for google_kms_crypto_key_iam_member.user',
+    ],
+    [
+      'a database that a changed argument would replace',
+      'firestore.tf',
+      'prevent_destroy = true',
+      'prevent_destroy = false',
+      'google_firestore_database.patients: needs prevent_destroy',
+    ],
+    [
       'a variable that nothing uses',
       'variables.tf',
       'variable "log_level" {',

@@ -2,7 +2,16 @@
  * The rules of this system that a valid configuration could still break: who may reach it, where data lies, what
  * must survive and what must not. Each rule returns its findings in words.
  */
-import { addressOf, stringsIn, type Body, type Configuration, type Resource, type Value } from './hcl.ts';
+import { addressOf, stringsIn, type Configuration, type Resource, type Value } from './hcl.ts';
+import { blocks, isRef, ofType, references, unmet } from './look.ts';
+import {
+  dataIsNotReplaced,
+  deploymentsKeepTheirRevisions,
+  nothingIsUnused,
+  startsInOrder,
+  storesTakeTheKey,
+  workerIsProbed,
+} from './order-rules.ts';
 
 const rules = {
   noPublicAccess,
@@ -20,21 +29,13 @@ const rules = {
   startsInOrder,
   deploymentsKeepTheirRevisions,
   workerIsProbed,
+  storesTakeTheKey,
+  dataIsNotReplaced,
   nothingIsUnused,
 } satisfies Record<string, (configuration: Configuration) => string[]>;
 
 export function breaches(configuration: Configuration): string[] {
   return Object.values(rules).flatMap((rule) => rule(configuration));
-}
-
-const isRef = (value: unknown, text: string) => value === `\${${text}}`;
-
-function ofType({ resources }: Configuration, ...types: string[]): Resource[] {
-  return resources.filter(({ kind, type }) => kind === 'resource' && types.includes(type));
-}
-
-function blocks(body: Body, name: string): Body[] {
-  return (body[name] as Body[] | undefined) ?? [];
 }
 
 function noPublicAccess({ resources, variables, locals }: Configuration): string[] {
@@ -94,11 +95,7 @@ function bucketsArePrivate(configuration: Configuration): string[] {
   );
 }
 
-function unmet(resource: Resource, demands: [boolean, string][]): string[] {
-  return demands.filter(([met]) => !met).map(([, demand]) => `${addressOf(resource)}: ${demand}`);
-}
-
-/** DOMAIN 7: after an erasure no live object holds the person, and files age out as the privacy notice says. */
+/** After an erasure no live object holds the person, and files age out as the privacy notice says. */
 function importBucketForgets(configuration: Configuration): string[] {
   const bucket = ofType(configuration, 'google_storage_bucket').find(({ name }) => name === 'import');
   if (bucket === undefined) return ['there is no import bucket'];
@@ -244,73 +241,3 @@ function readersOnlyRead(configuration: Configuration): string[] {
 }
 
 const EVERY_WORKLOAD = 'google_service_account.workload';
-
-const references = (value: Value | undefined): string[] => [...stringsIn(value)].map(([, text]) => text);
-
-const dependsOn = ({ body }: Resource, address: string) =>
-  references(body['depends_on']).includes(`\${${address}}`);
-
-/** The order of a first apply: what a service needs in order to start, and the agents that a trigger needs. */
-function startsInOrder(configuration: Configuration): string[] {
-  const needs: Record<string, string[]> = {
-    google_cloud_run_v2_service: ['terraform_data.foundation', FIRST_VERSION],
-    google_cloud_run_v2_worker_pool: ['terraform_data.foundation', FIRST_VERSION],
-    google_eventarc_trigger: ['terraform_data.foundation'],
-    terraform_data: [
-      'google_project_iam_member.service_agent',
-      'google_secret_manager_secret_iam_member.reader',
-    ],
-  };
-  return ofType(configuration, ...Object.keys(needs)).flatMap((resource) =>
-    (needs[resource.type] ?? [])
-      .filter((address) => !dependsOn(resource, address))
-      .map((address) => `${addressOf(resource)}: must wait for ${address}`),
-  );
-}
-
-const FIRST_VERSION = 'data.google_secret_manager_secret_version.first';
-
-/**
- * A deployment changes the image and labels of a template. The name of a revision must not be ignored: Terraform would
- * send the old one with a new template, which Cloud Run refuses.
- */
-function deploymentsKeepTheirRevisions(configuration: Configuration): string[] {
-  return ofType(configuration, 'google_cloud_run_v2_service', 'google_cloud_run_v2_worker_pool').flatMap(
-    (resource) => {
-      const ignored = new Set(references(blocks(resource.body, 'lifecycle')[0]?.['ignore_changes']));
-      const has = (argument: string) => ignored.has(`\${${argument}}`);
-      return unmet(resource, [
-        [has('template[0].labels'), 'must ignore template[0].labels, where gcloud leaves a nonce'],
-        [has('client') && has('client_version'), 'must ignore client and client_version'],
-        [has('template[0].containers[0].image'), 'must ignore the image, which a deployment brings'],
-        [!has('template[0].revision'), 'must not ignore template[0].revision'],
-      ]);
-    },
-  );
-}
-
-function workerIsProbed(configuration: Configuration): string[] {
-  return ofType(configuration, 'google_cloud_run_v2_worker_pool').flatMap((pool) => {
-    const container = blocks(blocks(pool.body, 'template')[0] ?? {}, 'containers')[0] ?? {};
-    const path = (probe: string) =>
-      blocks(blocks(container, probe)[0] ?? {}, 'http_get')[0]?.['path'] ?? 'nothing';
-    return unmet(
-      pool,
-      ['startup_probe', 'liveness_probe'].map((probe) => [
-        path(probe) === '/livez',
-        `${probe} must ask /livez`,
-      ]),
-    );
-  });
-}
-
-function nothingIsUnused({ resources, variables, locals, rest }: Configuration): string[] {
-  const text = [...resources.map(({ body }) => body), locals, ...rest]
-    .flatMap((body) => [...stringsIn(body)].map(([, value]) => value))
-    .join('\n');
-  const unused = (prefix: string, names: string[]) =>
-    names
-      .filter((name) => !new RegExp(`\\b${prefix}\\.${name}\\b`).test(text))
-      .map((name) => `${prefix}.${name}: is never used`);
-  return [...unused('var', Object.keys(variables)), ...unused('local', Object.keys(locals))];
-}

@@ -91,7 +91,7 @@ describe('the variables', () => {
   it('accept every example environment', async (context) => {
     needsTerraform(context);
     const names = await readdir(join(infra, 'environments'));
-    expect(names.sort()).toEqual(['dev.tfvars', 'prod.tfvars']);
+    expect(names.sort()).toEqual(['dev.tfvars', 'prod.tfvars', 'small.tfvars']);
     for (const name of names) {
       const { code, output } = await plan(await example(name));
       expect(output).not.toMatch(/Error|undeclared/);
@@ -128,6 +128,18 @@ describe('the variables', () => {
     ['an image by tag', /patients-api@sha256:0+/, 'patients-api:latest', 'named by its digest'],
     ['mails in the clear', /https:\/\/communication/, 'http://communication', 'called by https'],
     ['a variable that does not exist', /^worker_instances/m, 'worker_instance', 'undeclared variable'],
+    [
+      'a build outside Europe',
+      /^environment .*$/m,
+      'environment = "prod"\nbuild_region = "us-central1"',
+      'run in a region of Europe',
+    ],
+    [
+      'a key in another region',
+      /^environment .*$/m,
+      'environment = "prod"\nkms_key = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"',
+      "lies in the data's region",
+    ],
     ['an alert for nobody', /^alert_mail_addresses .*$/m, 'alert_mail_addresses = []', 'nobody receives'],
   ])('turn red for %s', async (_, before, after, finding) => {
     const text = await example('prod.tfvars');

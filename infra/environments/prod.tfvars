@@ -54,8 +54,12 @@ min_instances = {
 worker_instances = 2
 
 alert_mail_addresses = ["bereitschaft@example.org"]
-operators            = ["group:operators@example.org"]
-health_viewers       = ["group:operators@example.org"]
+# Made by hand: gcloud beta monitoring channels list
+alert_channels = ["projects/patient-service-prod/notificationChannels/0000000000000000000"]
+operators      = ["group:operators@example.org"]
+health_viewers = ["group:operators@example.org"]
+
+# budget = { billing_account = "000000-000000-000000", amount = 800 }
 
 # Once the repository is connected to Cloud Build (docs/deployment.md, Connect the repository).
 # repository = { owner = "example-org", name = "patient-service" }

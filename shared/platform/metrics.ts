@@ -14,6 +14,8 @@ export const metrics = {
   offsets_missing: { kind: 'counter', labels: ['topic'] },
   imports: { kind: 'counter', labels: ['outcome'] },
   import_latency_ms: { kind: 'distribution', labels: ['outcome'] },
+  /** From a file's arrival in the bucket to Kafka's acknowledgement of its patient's event. */
+  file_to_event_ms: { kind: 'distribution', labels: [] },
   mails_sent: { kind: 'counter', labels: ['kind'] },
   errors: { kind: 'counter', labels: ['error_code'] },
   requests: { kind: 'counter', labels: ['route', 'status_class'] },

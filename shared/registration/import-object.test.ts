@@ -1,3 +1,4 @@
+import type { Timestamp } from '@google-cloud/firestore';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
@@ -68,6 +69,13 @@ describe('a dropped registration', () => {
       n: [[1]],
     });
     expect(JSON.stringify(await outbox('kafka'))).not.toContain('198.51.100.7');
+  });
+
+  it('gives the event the time of its file, so that the way to Kafka can be measured', async () => {
+    const object = await world.drop(aRegistration());
+    await importOf(object);
+    const [event] = await outbox('kafka');
+    expect((event!['file_uploaded_at'] as Timestamp).toMillis()).toBe(object.uploadedAt.epochMilliseconds);
   });
 
   it('moves to processed/ under its record id and the Berlin day of its upload', async () => {

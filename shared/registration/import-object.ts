@@ -103,7 +103,7 @@ async function storePatient(
   const stored = await storeRegistration(
     deps.db,
     recordId,
-    { created, tokenHash, consent, mail, record },
+    { created, tokenHash, consent, mail, record, fileUploadedAt: object.uploadedAt },
     now,
   );
   if (stored) return record;

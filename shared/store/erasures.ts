@@ -58,7 +58,9 @@ export function beginErasure(db: Firestore, id: PatientId, now: Instant): Promis
     }
     transaction.delete(consentDoc(db, id));
     transaction.delete(patientDoc(db, id));
-    addEvents(db, transaction, id, [erasureEvent(id)], sequence, now, lastClaim(waiting.docs));
+    addEvents(db, transaction, id, [erasureEvent(id)], sequence, now, {
+      notBefore: lastClaim(waiting.docs),
+    });
     return noteErasure(
       db,
       transaction,

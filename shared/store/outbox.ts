@@ -39,6 +39,8 @@ export interface OutboxEvent {
   readonly committedAt: number;
   /** It must not be sent earlier, in milliseconds since the epoch; undefined: at once. */
   readonly notBefore: number | undefined;
+  /** When the file that caused the event was uploaded, milliseconds since the epoch; undefined when no file did. */
+  readonly fileUploadedAt: number | undefined;
 }
 
 /** A request that waits for the communication service. */
@@ -68,7 +70,8 @@ function shardOf(key: PatientId | string): number {
 /**
  * Writes the events of one change.
  * @param lastSequence the patient's number before the change
- * @param notBefore when they may be sent; undefined: at once
+ * @param more when they may be sent (undefined: at once), and for a registration when its file arrived, from
+ *   which the relay measures
  * @returns the patient's number after it, to be stored in the same transaction
  */
 export function addEvents(
@@ -78,7 +81,10 @@ export function addEvents(
   events: readonly PatientEvent[],
   lastSequence: number,
   now: Instant,
-  notBefore?: Timestamp,
+  {
+    notBefore,
+    fileUploadedAt,
+  }: { notBefore?: Timestamp | undefined; fileUploadedAt?: Instant | undefined } = {},
 ): number {
   let sequence = lastSequence;
   for (const event of events) {
@@ -93,6 +99,7 @@ export function addEvents(
       timestamp: envelope.timestamp,
       envelope: JSON.stringify(envelope),
       traceparent: traceparent(),
+      file_uploaded_at: fileUploadedAt && Timestamp.fromMillis(fileUploadedAt.epochMilliseconds),
       created_at: FieldValue.serverTimestamp(),
       not_before: notBefore,
     });
@@ -213,6 +220,7 @@ function toEvent(doc: QueryDocumentSnapshot): OutboxEvent {
     traceparent: (doc.get('traceparent') as string | undefined) ?? undefined,
     committedAt: (doc.get('created_at') as Timestamp).toMillis(),
     notBefore: (doc.get('not_before') as Timestamp | undefined)?.toMillis(),
+    fileUploadedAt: (doc.get('file_uploaded_at') as Timestamp | undefined)?.toMillis(),
   };
 }
 

@@ -42,9 +42,10 @@ export function addPatient(
   writer: Writer,
   created: ChangeResult,
   now: Instant,
+  fileUploadedAt?: Instant,
 ): StoredPatient {
   const { patient, events } = created;
-  const sequence = addEvents(db, writer, patient.id, events, 0, now);
+  const sequence = addEvents(db, writer, patient.id, events, 0, now, { fileUploadedAt });
   writer.create(patientDoc(db, patient.id), toDocument(patient, sequence));
   if (patient.zahlungsreferenz !== null) takeReference(db, writer, patient.zahlungsreferenz, patient.id);
   return { patient, sequence };

@@ -21,6 +21,8 @@ export interface Registration {
   readonly consent: Consent;
   readonly mail: Mail | undefined;
   readonly record: ImportRecord;
+  /** Of this object; a retried file counts from its retry. */
+  readonly fileUploadedAt: Instant;
 }
 
 /**
@@ -34,12 +36,12 @@ export async function storeRegistration(
   registration: Registration,
   now: Instant,
 ): Promise<boolean> {
-  const { created, tokenHash, consent, mail, record } = registration;
+  const { created, tokenHash, consent, mail, record, fileUploadedAt } = registration;
   const batch = db.batch();
   batch.create(importDoc(db, recordId), toImportDocument(record, now));
   addToken(db, batch, tokenHash, created.patient.id);
   addConsent(db, batch, created.patient.id, consent);
-  addPatient(db, batch, created, now);
+  addPatient(db, batch, created, now, fileUploadedAt);
   if (mail !== undefined) addMail(db, batch, mail, created.patient.id);
   try {
     await translated(() => batch.commit());

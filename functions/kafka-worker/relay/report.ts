@@ -18,6 +18,8 @@ export function reportPublished(log: Log, entries: readonly OutboxEvent[], at: n
         delay_ms: delay,
       });
       measure(log, 'publish_latency_ms', { event_type: entry.eventType }, delay);
+      if (entry.fileUploadedAt !== undefined)
+        measure(log, 'file_to_event_ms', {}, Math.max(0, at - entry.fileUploadedAt));
     });
   }
   for (const [event_type, { length }] of Map.groupBy(entries, ({ eventType }) => eventType)) {
