@@ -1,39 +1,93 @@
 /**
- * Search by a part of a name or an e-mail address without a scan: text is folded (case, accents, ß) and cut
- * into grams of one to three characters, which are the index; a hit is verified on the folded text.
+ * Search by parts of names and e-mail addresses without a scan: text is folded to what people type and cut into grams
+ * of one to three characters, which are the index; a hit is verified on the folded text. After a change of {@link fold}
+ * the stored index is out of date until `ops search rebuild` has run.
  */
 import type { Patient } from './schema.ts';
 
-/** Lower case without accents, ß as ss (DOMAIN 5). */
+type Searched = Pick<Patient, 'vorname' | 'nachname' | 'email'>;
+
+const APOSTROPHES = /['`´‘’‛ʹʻʼʽʾʿˈ′‵＇]/g;
+const HYPHENS = /[-‐‑‒–—−－]/g;
+
+/** Letters that Unicode does not decompose, as people without them on their keyboard write them. */
+const PLAIN: Readonly<Record<string, string>> = {
+  ß: 'ss',
+  ſ: 's',
+  æ: 'ae',
+  œ: 'oe',
+  ø: 'o',
+  ɵ: 'o',
+  ɔ: 'o',
+  ł: 'l',
+  ƚ: 'l',
+  đ: 'd',
+  ð: 'd',
+  ɖ: 'd',
+  ɗ: 'd',
+  þ: 'th',
+  ħ: 'h',
+  ı: 'i',
+  ɨ: 'i',
+  ŋ: 'n',
+  ɲ: 'n',
+  ŧ: 't',
+  ĸ: 'k',
+  ƙ: 'k',
+  ƀ: 'b',
+  ɓ: 'b',
+  ƒ: 'f',
+  ǥ: 'g',
+  ə: 'e',
+  ǝ: 'e',
+  ɛ: 'e',
+  ʉ: 'u',
+  ƴ: 'y',
+  ƶ: 'z',
+};
+const UNDECOMPOSED = new RegExp(`[${Object.keys(PLAIN).join('')}]`, 'g');
+
+/** Lower case without accents and invisible characters, with one apostrophe, one hyphen and plain letters. */
 export function fold(text: string): string {
-  return text.normalize('NFD').replaceAll(/\p{M}/gu, '').toLowerCase().replaceAll('ß', 'ss').normalize('NFC');
+  return text
+    .normalize('NFD')
+    .replaceAll(/[\p{M}\p{Default_Ignorable_Code_Point}]/gu, '')
+    .toLowerCase()
+    .replaceAll(UNDECOMPOSED, (letter) => PLAIN[letter] ?? letter)
+    .replaceAll(APOSTROPHES, "'")
+    .replaceAll(HYPHENS, '-')
+    .normalize('NFC');
 }
 
-/** Every run of one to three characters in the searched fields: what the index of a patient holds. */
-export function gramsOf(patient: Pick<Patient, 'vorname' | 'nachname' | 'email'>): string[] {
-  const grams = searched(patient).flatMap((field) => [1, 2, 3].flatMap((length) => runs(field, length)));
-  return [...new Set(grams)];
+/** The folded words of a search, each of which must be found; none for a blank one. */
+export function wordsOf(search: string): string[] {
+  return [...new Set(fold(search).split(/\s+/))].filter((word) => word !== '');
 }
 
-/** The longest grams of a term: a patient that matches has every one of them. Empty for an empty term. */
-export function gramsOfTerm(term: string): string[] {
-  const folded = fold(term);
-  return [...new Set(runs(folded, Math.min(3, Array.from(folded).length)))];
+/** Every run of one to three characters in the words of the searched fields: what the index of a patient holds. */
+export function gramsOf(patient: Searched): string[] {
+  const words = searched(patient).flatMap(wordsOf);
+  return [...new Set(words.flatMap((word) => [1, 2, 3].flatMap((length) => runs(word, length))))];
 }
 
-export function matches(patient: Pick<Patient, 'vorname' | 'nachname' | 'email'>, term: string): boolean {
-  const folded = fold(term);
-  return searched(patient).some((field) => field.includes(folded));
+/** The longest grams of a search's words: a patient that matches has every one of them. */
+export function gramsOfWords(words: readonly string[]): string[] {
+  return [...new Set(words.flatMap((word) => runs(word, Math.min(3, Array.from(word).length))))];
 }
 
-function searched(patient: Pick<Patient, 'vorname' | 'nachname' | 'email'>): string[] {
-  return [patient.vorname, patient.nachname, patient.email ?? ''].map(fold);
+/** True when each word is a part of one of the searched fields. */
+export function matches(patient: Searched, words: readonly string[]): boolean {
+  const fields = searched(patient).map(fold);
+  return words.every((word) => fields.some((field) => field.includes(word)));
+}
+
+function searched({ vorname, nachname, email }: Searched): string[] {
+  return [vorname, nachname, email ?? ''];
 }
 
 function runs(text: string, length: number): string[] {
-  if (length === 0) return [];
   const characters = Array.from(text);
   return characters
-    .slice(0, characters.length - length + 1)
+    .slice(0, Math.max(0, characters.length - length + 1))
     .map((_, at) => characters.slice(at, at + length).join(''));
 }

@@ -1,17 +1,17 @@
 /**
- * Pages of patients, newest first, by status and by a part of name or e-mail address. A search asks the gram
- * index for the term's rarest gram and verifies what it finds on the text.
+ * Pages of patients, newest first, by status and by parts of name or e-mail address. A search asks the gram index for
+ * the rarest gram of its words and verifies what it finds on the text.
  */
 import type { DocumentSnapshot, Firestore, Query } from '@google-cloud/firestore';
 import { inContractOrder, type Patient, type PatientId } from '../patient/schema.ts';
-import { fold, gramsOfTerm, matches } from '../patient/search.ts';
+import { gramsOfWords, matches, wordsOf } from '../patient/search.ts';
 import { translated } from './firestore.ts';
 import { fromSnapshot, patientDoc } from './patients.ts';
 
 /** A total is exact up to here, then null (DOMAIN 5). */
 const MAX_TOTAL = 10_000;
 
-/** Grams of one term that are weighed against each other, and entries counted of each. */
+/** Grams of one search that are weighed against each other, and entries counted of each. */
 const MAX_WEIGHED = 4;
 const MAX_WEIGHT = 2000;
 
@@ -43,14 +43,13 @@ export async function listPatients(
   filter: PatientFilter,
   page: PageRequest,
 ): Promise<PatientPage> {
-  const term = fold(filter.search ?? '');
-  const grams = gramsOfTerm(term);
+  const words = wordsOf(filter.search ?? '');
+  const grams = gramsOfWords(words);
   const gram = await translated(() => rarest(db, filter.status, grams));
   const query = patientsQuery(db, filter.status, gram);
-  // A term as short as a gram is found by the index exactly.
-  return translated(() =>
-    gram === undefined || gram === term ? fromIndex(query, page) : verified(db, query, term, page),
-  );
+  // One word as short as a gram is found by the index exactly.
+  const exact = gram === undefined || (words.length === 1 && words[0] === gram);
+  return translated(() => (exact ? fromIndex(query, page) : verified(db, query, words, page)));
 }
 
 /** All patients of a status whose text holds a gram, newest first; each condition where it is given. */
@@ -103,13 +102,18 @@ async function fromIndex(query: Query, { limit, after, offset }: PageRequest): P
   };
 }
 
-async function verified(db: Firestore, query: Query, term: string, page: PageRequest): Promise<PatientPage> {
+async function verified(
+  db: Firestore,
+  query: Query,
+  words: readonly string[],
+  page: PageRequest,
+): Promise<PatientPage> {
   const { limit, after, offset } = page;
   const hits: ListPosition[] = [];
   let total = 0;
   let passed = 0;
   for await (const doc of searchedFields(query)) {
-    if (!matches(doc.data() as Patient, term)) continue;
+    if (!matches(doc.data() as Patient, words)) continue;
     total += 1;
     const hit = { created_at: doc.get('created_at') as string, id: doc.get('id') as PatientId };
     if (after === undefined ? passed++ >= offset : follows(hit, after)) hits.push(hit);

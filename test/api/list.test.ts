@@ -21,6 +21,8 @@ const persons = [
   { vorname: 'Jürgen', nachname: 'Müller', email: 'juergen.mueller@example.org' },
   { vorname: 'Ann', nachname: '100%_Sicher' },
   { vorname: 'Ann', nachname: '100xSicher' },
+  { vorname: 'Seán', nachname: 'O’Neill', email: 'sean@bürger.de' },
+  { vorname: 'Łucja', nachname: 'Ærø-Đorđević' },
   ...Array.from({ length: 25 }, (_, at) => ({ vorname: 'Kim', nachname: `Reihe${at}` })),
 ];
 
@@ -105,12 +107,39 @@ describe('a search', () => {
     ['_', [3]],
     ['%', [3]],
     ['0xs', [4]],
-    ['reihe24', [29]],
+    ['reihe24', [31]],
+    ["o'neill", [5]],
+    ['o’neill', [5]],
+    ['O´NEILL', [5]],
+    ['lucja', [6]],
+    ['Łucja', [6]],
+    ['aero', [6]],
+    ['dordevic', [6]],
+    ['aero\u2011dor', [6]],
+    ['zoe gross', [1, 0]],
+    ['gross zoe', [1, 0]],
+    ['  muller   jurg ', [2]],
+    ['jürgen example.org', [2]],
+    ['sean bürger', [5]],
+    ['ann x', [4]],
+    ['ann kim', []],
+    ['kim reihe24', [31]],
     ['nobody at all', []],
   ])('for %s finds %j', async (search, found) => {
     const { body } = await list({ search });
     expect(idsOf(body)).toEqual(found);
     expect(body.total).toBe(found.length);
+  });
+
+  it.each(['', ' ', '\u00a0\t', ' '.repeat(300)])('for the blank %j finds everyone', async (search) => {
+    expect((await list({ search, status: 'in_Therapie' })).body.total).toBe(1);
+  });
+
+  it('of several words is counted and paged like any other', async () => {
+    const { body } = await list({ search: 'kim reihe1', limit: 4 });
+    expect(body.total).toBe(11);
+    const next = await list({ search: 'kim reihe1', limit: 4, page_token: body.next_page_token! });
+    expect(idsOf(next.body)).toHaveLength(4);
   });
 
   it('counts all hits, not those of the page', async () => {

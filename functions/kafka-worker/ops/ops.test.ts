@@ -194,6 +194,14 @@ describe('ops outbox, republish and verify', () => {
     expect(bad).toMatchObject({ code: 1, out: expect.stringMatching(/3 +missing +1/) });
   });
 
+  it('brings the search index up to date, and may continue', async () => {
+    await world.db.doc('patients/1').update({ '_meta.grams': [] });
+    expect((await ops('--json search rebuild --after 1')).json()).toEqual({ patients: 2, rewritten: 0 });
+    expect((await ops('--json search rebuild')).json()).toEqual({ patients: 3, rewritten: 1 });
+    expect((await ops('search rebuild')).out).toContain('The search index of 3 patients is up to date');
+    expect((await ops('search rebuild --after x')).code).toBe(2);
+  });
+
   it('refuses to guess whom to republish', async () => {
     expect((await ops('republish')).code).toBe(2);
     expect((await ops('republish --patient abc')).code).toBe(2);

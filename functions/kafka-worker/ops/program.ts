@@ -22,6 +22,7 @@ import { listImports, listWaiting, retryImport, showImport, UnknownFile } from '
 import { createOutput, type Output, type Streams } from './output.ts';
 import { lag, outboxStatus } from './queues.ts';
 import { republish } from './republish.ts';
+import { rebuildSearch } from './search.ts';
 import { verify } from './verify.ts';
 
 /** 0: done. The others are promises to scripts. */
@@ -94,6 +95,7 @@ Examples:
   ops dlq drop communication:3:17 communication:3:21
   ops republish --patient 4711
   ops batch skip communication 3 --from 17 --apply
+  ops search rebuild
   ops verify --json
 
 Exit codes: 0 done, 1 verify found something amiss or a replay left something, 2 usage or configuration, 3 a dependency is not
@@ -135,6 +137,15 @@ function commandLine(context: Context, streams: Streams, finish: (code: number) 
       if (whom === undefined) command.error('error: name --patient <id> or --all');
       else await republish(context, output(), { patient: whom, dryRun, rate });
     });
+  program
+    .command('search')
+    .description('the index of names and e-mail addresses')
+    .command('rebuild')
+    .description('bring it up to date for every patient; may be repeated, and publishes nothing')
+    .addOption(new Option('--after <id>', 'continue behind this patient').argParser(readPatientId))
+    .action(({ after }: { after?: ReturnType<typeof readPatientId> }) =>
+      rebuildSearch(context, output(), after),
+    );
   program
     .command('verify')
     .description(

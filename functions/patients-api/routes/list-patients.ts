@@ -1,6 +1,7 @@
 /** GET /api/patients: a page of patients, newest first, by page number or by token. */
 import { z } from 'zod';
 import { patientId } from '../../../shared/patient/schema.ts';
+import { trimmed } from '../../../shared/patient/text.ts';
 import { PATIENTENSTATUS } from '../../../shared/patient/vocabulary.ts';
 import { ServiceError } from '../../../shared/platform/errors.ts';
 import { listPatients } from '../../../shared/store/patient-list.ts';
@@ -12,9 +13,12 @@ const query = z.strictObject({
   status: z.enum(PATIENTENSTATUS).optional(),
   search: z
     .string()
+    .overwrite(trimmed)
     .max(255, 'must have at most 255 characters')
     .optional()
-    .describe('A part of first name, last name or e-mail address; case and accents do not count'),
+    .describe(
+      'Words, each of which is a part of first name, last name or e-mail address; case, accents and the kind of apostrophe do not count',
+    ),
   limit: limitParameter,
   page: integerParameter(1, 10_000, 1),
   page_token: pageTokenParameter,
