@@ -39,7 +39,7 @@ export function startConsumers(dependencies: ConsumerDependencies): readonly Top
   return (['communication', 'therapists'] as const).map((name) => {
     const topic = names.topics[name];
     const group = names.groups[name];
-    const handle = handlerOf(effects[name], log);
+    const handle = handlerOf(effects[name], clock, log);
     const notes = { inFlight: markersOf(group), unreadable: notesOf(group) };
     return { topic, group, ...runConsumer({ client, topic, group, handle, publisher, log, ...notes }) };
   });

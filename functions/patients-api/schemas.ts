@@ -27,7 +27,15 @@ function codesOf(...families: readonly string[]): ErrorCode[] {
 }
 
 /** `date` of a contact; today in Berlin where it is left out. */
-export const lastContactSchema = z.strictObject({ date: calendarDate.optional() });
+export const lastContactSchema = z.strictObject({
+  date: calendarDate.optional(),
+  correct: z
+    .boolean()
+    .optional()
+    .describe(
+      'Puts a wrong date right: `date` is stored even if it is earlier. Needs the role admin, and `date`',
+    ),
+});
 
 /** Bodies of requests. */
 export const requestSchemas = {

@@ -17,6 +17,9 @@ export interface Envelope {
   readonly payload: unknown;
 }
 
+/** How far a producer's clock may be ahead of ours: a day, so that one with a wrong zone is still heard. */
+const MAX_AHEAD_MS = 24 * 60 * 60 * 1000;
+
 /** An envelope of ours: it carries the patient's own event number, from 1 without gaps. */
 export interface NumberedEnvelope extends Envelope {
   readonly sequence: number;
@@ -42,15 +45,19 @@ export const foreignEnvelope = z.looseObject({
 
 /**
  * Reads a message of another service: unknown keys are accepted, a timestamp without a zone is UTC.
- * @throws ServiceError `event.not_json`, `event.invalid_envelope` or `event.unsupported_version`; none is worth a retry
+ * @throws ServiceError `event.not_json`, `event.invalid_envelope`, `event.unsupported_version` or
+ * `event.timestamp_in_future`; none is worth a retry
  */
-export function readEnvelope(value: Buffer | null): ForeignEnvelope {
+export function readEnvelope(value: Buffer | null, now: Instant): ForeignEnvelope {
   const parsed = foreignEnvelope.safeParse(readJson(value));
   if (!parsed.success) throw new ServiceError('event.invalid_envelope');
   const { eventId, eventType, version, timestamp, payload } = parsed.data;
   if (!/^1(\.\d+)?$/.test(version)) throw new ServiceError('event.unsupported_version');
   const occurredAt = parseTimestamp(timestamp);
   if (occurredAt === undefined) throw new ServiceError('event.invalid_envelope');
+  if (occurredAt.epochMilliseconds - now.epochMilliseconds > MAX_AHEAD_MS) {
+    throw new ServiceError('event.timestamp_in_future');
+  }
   return { eventId: eventId.toLowerCase(), eventType, occurredAt, payload };
 }
 

@@ -8,6 +8,7 @@ import {
   blockTherapist,
   changedFields,
   changePatient,
+  correctContact,
   recordContact,
   registerPatient,
   unblockTherapist,
@@ -161,6 +162,19 @@ describe('a contact', () => {
         expect(last.letzter_kontakt).toBe([...dates].sort().at(-1));
       }),
     );
+  });
+
+  it('in the future counts as today', () => {
+    const { patient } = recordContact(aPatient(), date('2999-01-01'), AUTUMN);
+    expect(patient.letzter_kontakt).toBe(berlinDateOf(AUTUMN));
+  });
+
+  it('that was wrong is corrected, backwards too', () => {
+    const wrong = recordContact(aPatient(), date('2026-02-20'), AUTUMN).patient;
+    const { patient, events } = correctContact(wrong, date('2026-02-01'), AUTUMN);
+    expect(patient.letzter_kontakt).toBe('2026-02-01');
+    expect(events.map(({ type }) => type)).toEqual(['patient.updated']);
+    expect(correctContact(patient, date('2026-02-01'), AUTUMN).events).toEqual([]);
   });
 });
 

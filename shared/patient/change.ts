@@ -99,11 +99,18 @@ export function changePatient(before: Patient, patch: PatientPatch, now: Instant
   return settle(before, draft, now);
 }
 
-/** Notes a contact on `date`; an earlier one than the stored changes nothing. */
+/** Notes a contact on `date`, at most today; an earlier one than the stored changes nothing. */
 export function recordContact(before: Patient, date: BerlinDate, now: Instant): ChangeResult {
+  const today = berlinDateOf(now);
+  const past = date < today ? date : today;
   const later =
-    before.letzter_kontakt === null || date > before.letzter_kontakt ? date : before.letzter_kontakt;
+    before.letzter_kontakt === null || past > before.letzter_kontakt ? past : before.letzter_kontakt;
   return settle(before, { ...before, letzter_kontakt: later }, now);
+}
+
+/** Puts a wrong date of the last contact right: it may go back. */
+export function correctContact(before: Patient, date: BerlinDate, now: Instant): ChangeResult {
+  return settle(before, { ...before, letzter_kontakt: date }, now);
 }
 
 /** Frees a patient from a therapist who was blocked; a patient who is not with them stays as they are. */

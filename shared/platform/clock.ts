@@ -40,17 +40,28 @@ export function utcTimestamp(instant: Instant): UtcTimestamp {
   return instant.toString({ fractionalSecondDigits: 3 });
 }
 
+/** Outside of these the UTC or the Berlin date has no year of four digits: Berlin is an hour ahead of UTC in winter. */
+const FIRST = Temporal.Instant.from('0001-01-01T00:00:00Z');
+const END = Temporal.Instant.from('9999-12-31T23:00:00Z');
+
 /**
- * Reads an RFC 3339 timestamp; one without a zone is UTC (DOMAIN 3: other producers leave it out), and a
- * blank may stand for the `T`. Undefined when the text is no timestamp.
+ * Reads a timestamp as in RFC 3339, and what other producers make of it: without a zone it is UTC, a blank may stand
+ * for the `T`, seconds may be missing, and offsets may be written `+01:00`, `+0100` or `+01`. Undefined when the text is
+ * no timestamp, or its year in UTC or Berlin has not four digits.
  */
 export function parseTimestamp(text: string): Instant | undefined {
-  const parts = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?)\d*(Z|z|[+-]\d{2}:\d{2})?$/.exec(
-    text,
-  );
+  if (text.length > 64) return undefined;
+  const parts =
+    /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(?:(:\d{2})(?:(\.\d{1,9})\d*)?)?(Z|z|[+-]\d{2}(?::?\d{2})?)?$/.exec(
+      text,
+    );
   if (parts === null) return undefined;
   try {
-    return Temporal.Instant.from(`${parts[1]}T${parts[2]}${(parts[3] ?? 'Z').toUpperCase()}`);
+    const [, date, time, seconds = '', fraction = '', zone = 'Z'] = parts;
+    const instant = Temporal.Instant.from(`${date}T${time}${seconds}${fraction}${zone.toUpperCase()}`);
+    const isInRange =
+      Temporal.Instant.compare(FIRST, instant) <= 0 && Temporal.Instant.compare(instant, END) < 0;
+    return isInRange ? instant : undefined;
   } catch {
     return undefined;
   }

@@ -53,6 +53,50 @@ describe('the last contact', () => {
     },
   );
 
+  it('goes back when an admin corrects it, which is published and audited', async () => {
+    api.at('2026-11-28T10:00:00Z');
+    const { id } = await api.create();
+    await note(id, { date: '2026-11-28' });
+    const correct = (role: 'admin' | 'staff', body: object) =>
+      api.send<{ letzter_kontakt: string; errors: { pointer: string }[] }>(
+        'PATCH',
+        `/api/patients/${id}/last-contact`,
+        { role, body },
+      );
+
+    expect((await correct('staff', { date: '2026-03-01', correct: true })).status).toBe(403);
+    expect((await correct('staff', { correct: true })).status).toBe(403);
+    expect((await correct('staff', { date: '2026-03-01', correct: false })).body).toEqual({
+      letzter_kontakt: '2026-11-28',
+    });
+    for (const body of [
+      { correct: true },
+      { correct: true, date: '2026-11-29' },
+      { correct: true, date: null },
+    ]) {
+      const refused = await correct('admin', body);
+      expect([refused.status, refused.body.errors.map(({ pointer }) => pointer)]).toEqual([422, ['/date']]);
+    }
+    const before = api.lines.length;
+    const corrected = await correct('admin', { date: '2026-03-01', correct: true });
+
+    expect([corrected.status, corrected.body]).toEqual([200, { letzter_kontakt: '2026-03-01' }]);
+    expect((await api.events(id)).map((event) => event.eventType)).toEqual([
+      'patient.created',
+      'patient.updated',
+      'patient.updated',
+    ]);
+    const audited = api.lines.slice(before).map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(audited).toContainEqual(
+      expect.objectContaining({
+        message: 'audit',
+        role: 'admin',
+        patient_id: id,
+        fields: ['letzter_kontakt'],
+      }),
+    );
+  });
+
   it('refuses what it does not know', async () => {
     const { id } = await api.create();
     expect((await note(id, { datum: '2026-01-01' })).status).toBe(422);

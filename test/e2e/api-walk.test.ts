@@ -70,6 +70,7 @@ describe.skipIf(missing.length > 0)('the walk through the API', () => {
       '"nachname": "Wanderlied"',
       '"pointer": "/plz"',
       '"letzter_kontakt": "20',
+      '"letzter_kontakt": "2026-03-01"',
       '"data": []',
       '"last_24_hours"',
       '\n204\n404\n410\n',

@@ -123,7 +123,7 @@ async function consume(corner: WorkerCorner, topic: string, count: number, handl
 
 async function throughput(corner: WorkerCorner, progress: (text: string) => void): Promise<Row[]> {
   const { db } = corner.world;
-  const handle = handlerOf(communicationEffect(db, systemClock), log);
+  const handle = handlerOf(communicationEffect(db, systemClock), systemClock, log);
   const ours: number[] = [];
   const bare: number[] = [];
   for (let round = 0; round <= ROUNDS; round += 1) {
@@ -189,7 +189,7 @@ async function consumeBare(corner: WorkerCorner, topic: string, count: number): 
 async function latency(corner: WorkerCorner, progress: (text: string) => void): Promise<Row[]> {
   progress(`${SINGLE} events one after the other`);
   const topic = await corner.kafka.topic('latency', PARTITIONS);
-  const handle = handlerOf(communicationEffect(corner.world.db, systemClock), log);
+  const handle = handlerOf(communicationEffect(corner.world.db, systemClock), systemClock, log);
   const publisher = createPublisher(corner.kafka.client);
   let stored = () => {};
   const stop = consuming(corner, topic, async (message) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { testLog } from '../../../test/support/kafka.ts';
 import { aForeignEvent, anEmailSent, LATER, patientsWorld } from '../../../test/support/patients-world.ts';
 import type { IncomingMessage } from '../../../shared/kafka/ports.ts';
+import { berlinDateOf } from '../../../shared/platform/clock.ts';
 import { communicationEffect } from './communication.ts';
 import { handlerOf } from './effect.ts';
 
@@ -9,6 +10,7 @@ const world = patientsWorld();
 const lines: string[] = [];
 const handle = handlerOf(
   communicationEffect(world.db, () => LATER),
+  () => LATER,
   testLog(lines),
 );
 
@@ -106,6 +108,40 @@ describe('a communication event', () => {
   ])('that %s can never be applied', async (_, value, code) => {
     await expect(handle(message(value))).rejects.toMatchObject({ code, retriable: false });
   });
+
+  it('of a clock that is ahead counts as today, and of one more than a day ahead is refused', async () => {
+    await world.register(7);
+    const ahead = (hours: number) => LATER.add({ hours }).toString();
+    await consume(anEmailSent(7, { timestamp: ahead(24) }));
+    expect((await world.patient(7)).letzter_kontakt).toBe(berlinDateOf(LATER));
+
+    for (const timestamp of [LATER.add({ hours: 24, milliseconds: 1 }).toString(), '2062-01-01T00:00:00Z']) {
+      await expect(consume(anEmailSent(7, { timestamp }))).rejects.toMatchObject({
+        code: 'event.timestamp_in_future',
+        retriable: false,
+      });
+    }
+    expect(await world.history(7)).toHaveLength(1);
+  });
+
+  it.each([
+    '9999-12-31T23:59:59Z',
+    '9999-12-31T23:59:59-14:00',
+    '0000-01-01T00:00:00Z',
+    '+010000-01-01T00:00Z',
+  ])('of %s never reaches a patient', async (timestamp) => {
+    await expect(consume(anEmailSent(7, { timestamp }))).rejects.toMatchObject({ retriable: false });
+  });
+
+  it.each(['2026-11-03T23:30Z', '2026-11-04T00:30+0100', '2026-11-04 00:30:00+01', '2026-11-03T23:30'])(
+    'of %s is read',
+    async (timestamp) => {
+      const id = 100 + Math.floor(Math.random() * 1e6);
+      await world.register(id);
+      await consume(anEmailSent(id, { timestamp }));
+      expect((await world.patient(id)).letzter_kontakt).toBe('2026-11-04');
+    },
+  );
 
   it('of 1.x with unknown keys is accepted', async () => {
     await world.register(5);

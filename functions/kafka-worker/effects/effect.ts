@@ -4,6 +4,7 @@
  */
 import { readEnvelope, type ForeignEnvelope } from '../../../shared/events/envelope.ts';
 import type { IncomingMessage } from '../../../shared/kafka/ports.ts';
+import type { Clock } from '../../../shared/platform/clock.ts';
 import type { Log } from '../../../shared/platform/log.ts';
 import { measure } from '../../../shared/platform/metrics.ts';
 
@@ -23,14 +24,18 @@ export interface Applied {
 }
 
 /** Makes the handler of a topic. @throws ServiceError `event.*` for what can never be applied */
-export function handlerOf(effect: Effect, log: Log): (message: IncomingMessage) => Promise<void> {
+export function handlerOf(
+  effect: Effect,
+  clock: Clock,
+  log: Log,
+): (message: IncomingMessage) => Promise<void> {
   return async (message) => {
     if (message.value === null) {
       // A tombstone: it says that a key has no value any more, and is nobody's event.
       measure(log, 'events_consumed', { event_type: 'none', outcome: 'tombstone' });
       return;
     }
-    const event = readEnvelope(message.value);
+    const event = readEnvelope(message.value, clock());
     if (!effect.types.includes(event.eventType)) {
       // Foreign types share one label: their number is not ours to bound.
       measure(log, 'events_consumed', { event_type: 'other', outcome: 'ignored' });

@@ -6,7 +6,7 @@ import { therapistEffect } from './therapist.ts';
 const world = patientsWorld();
 const effect = therapistEffect(world.db, () => LATER);
 
-const consume = (event: object) => effect.apply(readEnvelope(Buffer.from(JSON.stringify(event))));
+const consume = (event: object) => effect.apply(readEnvelope(Buffer.from(JSON.stringify(event)), LATER));
 const blocked = (therapist_id: number) =>
   aForeignEvent('therapist.blocked', { therapist_id, therapist_data: {}, reason: 'sick' });
 const unblocked = (therapist_id: number) => aForeignEvent('therapist.unblocked', { therapist_id });
@@ -75,7 +75,9 @@ describe('blocking a therapist', () => {
       if (calls > 120) throw new Error('crash');
       return LATER;
     });
-    await expect(crashing.apply(readEnvelope(Buffer.from(JSON.stringify(event))))).rejects.toThrow('crash');
+    await expect(crashing.apply(readEnvelope(Buffer.from(JSON.stringify(event)), LATER))).rejects.toThrow(
+      'crash',
+    );
 
     await consume(event);
 

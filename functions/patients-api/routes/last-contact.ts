@@ -1,8 +1,12 @@
-/** PATCH /api/patients/{id}/last-contact: notes a contact; an earlier one than the stored changes nothing. */
-import { recordContact } from '../../../shared/patient/change.ts';
-import { violationsOf } from '../../../shared/patient/read.ts';
+/**
+ * PATCH /api/patients/{id}/last-contact: notes a contact; an earlier one than the stored changes nothing, unless an
+ * admin corrects the date.
+ */
+import { correctContact, recordContact } from '../../../shared/patient/change.ts';
+import { isRecord, violationsOf } from '../../../shared/patient/read.ts';
+import { requireRole } from '../../../shared/platform/auth.ts';
 import { berlinDateOf, type BerlinDate } from '../../../shared/platform/clock.ts';
-import { ServiceError } from '../../../shared/platform/errors.ts';
+import { ServiceError, type Violation } from '../../../shared/platform/errors.ts';
 import { updatePatient } from '../../../shared/store/patients.ts';
 import { authorOf, logChange } from '../audit.ts';
 import { readPatientId } from '../parameters.ts';
@@ -14,7 +18,7 @@ export const lastContactRoute: Route = {
   method: 'PATCH',
   path: '/api/patients/{id}/last-contact',
   role: 'staff',
-  summary: 'Note a contact with a patient',
+  summary: 'Note a contact with a patient, or correct the date of the last one (admin)',
   body: { schema: 'NewContact', required: false },
   answers: { 200: { description: 'The date of the last contact', schema: 'LastContact' } },
   problems: ['patient.invalid', 'patient.not_found'],
@@ -22,23 +26,28 @@ export const lastContactRoute: Route = {
     const now = deps.clock();
     const id = readPatientId(call);
     const { json } = await readOptionalJsonBody(call.req.raw);
-    const date = readDate(json, berlinDateOf(now));
+    if (isRecord(json) && json['correct'] === true) requireRole(call.get('caller'), 'admin');
+    const { date, correct } = readContact(json, berlinDateOf(now));
+    const change = correct ? correctContact : recordContact;
     const { stored, audit } = await updatePatient(deps.db, id, now, authorOf(call), (before) =>
-      recordContact(before.patient, date, now),
+      change(before.patient, date, now),
     );
     logChange(deps, audit);
     return call.json({ letzter_kontakt: stored.patient.letzter_kontakt });
   },
 };
 
-function readDate(json: unknown, today: BerlinDate): BerlinDate {
+function readContact(json: unknown, today: BerlinDate): { date: BerlinDate; correct: boolean } {
   const parsed = lastContactSchema.safeParse(json);
-  if (!parsed.success) {
-    throw new ServiceError('patient.invalid', { violations: violationsOf(parsed.error) });
+  if (!parsed.success) throw invalid(violationsOf(parsed.error));
+  const { date = today, correct = false } = parsed.data;
+  if (correct && parsed.data.date === undefined) {
+    throw invalid([{ pointer: '/date', detail: 'must be named in a correction' }]);
   }
-  const date = parsed.data.date ?? today;
-  if (date <= today) return date;
-  throw new ServiceError('patient.invalid', {
-    violations: [{ pointer: '/date', detail: 'must not be in the future' }],
-  });
+  if (date > today) throw invalid([{ pointer: '/date', detail: 'must not be in the future' }]);
+  return { date, correct };
+}
+
+function invalid(violations: readonly Violation[]): ServiceError {
+  return new ServiceError('patient.invalid', { violations });
 }
