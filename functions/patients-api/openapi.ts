@@ -10,7 +10,8 @@ const COMPONENTS = '#/components/schemas/';
 const requestHeaders: Record<RequestHeader, string> = {
   'If-Match': 'Entity tags; the change is refused when the patient has another version',
   'If-None-Match': 'Entity tags; 304 when the patient has one of these versions',
-  'Idempotency-Key': '1 to 255 visible ASCII characters; the same key and body again give the same answer',
+  'Idempotency-Key':
+    '1 to 255 visible ASCII characters; the same key and body of the same caller again give the same answer',
 };
 
 const answerHeaders: Record<AnswerHeader, string> = {

@@ -4,21 +4,25 @@ import { patientId, therapistId } from '../patient/schema.ts';
 
 const openObject = z.looseObject({});
 
+/** An id or a kind of another service, which is stored and compared. Nothing of a foreign text is normalised. */
+const word = z.string().max(200, 'must have at most 200 characters');
+const remark = z.string().max(2000, 'must have at most 2000 characters');
+
 const email = z.looseObject({
-  email_id: z.union([z.int(), z.string()]),
+  email_id: z.union([z.int(), word]),
   email_data: openObject,
-  communication_type: z.string(),
+  communication_type: word,
   patient_id: patientId.nullish(),
   therapist_id: therapistId.nullish(),
 });
 
 const phoneCall = z.looseObject({
-  call_id: z.union([z.int(), z.string()]),
+  call_id: z.union([z.int(), word]),
   call_data: openObject,
-  communication_type: z.string(),
+  communication_type: word,
   patient_id: patientId.nullish(),
   therapist_id: therapistId.nullish(),
-  outcome: z.string().nullish(),
+  outcome: remark.nullish(),
 });
 
 export const communicationEventPayloads = {
@@ -30,7 +34,7 @@ export const communicationEventPayloads = {
 const therapist = z.looseObject({
   therapist_id: therapistId,
   therapist_data: openObject,
-  reason: z.string().nullish(),
+  reason: remark.nullish(),
 });
 
 export const therapistEventPayloads = {

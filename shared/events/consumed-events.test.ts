@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { communicationEventPayloads, therapistEventPayloads } from './consumed-events.ts';
+
+/** 1 MiB that takes seconds to normalise. */
+const marks = 'a' + '\u0301'.repeat(260_000) + '\u0323'.repeat(260_000);
+
+const email = { email_id: 7, email_data: {}, communication_type: 'email', patient_id: 1 };
+const call = { call_id: 'c-7', call_data: {}, communication_type: 'call', patient_id: 1 };
+const therapist = { therapist_id: 7, therapist_data: {} };
+const { 'email.sent': emailSent, 'phone_call.completed': callCompleted } = communicationEventPayloads;
+const blocked = therapistEventPayloads['therapist.blocked'];
+
+describe('a text of 1 MiB that is costly to normalise', () => {
+  it.each([
+    ['email_id', emailSent, email],
+    ['communication_type', emailSent, email],
+    ['call_id', callCompleted, call],
+    ['outcome', callCompleted, call],
+    ['reason', blocked, therapist],
+  ])('is refused at once as %s', (name, schema, payload) => {
+    const started = performance.now();
+    expect(schema.safeParse(payload).success).toBe(true);
+    expect(schema.safeParse({ ...payload, [name]: marks }).error?.issues[0]?.path).toEqual([name]);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  it.each([
+    ['email_data', emailSent, email],
+    ['call_data', callCompleted, call],
+    ['therapist_data', blocked, therapist],
+  ])('is left as it is within %s', (name, schema, payload) => {
+    const started = performance.now();
+    const read = schema.parse({ ...payload, [name]: { betreff: marks, [marks]: 1 } });
+    expect(read).toMatchObject({ [name]: { betreff: marks } });
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});

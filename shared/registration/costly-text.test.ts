@@ -1,0 +1,58 @@
+/** Texts that take seconds to normalise, in every place of a registration file: each is refused at once, by its name. */
+import { Temporal } from 'temporal-polyfill';
+import { describe, expect, it } from 'vitest';
+import { aRegistration } from '../../test/support/builders.ts';
+import { readRegistrationFile } from './registration-file.ts';
+
+const NOW = Temporal.Instant.from('2026-11-02T09:00:00Z');
+const marks = 'a' + '\u0301'.repeat(240_000) + '\u0323'.repeat(240_000);
+
+function violationsOf(registration: object) {
+  const bytes = Buffer.from(JSON.stringify(registration));
+  const started = performance.now();
+  const file = readRegistrationFile(bytes, { key: undefined, environment: 'test' }, NOW, NOW);
+  expect(performance.now() - started).toBeLessThan(3000);
+  return 'error' in file ? file.error.violations.map(({ pointer }) => pointer) : [];
+}
+
+describe('a file of almost 1 MiB of combining marks', () => {
+  it.each([
+    'anrede',
+    'vorname',
+    'nachname',
+    'strasse',
+    'plz',
+    'ort',
+    'email',
+    'telefon',
+    'hausarzt',
+    'krankenkasse',
+    'krankenversicherungsnummer',
+    'geburtsdatum',
+    'empfehler_der_unterstuetzung',
+  ])('is refused for its %s', (name) => {
+    expect(violationsOf(aRegistration({ [name]: marks }))).toEqual([`/patient_data/${name}`]);
+  });
+
+  it('is refused for its list items, keys, token, time and consent', () => {
+    const inExclusion = { ausgeschlossene_therapeuten: [{ id: 1, reason: marks }] };
+    expect(violationsOf(aRegistration({ symptome: [marks] }))).toEqual(['/patient_data/symptome/0']);
+    expect(violationsOf(aRegistration(inExclusion))).toEqual([
+      '/patient_data/ausgeschlossene_therapeuten/0/reason',
+    ]);
+    expect(violationsOf(aRegistration({ [marks]: 1 }))).toEqual(['/patient_data']);
+    for (const name of ['registration_token', 'registration_timestamp']) {
+      expect(violationsOf(aRegistration({}, { [name]: marks }))).toEqual([`/${name}`]);
+    }
+    expect(violationsOf(aRegistration({}, { consent_metadata: { user_agent: marks } }))).toEqual([
+      '/consent_metadata',
+    ]);
+  });
+
+  it('is refused for more than a hundred exclusions, by their pointer', () => {
+    const many = Array.from({ length: 101 }, (_, at) => at + 1);
+    expect(violationsOf(aRegistration({ ausgeschlossene_therapeuten: many }))).toEqual([
+      '/patient_data/ausgeschlossene_therapeuten',
+    ]);
+  });
+});
