@@ -6,6 +6,8 @@ import type { HttpFunction, Request, Response } from '@google-cloud/functions-fr
 import { ServiceError } from '../../shared/platform/errors.ts';
 import { errorFields } from '../../shared/platform/log.ts';
 import { problemOf } from '../../shared/platform/problem-details.ts';
+import { readJson } from '../../shared/platform/request-json.ts';
+import { hideRequests, revealTarget } from '../../shared/platform/request-stream.ts';
 import { continueTrace, withTrace } from '../../shared/platform/trace.ts';
 import { gatherFacts } from './facts.ts';
 import { runScheduled, type HealthDependencies } from './run.ts';
@@ -23,8 +25,10 @@ const routes: Readonly<Record<string, { readonly methods: readonly string[]; rea
 };
 
 export function createHandler(deps: HealthDependencies): HttpFunction {
+  hideRequests();
   return (request, response) =>
     withTrace(continueTrace(request.get('traceparent')), async () => {
+      revealTarget(request);
       try {
         await dispatch(deps, request, response);
       } catch (error) {
@@ -43,6 +47,8 @@ async function dispatch(deps: HealthDependencies, request: Request, response: Re
     response.set('allow', route.methods.join(', '));
     throw new ServiceError('request.method_not_allowed');
   }
+  // No route needs a body; what is sent all the same is read in bounds, or it would keep the connection busy.
+  await readJson(request);
   const { status, body } = await route.answer(deps);
   response.status(status).json(body);
 }

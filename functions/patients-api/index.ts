@@ -7,13 +7,13 @@ import { systemClock } from '../../shared/platform/clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { ServiceError } from '../../shared/platform/errors.ts';
 import { createLog } from '../../shared/platform/log.ts';
+import { hideRequests, revealTarget } from '../../shared/platform/request-stream.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
 import { createPatientIds } from '../../shared/store/patient-ids.ts';
 import { answerProblem } from './answer-problem.ts';
 import { createApp } from './app.ts';
 import { variableNames } from './config.ts';
-import { hideRequests, revealTarget } from './request-stream.ts';
 
 const config = await readConfig(variableNames);
 const db = connectFirestore(config);

@@ -10,7 +10,7 @@ import { connectFirestore } from '../../shared/store/firestore.ts';
 import { createPatientIds } from '../../shared/store/patient-ids.ts';
 import { testLog } from './kafka.ts';
 
-const settings = {
+export const mailSettings = {
   PAYMENT_ACCOUNT_HOLDER: 'Muster GmbH',
   PAYMENT_IBAN: 'DE89370400440532013000',
   PAYMENT_BIC: 'COBADEFFXXX',
@@ -35,7 +35,7 @@ export async function importWorld(overrides: Partial<ImportDependencies> = {}) {
     allocatePatientId: createPatientIds(db),
     clock: systemClock,
     log: testLog(logged),
-    mail: await readConfig(mailVariables, settings),
+    mail: await readConfig(mailVariables, mailSettings),
     signature: { key: undefined, environment: 'test' },
     ...overrides,
   };

@@ -1,9 +1,9 @@
-/** The API as it is deployed: its bundle under functions-framework, in a process of its own. */
+/** A function as it is deployed: its bundle under functions-framework, in a process of its own. */
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import { bundle } from '../../infra/bundle.ts';
+import { bundle, deployables, type Deployable } from '../../infra/bundle.ts';
 import { freePort, HOST } from '../../infra/local/ports.ts';
 import { launch, type Running } from '../../infra/local/process.ts';
 import { untilReady } from '../../infra/local/ready.ts';
@@ -13,10 +13,13 @@ const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-fra
   'main.js',
 );
 
-/** Bundles the API into a folder of its own; `start` runs it, as often as wanted. */
-export async function buildApi() {
+/** Bundles a function into a folder of its own; `start` runs it, as often as wanted. */
+export async function buildApi(
+  deployable: Exclude<Deployable, 'kafka-worker'> = 'patients-api',
+  isReady = (url: string) => fetch(`${url}/livez`).then(({ ok }) => ok),
+) {
   const dist = join(import.meta.dirname, '../../.local', `api-${randomUUID().slice(0, 8)}`);
-  const { bytes } = await bundle('patients-api', dist);
+  const { bytes } = await bundle(deployable, dist);
   return {
     bytes,
     logFile: join(dist, 'api.log'),
@@ -24,12 +27,12 @@ export async function buildApi() {
       const port = await freePort();
       const running = launch({
         command: process.execPath,
-        args: [FRAMEWORK, `--source=${join(dist, 'patients-api')}`],
-        env: { ...process.env, ...environment, FUNCTION_TARGET: 'patientsApi', PORT: String(port) },
+        args: [FRAMEWORK, `--source=${join(dist, deployable)}`],
+        env: { ...process.env, ...environment, FUNCTION_TARGET: deployables[deployable], PORT: String(port) },
         logFile: join(dist, 'api.log'),
       });
       const url = `http://${HOST}:${port}`;
-      await untilReady(running, 'the API', async () => (await fetch(`${url}/livez`)).ok);
+      await untilReady(running, deployable, () => isReady(url));
       return { ...running, url };
     },
     remove: () => rm(dist, { recursive: true, force: true }),
