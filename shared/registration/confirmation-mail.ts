@@ -1,8 +1,12 @@
-/** The mail that confirms a registration to the patient, in German (DOMAIN 4). Patient text is escaped. */
+/**
+ * The mail that confirms a registration to the patient, in German. Of the file's texts it holds a name that looks like
+ * one, and the payment reference, which is hexadecimal: nothing in which a stranger could write to the receiver.
+ */
 import { friendlyFormatIBAN } from 'ibantools';
 import type { Patient } from '../patient/schema.ts';
 import type { Config } from '../platform/config.ts';
 import type { Mail } from '../store/outbox.ts';
+import { mailName } from './mail-name.ts';
 
 export const mailVariables = [
   'PAYMENT_ACCOUNT_HOLDER',
@@ -18,17 +22,16 @@ export const mailVariables = [
 
 export type MailSettings = Config<(typeof mailVariables)[number]>;
 
-/** Where help is at any hour: emergency call and crisis line (DOMAIN 4). */
+/** Where help is at any hour: emergency call and crisis line. */
 const NOTRUF = '112';
 const TELEFONSEELSORGE = '0800 111 0 111 oder 116 123';
 
-/** The mail for a registered patient, or undefined when they left no address. */
 export function confirmationMail(
   patient: Patient,
+  address: string,
   settings: MailSettings,
   idempotencyKey: string,
-): Mail | undefined {
-  if (patient.email === null) return undefined;
+): Mail {
   return {
     path: '/api/emails',
     idempotencyKey,
@@ -36,8 +39,8 @@ export function confirmationMail(
       patient_id: patient.id,
       betreff: 'Ihre Anmeldung zur Therapieplatzsuche ist eingegangen',
       inhalt_markdown: text(patient, settings),
-      empfaenger_email: patient.email,
-      empfaenger_name: oneLine(`${patient.vorname} ${patient.nachname}`),
+      empfaenger_email: address,
+      empfaenger_name: receiverName(patient),
       absender_email: settings.MAIL_SENDER_ADDRESS,
       absender_name: settings.MAIL_SENDER_NAME,
       add_legal_footer: true,
@@ -47,9 +50,8 @@ export function confirmationMail(
 }
 
 function text(patient: Patient, settings: MailSettings): string {
-  const salutation = patient.anrede === 'Frau' ? 'Sehr geehrte Frau' : 'Sehr geehrter Herr';
   const price = patient.offen_fuer_gruppentherapie ? settings.PRICE_GROUP_EUR : settings.PRICE_INDIVIDUAL_EUR;
-  return `${salutation} ${escapeMarkdown(patient.nachname)},
+  return `${salutation(patient)},
 
 Ihre Anmeldung ist bei uns eingegangen. Vielen Dank für Ihr Vertrauen.
 
@@ -74,15 +76,16 @@ ${settings.MAIL_SENDER_NAME}
 `;
 }
 
-/** A name in Markdown is a name: no heading, no link, no HTML. */
-function escapeMarkdown(value: string): string {
-  return oneLine(value)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll(/[\\`*_{}[\]()#+!|~]/g, String.raw`\$&`);
+function salutation({ anrede, vorname, nachname }: Patient): string {
+  const name = mailName(nachname);
+  // Where one of the two is no name, the other is hardly one.
+  if (name === undefined || mailName(vorname) === undefined) return 'Guten Tag';
+  return `${anrede === 'Frau' ? 'Sehr geehrte Frau' : 'Sehr geehrter Herr'} ${name}`;
 }
 
-function oneLine(value: string): string {
-  return value.replaceAll(/\s+/g, ' ').trim();
+/** Empty where there is no name; without the first name where both together are longer than a name may be. */
+function receiverName({ vorname, nachname }: Patient): string {
+  const [first, last] = [mailName(vorname), mailName(nachname)];
+  if (first === undefined || last === undefined) return '';
+  return mailName(`${first} ${last}`) ?? last;
 }

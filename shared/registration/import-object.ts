@@ -16,8 +16,9 @@ import { recordWithoutPatient, storeRegistration } from '../store/registrations.
 import type { TokenHash } from '../store/registration-tokens.ts';
 import { archive, archivePath, isIncoming } from './archive.ts';
 import type { FinalizedObject } from './bucket.ts';
-import { confirmationMail, type MailSettings } from './confirmation-mail.ts';
+import type { MailSettings } from './confirmation-mail.ts';
 import { failureMail } from './failure-mail.ts';
+import { firstMails, mailsWithinLimit } from './mail-limit.ts';
 import { readObject } from './read-object.ts';
 import type { RefusedFile, RegistrationFile } from './registration-file.ts';
 import type { SignatureRules } from './signature.ts';
@@ -35,6 +36,12 @@ export interface ImportDependencies {
 interface IncomingObject extends FinalizedObject {
   readonly firstUploadedAt: Instant;
 }
+
+/**
+ * As often as a registration is tried. Of those that meet in one address, one is stored in each round, until the fourth
+ * has filled the count; then it changes no more.
+ */
+const ROUNDS = 8;
 
 /** `ignored`: not a dropped file. `gone`: overwritten or deleted before it was read. */
 export type ImportOutcome = ImportRecord['outcome'] | 'ignored' | 'gone';
@@ -72,7 +79,7 @@ function store(
   file: RegistrationFile | RefusedFile,
 ): Promise<ImportRecord> {
   return 'error' in file
-    ? storeWithoutPatient(deps, object, recordId, { ...file, reference: null })
+    ? storeRefused(deps, object, recordId, file)
     : storePatient(deps, object, recordId, file);
 }
 
@@ -86,7 +93,7 @@ async function storePatient(
   const now = deps.clock();
   const created = registered(file, await deps.allocatePatientId(), now);
   if (created instanceof ServiceError) {
-    return storeWithoutPatient(deps, object, recordId, { error: created, tokenHash, reference: null });
+    return storeRefused(deps, object, recordId, { error: created, tokenHash });
   }
   const record: ImportRecord = {
     ...blankRecord(tokenHash, object, now),
@@ -99,16 +106,49 @@ async function storePatient(
     registration_timestamp: file.registrationTimestamp,
     stored_at: utcTimestamp(now),
   };
-  const mail = confirmationMail(created.patient, deps.mail, recordId);
-  const stored = await storeRegistration(
-    deps.db,
-    recordId,
-    { created, tokenHash, consent, mail, record, fileUploadedAt: object.uploadedAt },
-    now,
-  );
-  if (stored) return record;
-  const reference = created.patient.zahlungsreferenz;
-  return storeWithoutPatient(deps, object, recordId, { error: undefined, tokenHash, reference });
+  const { patient } = created;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const { withheld, ...mails } =
+      round === 0
+        ? firstMails(patient, recordId, deps.mail)
+        : await mailsWithinLimit(deps.db, patient, recordId, deps.mail, now);
+    const registration = {
+      created,
+      tokenHash,
+      consent,
+      record,
+      fileUploadedAt: object.uploadedAt,
+      ...mails,
+    };
+    if (await storeRegistration(deps.db, recordId, registration, now)) {
+      if (withheld) {
+        deps.log.warn('confirmation mail withheld: its address has had as many as a day allows', {
+          patient_id: patient.id,
+          record_id: recordId,
+        });
+      }
+      return record;
+    }
+    const standing = await storeWithoutPatient(deps, object, recordId, {
+      error: undefined,
+      tokenHash,
+      reference: patient.zahlungsreferenz,
+    });
+    if (standing !== undefined) return standing;
+    // Nothing of this file's own: its address was written to today, or an erasure took away what was in the way.
+  }
+  throw new ServiceError('store.contention');
+}
+
+async function storeRefused(
+  deps: ImportDependencies,
+  object: IncomingObject,
+  recordId: RecordId,
+  file: RefusedFile,
+): Promise<ImportRecord> {
+  const record = await storeWithoutPatient(deps, object, recordId, { ...file, reference: null });
+  if (record === undefined) throw new ServiceError('internal');
+  return record;
 }
 
 function registered(file: RegistrationFile, id: PatientId, now: Instant): ChangeResult | ServiceError {
@@ -125,6 +165,7 @@ function registered(file: RegistrationFile, id: PatientId, now: Instant): Change
 /**
  * Records a file that breaks a rule (`error`), or a sound one that something stood in the way of: its person
  * is registered already (duplicate) or erased, or another's token begins with the same eight characters.
+ * @returns undefined when nothing stands in the way of a sound one
  */
 function storeWithoutPatient(
   deps: ImportDependencies,
@@ -135,7 +176,7 @@ function storeWithoutPatient(
     readonly tokenHash: TokenHash | null;
     readonly reference: PaymentReference | null;
   },
-): Promise<ImportRecord> {
+): Promise<ImportRecord | undefined> {
   const now = deps.clock();
   const blank = blankRecord(file.tokenHash, object, now);
   return recordWithoutPatient(deps.db, recordId, file, now, ({ token, referenceTaken }) => {
@@ -146,8 +187,7 @@ function storeWithoutPatient(
       const archive_path = archivePath('processed', recordId, object.uploadedAt);
       return { record: { ...blank, outcome: 'duplicate', patient_id: token.patient_id, archive_path } };
     }
-    // An erasure took away what stood in the way: the next delivery will find it free.
-    if (file.error === undefined && !referenceTaken) throw new ServiceError('store.contention');
+    if (file.error === undefined && !referenceTaken) return undefined;
     const { code: reason, violations } = file.error ?? new ServiceError('import.reference_taken');
     const archive_path = archivePath('failed', recordId, object.uploadedAt);
     return {

@@ -13,6 +13,7 @@ export const EXPIRING = [
   'applied_events',
   'health_snapshots',
   'in_flight',
+  'mail_counts',
 ] as const;
 
 const PAGE = 300;

@@ -8,8 +8,9 @@ import type { ChangeResult } from '../patient/change.ts';
 import type { PaymentReference } from '../patient/schema.ts';
 import type { Instant } from '../platform/clock.ts';
 import { addConsent, type Consent } from './consents.ts';
-import { inTransaction, isAlreadyExists, translated } from './firestore.ts';
+import { inTransaction, isAlreadyExists, isPreconditionLost, translated } from './firestore.ts';
 import { importDoc, toImportDocument, type ImportRecord, type RecordId } from './imports.ts';
+import { addCount, type MailCount } from './mail-counts.ts';
 import { addMail, type Mail } from './outbox.ts';
 import { addPatient } from './patients.ts';
 import { paymentReferenceDoc } from './payment-references.ts';
@@ -19,7 +20,9 @@ export interface Registration {
   readonly created: ChangeResult;
   readonly tokenHash: TokenHash;
   readonly consent: Consent;
-  readonly mail: Mail | undefined;
+  readonly mails: readonly Mail[];
+  /** What the mails are counted in. */
+  readonly counts: readonly MailCount[];
   readonly record: ImportRecord;
   /** Of this object; a retried file counts from its retry. */
   readonly fileUploadedAt: Instant;
@@ -27,7 +30,7 @@ export interface Registration {
 
 /**
  * Stores a registration in one batch of create preconditions: no read, one round trip.
- * @returns false when something stood in the way: this generation's record, the token or the reference
+ * @returns false when something stood in the way: this generation's record, the token, the reference or a count that has changed
  * @throws ServiceError `store.unavailable`, `store.contention`
  */
 export async function storeRegistration(
@@ -36,18 +39,19 @@ export async function storeRegistration(
   registration: Registration,
   now: Instant,
 ): Promise<boolean> {
-  const { created, tokenHash, consent, mail, record, fileUploadedAt } = registration;
+  const { created, tokenHash, consent, mails, counts, record, fileUploadedAt } = registration;
   const batch = db.batch();
   batch.create(importDoc(db, recordId), toImportDocument(record, now));
   addToken(db, batch, tokenHash, created.patient.id);
   addConsent(db, batch, created.patient.id, consent);
   addPatient(db, batch, created, now, fileUploadedAt);
-  if (mail !== undefined) addMail(db, batch, mail, created.patient.id);
+  for (const mail of mails) addMail(db, batch, mail, created.patient.id);
+  for (const count of counts) addCount(db, batch, count, now);
   try {
     await translated(() => batch.commit());
     return true;
   } catch (error) {
-    if (isAlreadyExists(error)) return false;
+    if (isAlreadyExists(error) || isPreconditionLost(error)) return false;
     throw error;
   }
 }
@@ -60,7 +64,7 @@ export interface Known {
 
 /**
  * Records a file from which no patient comes, unless this generation has a record already.
- * @param decide makes the record of what is known at that moment; it may run again
+ * @param decide makes the record of what is known at that moment, or none; it may run again
  * @returns the record that stands
  */
 export function recordWithoutPatient(
@@ -68,8 +72,8 @@ export function recordWithoutPatient(
   recordId: RecordId,
   file: { readonly tokenHash: TokenHash | null; readonly reference: PaymentReference | null },
   now: Instant,
-  decide: (known: Known) => { readonly record: ImportRecord; readonly mail?: Mail },
-): Promise<ImportRecord> {
+  decide: (known: Known) => { readonly record: ImportRecord; readonly mail?: Mail } | undefined,
+): Promise<ImportRecord | undefined> {
   const read = async (transaction: Transaction, doc: DocumentReference | null) =>
     doc === null ? undefined : transaction.get(doc);
   return inTransaction(db, async (transaction) => {
@@ -79,10 +83,12 @@ export function recordWithoutPatient(
       read(transaction, file.reference && paymentReferenceDoc(db, file.reference)),
     ]);
     if (existing.exists) return existing.data() as ImportRecord;
-    const { record, mail } = decide({
+    const decided = decide({
       token: token?.data() as TokenRecord | undefined,
       referenceTaken: reference?.exists === true,
     });
+    if (decided === undefined) return undefined;
+    const { record, mail } = decided;
     transaction.create(importDoc(db, recordId), toImportDocument(record, now));
     if (mail !== undefined) addMail(db, transaction, mail, record.patient_id);
     return record;

@@ -60,6 +60,7 @@ async function documentsOf({ db }: World): Promise<Document[]> {
     'payment_references',
     'patients',
     'outbox',
+    'mail_counts',
   ];
   const found = await Promise.all(
     collections.map(async (collection) => {

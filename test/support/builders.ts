@@ -23,17 +23,22 @@ export function aToken(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** A registration as the website writes it, with a token of its own. */
+/** A registration as the website writes it, with a token and an address of its own: one address gets few mails. */
 export function aRegistration(
   patientData: Record<string, unknown> = {},
   rest: Record<string, unknown> = {},
 ): RegistrationJson {
   const registration = JSON.parse(fixture) as RegistrationJson;
+  const token = aToken();
   return {
     ...registration,
-    registration_token: aToken(),
+    registration_token: token,
     ...rest,
-    patient_data: { ...registration.patient_data, ...patientData },
+    patient_data: {
+      ...registration.patient_data,
+      email: `lena.${token.slice(0, 12)}@example.org`,
+      ...patientData,
+    },
   };
 }
 

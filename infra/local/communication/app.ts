@@ -12,7 +12,8 @@ const bodies = {
     betreff: z.string().min(1),
     inhalt_markdown: z.string().min(1),
     empfaenger_email: z.email(),
-    empfaenger_name: z.string().min(1),
+    // Empty where the sender does not know the name.
+    empfaenger_name: z.string(),
     absender_email: z.email(),
     absender_name: z.string().min(1),
     add_legal_footer: z.literal(true),
