@@ -22,7 +22,7 @@ const notices = () => mails('/api/system-messages');
 const drop = (email: string) => world.drop(aRegistration({ email }));
 
 async function importEach(...emails: string[]): Promise<void> {
-  for (const email of emails) expect(await importObject(world.deps, await drop(email))).toBe('imported');
+  for (const email of emails) expect(await importUntilDone(await drop(email))).toBe('imported');
 }
 
 const times = (count: number, email: string) => Array<string>(count).fill(email);
