@@ -119,7 +119,7 @@ describe('the confirmation mail', () => {
   });
 
   it('uses no name of which a mail program could make a link', () => {
-    const character = fc.constantFrom(..."aöx李.'’`- @:/1_*[\u200b\u0308");
+    const character = fc.constantFrom(...Array.from("aöx李.'’`- @:/1_*[\u200b\u0308"));
     fc.assert(
       fc.property(fc.string({ unit: character, maxLength: 70 }), (text) => {
         expect(mailName(text) ?? '').not.toMatch(/\.[^ ]|[@:/\d_*[`\u200b]/u);
