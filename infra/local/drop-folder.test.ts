@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -46,4 +46,19 @@ it('waits until a slow writer has finished', async () => {
   await incoming(['incoming/slow.json']);
   const [bytes] = await bucket.file('incoming/slow.json').download();
   expect(bytes.toString()).toBe('01234567');
+});
+
+it('waits for a file that is held open while it is empty, and uploads it once and whole', async () => {
+  dropFolder = await watchDropFolder(folder, bucket);
+  const writer = await open(join(folder, 'slow.json'), 'w');
+  await sleep(1_000);
+  expect(await objectNames(bucket)).toEqual([]);
+  await writer.write('{"a":');
+  await sleep(1_000);
+  expect(await objectNames(bucket)).toEqual([]);
+  await writer.write('1}');
+  await writer.close();
+  await incoming(['incoming/slow.json']);
+  const [bytes] = await bucket.file('incoming/slow.json').download();
+  expect(bytes.toString()).toBe('{"a":1}');
 });

@@ -1,0 +1,79 @@
+/**
+ * Which files some process still holds open for writing. On Linux the kernel tells (/proc, proc_pid_fdinfo(5)), on macOS
+ * `lsof`; processes of other users are seen only by root. Elsewhere nobody tells, and no file counts as held.
+ */
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
+import { basename } from 'node:path';
+import { platform } from 'node:process';
+import { promisify } from 'node:util';
+
+/** A file whatever it is called: `device:inode`. */
+export type FileIdentity = string;
+
+export function identityOf({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): FileIdentity {
+  return `${dev}:${ino}`;
+}
+
+/** True where {@link heldForWriting} can tell; elsewhere only time shows that a file is whole. */
+export const canTellWriters = platform === 'linux' || platform === 'darwin';
+
+/** Those of the files that are open for writing somewhere. One look serves them all. */
+export async function heldForWriting(files: ReadonlyMap<FileIdentity, string>): Promise<Set<FileIdentity>> {
+  if (files.size === 0) return new Set();
+  const held =
+    platform === 'linux' ? heldOnLinux(files) : platform === 'darwin' ? await heldOnMac(files) : [];
+  return new Set(held.filter((identity) => files.has(identity)));
+}
+
+/** Synchronous: a machine has thousands of descriptors, and each promise costs more than the question. */
+function heldOnLinux(files: ReadonlyMap<FileIdentity, string>): FileIdentity[] {
+  const names = new Set([...files.values()].map((path) => basename(path)));
+  const held: FileIdentity[] = [];
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    for (const fd of unlessGone(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
+      const identity = unlessGone(() => writtenBy(`/proc/${pid}`, fd, names));
+      if (identity !== undefined) held.push(identity);
+    }
+  }
+  return held;
+}
+
+/** A process may end meanwhile, or be another user's. */
+function unlessGone<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch {
+    return undefined;
+  }
+}
+
+function writtenBy(process: string, fd: string, names: ReadonlySet<string>): FileIdentity | undefined {
+  if (!names.has(basename(readlinkSync(`${process}/fd/${fd}`)))) return undefined;
+  const info = readFileSync(`${process}/fdinfo/${fd}`, 'utf8');
+  const flags = Number.parseInt(/^flags:\s+([0-7]+)$/m.exec(info)?.[1] ?? '0', 8);
+  // O_WRONLY or O_RDWR: open(2).
+  return (flags & 3) === 0 ? undefined : identityOf(statSync(`${process}/fd/${fd}`, { bigint: true }));
+}
+
+async function heldOnMac(files: ReadonlyMap<FileIdentity, string>): Promise<FileIdentity[]> {
+  const args = ['-w', '-F', 'ai', '--', ...files.values()];
+  // It ends with 1 when one of the files is open nowhere.
+  const { stdout } = await promisify(execFile)('lsof', args).catch((error: { stdout?: string }) => ({
+    stdout: error.stdout ?? '',
+  }));
+  const inodes = inodesWritten(stdout);
+  return [...files.keys()].filter((identity) => inodes.has(identity.replace(/^.*:/, '')));
+}
+
+/** @param fields what `lsof -F ai` prints: `p…`, then for each open file `f…`, `a` and its access, `i` and its inode */
+function inodesWritten(fields: string): Set<string> {
+  const inodes = new Set<string>();
+  let access = '';
+  for (const line of fields.split('\n')) {
+    if (line.startsWith('f')) access = '';
+    if (line.startsWith('a')) access = line.slice(1);
+    if (line.startsWith('i') && /[wu]/.test(access)) inodes.add(line.slice(1));
+  }
+  return inodes;
+}
