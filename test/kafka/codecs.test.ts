@@ -1,0 +1,27 @@
+/** Messages packed by other clients, as they come. */
+import { expect, it } from 'vitest';
+import { consumerCorner } from '../support/consuming.ts';
+import { eventually } from '../support/eventually.ts';
+import { has, kafkaTool, kcat } from '../support/kafka-tool.ts';
+
+const { kafka, consuming } = await consumerCorner();
+const CODECS = ['gzip', 'snappy', 'lz4', 'zstd'];
+/** Long and alike, so that packing is worth it. */
+const text = (codec: string) => `${codec}: ${'the same words over and over, '.repeat(3_000)}`;
+const WITHIN_MS = 60_000;
+
+it.skipIf(!(await has('kcat')))('are read as kcat (librdkafka) packs them', async () => {
+  const topic = await kafka.topic('kcat', 1);
+  const { seen } = consuming(topic);
+  for (const codec of CODECS) await kcat(topic, text(codec), '-z', codec, '-k', 'key');
+  await eventually(() => expect(seen).toHaveLength(CODECS.length), WITHIN_MS);
+  expect(seen).toEqual(CODECS.map(text));
+});
+
+it.skipIf(!(await has('java')))("are read as Kafka's own client packs them", async () => {
+  const topic = await kafka.topic('java', 1);
+  const { seen } = consuming(topic);
+  for (const codec of CODECS) await kafkaTool('produce', topic, codec, text(codec), `${codec} again`);
+  await eventually(() => expect(seen).toHaveLength(CODECS.length * 2), WITHIN_MS);
+  expect(seen).toEqual(CODECS.flatMap((codec) => [text(codec), `${codec} again`]));
+});

@@ -1,0 +1,195 @@
+/** Positions that become wrong while nobody looks, or while the consumer runs: every message is applied all the same. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { lagOf } from '../../shared/kafka/lag.ts';
+import { createPublisher } from '../../shared/kafka/publish.ts';
+import { consumerCorner } from '../support/consuming.ts';
+import { eventually } from '../support/eventually.ts';
+import { closing, testLog } from '../support/kafka.ts';
+import { has, kafkaTool } from '../support/kafka-tool.ts';
+
+const { kafka, consuming } = await consumerCorner();
+const noJava = !(await has('java'));
+const WITHIN_MS = 60_000;
+
+async function publish(topic: string, partition: number, values: readonly string[]): Promise<void> {
+  const messages = values.map((value) => ({ topic, key: 'one key', value, partition }));
+  await closing(createPublisher(kafka.client)).publish(messages);
+}
+
+async function lag(topic: string): Promise<number[]> {
+  const admin = await kafka.client.admin();
+  const lags = await lagOf(admin, `${topic}-group`, topic);
+  await admin.close();
+  return lags.map(({ lag }) => lag);
+}
+
+const firsts = (values: readonly string[]) => [...new Set(values)];
+const seven = (name: string) => Array.from({ length: 7 }, (_, n) => `${name} ${n}`);
+
+it.skipIf(noJava)(
+  'a topic that is recreated while the consumer runs is read from its beginning',
+  async () => {
+    const topic = await kafka.topic('recreated', 2);
+    const logged: string[] = [];
+    const { seen } = consuming(topic, { log: testLog(logged) });
+    // One new partition ends before the old position, one at it, as if nothing had happened.
+    await publish(
+      topic,
+      0,
+      Array.from({ length: 20 }, (_, n) => `old ${n}`),
+    );
+    await publish(topic, 1, seven('old'));
+    await eventually(() => expect(seen).toHaveLength(27), WITHIN_MS);
+    await eventually(async () => expect(await lag(topic)).toEqual([0, 0]), WITHIN_MS);
+    seen.length = 0;
+
+    await kafkaTool('recreate', topic, '2');
+    await publish(topic, 0, seven('short'));
+    await publish(topic, 1, seven('equal'));
+
+    await eventually(
+      () => expect(new Set(seen)).toEqual(new Set([...seven('short'), ...seven('equal')])),
+      WITHIN_MS,
+    );
+    expect(firsts(seen).filter((value) => value.startsWith('short'))).toEqual(seven('short'));
+    await eventually(async () => expect(await lag(topic)).toEqual([0, 0]), WITHIN_MS);
+  },
+);
+
+it.skipIf(noJava)(
+  'a topic that is recreated with other partitions while nobody reads it is read whole',
+  async () => {
+    const topic = await kafka.topic('reshaped', 3);
+    const before = consuming(topic);
+    await publish(topic, 0, seven('old'));
+    await eventually(async () => expect(await lag(topic)).toEqual([0, 0, 0]), WITHIN_MS);
+    await before.consumer.stop();
+    await kafkaTool('recreate', topic, '1');
+    await publish(
+      topic,
+      0,
+      Array.from({ length: 12 }, (_, n) => `new ${n}`),
+    );
+
+    const { seen } = consuming(topic);
+
+    await eventually(() => expect(firsts(seen)).toHaveLength(12), WITHIN_MS);
+    expect(firsts(seen)[0]).toBe('new 0');
+    await eventually(async () => expect(await lag(topic)).toEqual([0]), WITHIN_MS);
+  },
+);
+
+it.skipIf(noJava)('partitions that are added are read within 30 s', async () => {
+  const topic = await kafka.topic('grown', 1);
+  const { seen, consumer } = consuming(topic);
+  await publish(topic, 0, ['first']);
+  await eventually(() => expect(seen).toEqual(['first']), WITHIN_MS);
+
+  await kafkaTool('partitions', topic, '3');
+  await publish(topic, 2, ['in a new partition']);
+
+  await eventually(() => expect(seen).toEqual(['first', 'in a new partition']), 30_000);
+  expect(consumer.state().assigned).toEqual([0, 1, 2]);
+});
+
+it('messages that were deleted unread are counted, and what is left is read', async () => {
+  const topic = await kafka.topic('expired', 1);
+  const first = consuming(topic);
+  await publish(topic, 0, ['0', '1']);
+  await eventually(async () => expect(await lag(topic)).toEqual([0]), WITHIN_MS);
+  await first.consumer.stop();
+  await publish(topic, 0, ['2', '3', '4', '5']);
+  const admin = closing(await kafka.client.admin());
+  await admin.deleteBefore(topic, 0, 5n);
+
+  const logged: string[] = [];
+  const { seen } = consuming(topic, { log: testLog(logged) });
+
+  await eventually(() => expect(seen).toEqual(['5']), WITHIN_MS);
+  const lines = logged.map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      message: 'The position of a partition has jumped',
+      reason: 'expired',
+      count: 3,
+    }),
+  );
+  expect(lines).toContainEqual(expect.objectContaining({ metric: 'offsets_missing', value: 3 }));
+});
+
+it('messages that are deleted while the consumer waits to read them do not stop it', async () => {
+  const topic = await kafka.topic('overtaken', 1);
+  const { seen, consumer } = consuming(topic);
+  await publish(topic, 0, ['0']);
+  await eventually(() => expect(seen).toEqual(['0']), WITHIN_MS);
+  const admin = closing(await kafka.client.admin());
+  await consumer.stop();
+  await publish(topic, 0, ['1', '2']);
+  const again = consuming(topic);
+  await eventually(() => expect(again.seen).toEqual(['1', '2']), WITHIN_MS);
+  await admin.deleteBefore(topic, 0, 3n);
+  await publish(topic, 0, ['3']);
+  await eventually(() => expect(again.seen).toEqual(['1', '2', '3']), WITHIN_MS);
+});
+
+it('a committed offset beyond the end reads the partition again', async () => {
+  const topic = await kafka.topic('beyond', 1);
+  await publish(topic, 0, seven('message'));
+  const opened = Promise.withResolvers<void>();
+  const guest = await kafka.client.join(topic, `${topic}-group`, {
+    assigned: () => opened.resolve(),
+    lost: () => undefined,
+    fetched: () => false,
+    outOfRange: () => undefined,
+    polled: () => undefined,
+    ended: () => undefined,
+  });
+  await opened.promise;
+  await guest.commit(new Map([[0, 1_000n]]), undefined);
+  await guest.leave();
+  expect(await lag(topic)).toEqual([7]);
+
+  const { seen } = consuming(topic);
+
+  await eventually(() => expect(seen).toEqual(seven('message')), WITHIN_MS);
+  await eventually(async () => expect(await lag(topic)).toEqual([0]), WITHIN_MS);
+});
+
+it.skipIf(noJava)('transaction markers and aborted messages are no lag', async () => {
+  const topic = await kafka.topic('transactions', 1);
+  const { seen } = consuming(topic);
+  await kafkaTool('transactions', topic, 'committed', 'aborted');
+
+  await eventually(async () => {
+    const admin = await kafka.client.admin();
+    const [ranges, committed] = await Promise.all([
+      admin.ranges(topic),
+      admin.committed(`${topic}-group`, topic),
+    ]);
+    await admin.close();
+    expect(ranges.get(0)?.high).toBe(4n);
+    expect(committed.get(0)?.offset).toBe(4n);
+  }, WITHIN_MS);
+  expect(seen).toEqual(['committed']);
+});
+
+it('messages without a key keep their order, beside those with keys', async () => {
+  const topic = await kafka.topic('keyless', 1);
+  const order: string[] = [];
+  consuming(topic, {
+    handle: async ({ key, value }) => {
+      await sleep(Math.random() * 10);
+      if (key === null) order.push(String(value));
+    },
+  });
+  const values = Array.from({ length: 50 }, (_, n) => String(n));
+  await closing(createPublisher(kafka.client)).publish(
+    values.flatMap((value) => [
+      { topic, key: null, value, partition: 0 },
+      { topic, key: value, value, partition: 0 },
+    ]),
+  );
+  await eventually(() => expect(order).toHaveLength(50), WITHIN_MS);
+  expect(order).toEqual(values);
+});

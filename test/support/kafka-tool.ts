@@ -1,0 +1,29 @@
+/** Kafka's own Java client and kcat, for what tests need of other clients than ours. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { kafkaClassPath } from '../../infra/local/engines/kafka.ts';
+
+const run = promisify(execFile);
+const SOURCE = join(import.meta.dirname, 'KafkaTool.java');
+
+const brokers = () => process.env['KAFKA_BOOTSTRAP_SERVERS'] ?? '';
+
+/** @param args see KafkaTool.java */
+export async function kafkaTool(...args: readonly string[]): Promise<void> {
+  await run('java', ['-cp', await kafkaClassPath(), SOURCE, brokers(), ...args]);
+}
+
+/** Publishes one message by kcat. @param value undefined: a tombstone */
+export async function kcat(topic: string, value: string, ...options: readonly string[]): Promise<void> {
+  const child = run('kcat', ['-b', brokers(), '-P', '-t', topic, ...options]);
+  child.child.stdin?.end(value);
+  await child;
+}
+
+/** Whether a program is on this machine. */
+export const has = (program: string): Promise<boolean> =>
+  run('which', [program]).then(
+    () => true,
+    () => false,
+  );
