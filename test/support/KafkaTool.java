@@ -16,9 +16,14 @@ public class KafkaTool {
                     admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(Integer.parseInt(more.get(0))))).all().get();
                 }
             }
-            case "produce" -> {
-                try (var producer = producer(brokers, Map.of("compression.type", more.get(0), "linger.ms", 50))) {
-                    for (String value : more.subList(1, more.size())) producer.send(new ProducerRecord<>(topic, value));
+            // Each codec packs one batch of two values that begin with its name.
+            case "pack" -> {
+                for (String codec : more.subList(1, more.size())) {
+                    try (var producer = producer(brokers, Map.of("compression.type", codec, "linger.ms", 50))) {
+                        var first = producer.send(new ProducerRecord<>(topic, codec + more.get(0)));
+                        producer.send(new ProducerRecord<>(topic, codec + " again")).get();
+                        first.get();
+                    }
                 }
             }
             // The first value is committed, the second one aborted.
