@@ -1,0 +1,28 @@
+/** Nothing that reads what comes from outside is worse than linear in its size. */
+import { expect, it } from 'vitest';
+import { fastest, hostileInputs, type HostileInput } from './support/hostile-inputs.ts';
+
+const SMALL = 64 * 1024;
+const TIMES = 8;
+/** Eight times the input takes eight times as long, quadratic would be 64: the rest is for a busy machine. */
+const AT_MOST = 30;
+/** Below this the clock and the collector of garbage say more than the input. */
+const NOTICEABLE_MS = 10;
+
+async function growth(input: HostileInput): Promise<number> {
+  const small = await fastest(input(SMALL));
+  const large = await fastest(input(SMALL * TIMES));
+  return large / Math.max(small, NOTICEABLE_MS);
+}
+
+it.each(Object.entries(hostileInputs))('%s', async (_, input) => {
+  expect(await growth(input)).toBeLessThan(AT_MOST);
+});
+
+it('would see a pattern that backtracks', async () => {
+  const quadratic = (bytes: number) => {
+    const text = 'a'.repeat(bytes / 16);
+    return () => /a+b/.test(text);
+  };
+  expect(await growth(quadratic)).toBeGreaterThan(AT_MOST);
+});
