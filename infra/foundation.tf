@@ -15,7 +15,8 @@ resource "terraform_data" "foundation" {
 
 # Google's own accounts in this project. A new project has none of them until `gcloud beta services identity create`
 # makes them (bootstrap.sh); a grant to one that is missing fails and names it. A trigger made before its agents could
-# work would fail too, less clearly.
+# work would fail too, less clearly. Always needed: eventarc, pubsub, monitoring; with kms_key also artifactregistry,
+# firestore, managedkafka and secretmanager (keys.tf). Storage's and Logging's are made by asking for their names.
 locals {
   service_agents = {
     eventarc   = "gcp-sa-eventarc"

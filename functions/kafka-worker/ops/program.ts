@@ -79,7 +79,7 @@ function nameOf(command: Command): string {
 
 class RefusedCommand extends Error {
   constructor(name: string) {
-    super(`\`${name}\` changes something or shows a message's value: ask ops-write.`);
+    super(`\`${name}\` changes something or shows a message's value: ask ops-write (OPS=write).`);
   }
 }
 

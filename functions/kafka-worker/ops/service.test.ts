@@ -72,7 +72,7 @@ describe('the operators’ service', () => {
   ])('refuses %j where only reading is allowed', async (args) => {
     expect(await ask(read, args)).toEqual({
       status: 403,
-      text: expect.stringMatching(/ask ops-write\.\nexit code 2\n$/),
+      text: expect.stringMatching(/ask ops-write \(OPS=write\)\.\nexit code 2\n$/),
     });
   });
 
