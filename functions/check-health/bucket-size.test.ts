@@ -1,6 +1,9 @@
 import { Temporal } from 'temporal-polyfill';
+import type { Bucket } from '@google-cloud/storage';
 import { expect, it } from 'vitest';
-import { isFresh } from './bucket-size.ts';
+import type { Clock } from '../../shared/platform/clock.ts';
+import type { BucketSize, BucketWalk } from '../../shared/store/health-snapshots.ts';
+import { isFresh, measureBucket } from './bucket-size.ts';
 
 const measured_at = '2026-11-02T09:00:00.000Z';
 const after = (seconds: number) => Temporal.Instant.from(measured_at).add({ seconds });
@@ -11,4 +14,60 @@ it.each([
   ['a bucket of 20 s after that', 20_000, 2000, false],
 ])('measures %s', (_, took_ms, seconds, fresh) => {
   expect(isFresh({ bytes: 1, measured_at, took_ms }, after(seconds))).toBe(fresh);
+});
+
+/** A bucket whose pages take 8 s each; a page token is the number of objects before it. */
+function aBucket(names: readonly string[]) {
+  let seconds = 0;
+  const asked: number[] = [];
+  const clock: Clock = () => Temporal.Instant.from(measured_at).add({ seconds });
+  const getFiles = async ({ pageToken = '0', maxResults }: { pageToken?: string; maxResults: number }) => {
+    const from = Number(pageToken);
+    if (Number.isNaN(from)) throw Object.assign(new Error('Invalid page token'), { code: 400 });
+    asked.push(from);
+    seconds += 8;
+    const to = from + maxResults;
+    const files = names
+      .slice(from, to)
+      .map((name) => ({ name, metadata: { timeCreated: measured_at, generation: '1', size: '2' } }));
+    return [files, to < names.length ? { pageToken: String(to) } : null, undefined];
+  };
+  const bucket = { name: 'large', getFiles } as unknown as Bucket;
+  async function walk(): Promise<{ size: BucketSize; runs: number }> {
+    let walk: BucketWalk | null = null;
+    for (let runs = 1; ; runs += 1) {
+      const measured: Awaited<ReturnType<typeof measureBucket>> = await measureBucket(
+        bucket,
+        clock,
+        walk,
+        20_000,
+      );
+      if (measured.size !== undefined) return { size: measured.size, runs };
+      walk = measured.walk;
+    }
+  }
+  return { bucket, clock, asked, walk };
+}
+
+const numbered = (folder: string, count: number) =>
+  Array.from({ length: count }, (_, n) => `${folder}/${String(n).padStart(6, '0')}.json`);
+
+it('walks through a large bucket in several runs, and reads each page once', async () => {
+  const { walk, asked } = aBucket(numbered('processed', 10_500));
+  const { size, runs } = await walk();
+  expect(size).toEqual({ bytes: 21_000, measured_at, took_ms: 88_000 });
+  expect(runs).toBe(4);
+  expect(asked).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((page) => 1_000 * page));
+});
+
+it('keeps no place that holds the name of an incoming file', async () => {
+  const { bucket, clock } = aBucket([...numbered('failed', 1_000), ...numbered('incoming', 5_000)]);
+  const { walk } = await measureBucket(bucket, clock, null, 20_000);
+  expect(walk).toMatchObject({ page_token: '1000', bytes: 2_000 });
+});
+
+it('begins anew when its place is not known any more', async () => {
+  const { bucket, clock } = aBucket(numbered('processed', 10));
+  const walk = { bytes: 1, begun_at: measured_at, took_ms: 1, page_token: 'gone' };
+  expect(await measureBucket(bucket, clock, walk, 20_000)).toEqual({ walk: null });
 });

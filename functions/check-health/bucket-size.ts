@@ -1,16 +1,48 @@
-/** The size of the bucket, which only a walk through all its objects tells. */
+/**
+ * The size of the bucket, which only a walk through all its objects tells. A walk that takes longer than a run may take
+ * keeps its place, and the next run goes on from there.
+ */
 import type { Bucket } from '@google-cloud/storage';
 import { parseTimestamp, utcTimestamp, type Clock, type Instant } from '../../shared/platform/clock.ts';
-import { listObjects } from '../../shared/registration/bucket.ts';
-import type { BucketSize } from '../../shared/store/health-snapshots.ts';
+import { INCOMING } from '../../shared/registration/archive.ts';
+import { listPage } from '../../shared/registration/bucket.ts';
+import type { BucketSize, BucketWalk } from '../../shared/store/health-snapshots.ts';
 
-/** @throws ServiceError `storage.unavailable` */
-export async function measureBucket(bucket: Bucket, clock: Clock): Promise<BucketSize> {
+export interface Measured {
+  /** Undefined while the walk goes on. */
+  readonly size?: BucketSize;
+  /** Where the next run goes on; null after the last object. */
+  readonly walk: BucketWalk | null;
+}
+
+/**
+ * Goes on with a walk, or begins one, for about `withinMs` milliseconds.
+ * @throws ServiceError `storage.unavailable`
+ */
+export async function measureBucket(
+  bucket: Bucket,
+  clock: Clock,
+  begun: BucketWalk | null,
+  withinMs: number,
+): Promise<Measured> {
   const started = clock();
-  let bytes = 0;
-  for await (const object of listObjects(bucket, '')) bytes += object.bytes;
-  const took_ms = clock().epochMilliseconds - started.epochMilliseconds;
-  return { bytes, measured_at: utcTimestamp(started), took_ms };
+  let walk: BucketWalk = begun ?? { bytes: 0, begun_at: utcTimestamp(started), took_ms: 0, page_token: null };
+  let { bytes, page_token: token } = walk;
+  for (;;) {
+    const page = await listPage(bucket, token);
+    // A token that is no longer taken: the next run begins a new walk.
+    if (page === undefined) return { walk: null };
+    for (const object of page.objects) bytes += object.bytes;
+    token = page.nextPageToken;
+    const elapsed = clock().epochMilliseconds - started.epochMilliseconds;
+    const took_ms = (begun?.took_ms ?? 0) + elapsed;
+    if (token === null) return { size: { bytes, measured_at: walk.begun_at, took_ms }, walk: null };
+    // The token holds the name of the page's last object, and names below incoming/ may hold a surname.
+    if (page.objects.at(-1)?.name.startsWith(INCOMING) !== true) {
+      walk = { bytes, begun_at: walk.begun_at, took_ms, page_token: token };
+    }
+    if (elapsed >= withinMs) return { walk };
+  }
 }
 
 /** True while walking again would take more than a hundredth of the time: the larger the bucket, the rarer the walks. */

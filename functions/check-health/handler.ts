@@ -61,5 +61,6 @@ async function answerHealth(deps: HealthDependencies) {
 /** An error status lets Cloud Scheduler report the run as failed, which raises its alert. */
 async function answerRun(deps: HealthDependencies) {
   const report = await runScheduled(deps);
+  if (report === undefined) return { status: 200, body: { skipped: 'another run is under way' } };
   return { status: report.failed_steps.length > 0 ? 503 : 200, body: report };
 }

@@ -56,11 +56,13 @@ it('sweeps no more often than the interval, whoever calls', async () => {
   expect((await run()).body.swept).not.toBeNull();
 });
 
-it('imports a file once, although two runs and its event meet', async () => {
+it('runs once at a time, however often it is called', async () => {
   const { run, drop, pass, db } = await healthWorld();
   await Promise.all(Array.from({ length: 5 }, () => drop(aRegistration())));
   pass(120);
-  await Promise.all([run(), run(), run()]);
+  const bodies = (await Promise.all([run(), run(), run()])).map(({ body }) => body);
+  expect(bodies.filter((body) => 'skipped' in body)).toHaveLength(2);
+  expect((await run()).body.status).toBeDefined();
   expect(await documents(db, 'patients')).toHaveLength(5);
   expect(await documents(db, 'imports')).toHaveLength(5);
 });
@@ -122,8 +124,12 @@ it('gives each metric one sample a run', async () => {
   await reportWorker();
   pass(45);
   await run();
-  // A worker that never reported is late since 1970.
-  expect(samples('worker_status_age_seconds')).toEqual([expect.toSatisfy((age) => age > 1e9), 45]);
+  // A worker that never reported is late since 1970. The other one reported 45 s ago, and the run itself takes a while.
+  const ages = samples('worker_status_age_seconds');
+  expect(ages).toEqual([
+    expect.toSatisfy((age) => age > 1e9),
+    expect.toSatisfy((age) => age >= 45 && age < 75),
+  ]);
   const [waiting, swept] = samples('import_oldest_incoming_seconds');
   expect(waiting).toBeGreaterThanOrEqual(40);
   expect(swept).toBe(0);

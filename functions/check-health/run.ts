@@ -2,6 +2,7 @@
  * The scheduled run, once a minute: sweeps missed files, completes interrupted erasures, removes what has expired,
  * and leaves a snapshot and its figures as metrics. A step that fails or hangs keeps no other from its turn.
  */
+import { randomUUID } from 'node:crypto';
 import { parseTimestamp, utcTimestamp, type Instant } from '../../shared/platform/clock.ts';
 import { measure } from '../../shared/platform/metrics.ts';
 import { isServiceError } from '../../shared/platform/errors.ts';
@@ -14,7 +15,8 @@ import {
   writeSnapshot,
   type HealthSnapshot,
 } from '../../shared/store/health-snapshots.ts';
-import { isFresh, measureBucket } from './bucket-size.ts';
+import { releaseLease, takeLease, type Lease } from '../../shared/store/leases.ts';
+import { isFresh, measureBucket, type Measured } from './bucket-size.ts';
 import { gatherFacts, type FactSources } from './facts.ts';
 import { reportSamples } from './samples.ts';
 import { sweepIncoming, type Swept } from './sweep.ts';
@@ -35,12 +37,40 @@ export interface RunReport {
 
 /** The run ends before the next but one begins, and long before Cloud Run ends the request. */
 const STEP_MS = 50_000;
+/** Two steps and the facts, each at its limit: a run that was killed holds up the next ones for so long. */
+const LONGEST_RUN_MS = 180_000;
+/** A run walks through the bucket for so long, and leaves the rest of the walk to the next. */
+const WALK_MS = 20_000;
 /** A file this young is left to its event. */
 const LEFT_TO_EVENT_SECONDS = 60;
 /** Cloud Scheduler does not call to the second. */
 const EARLY_SECONDS = 5;
 
-export async function runScheduled(deps: HealthDependencies): Promise<RunReport> {
+/** @returns undefined when another run is under way */
+export async function runScheduled(deps: HealthDependencies): Promise<RunReport | undefined> {
+  let lease: Lease | undefined;
+  try {
+    lease = await takeLease(deps.db, 'scheduled-run', randomUUID(), LONGEST_RUN_MS);
+    if (lease === undefined) return undefined;
+  } catch (error) {
+    // Without Firestore no step of another run does anything either, and this one says which have failed.
+    deps.log.warn('the scheduled run cannot ask for its turn', errorFields(error));
+  }
+  try {
+    return await runAlone(deps);
+  } finally {
+    if (lease !== undefined) {
+      await releaseLease(lease, true).catch((error: unknown) =>
+        deps.log.warn(
+          'the turn of the scheduled run is over only when its lease expires',
+          errorFields(error),
+        ),
+      );
+    }
+  }
+}
+
+async function runAlone(deps: HealthDependencies): Promise<RunReport> {
   const { db, bucket, clock, log, limits } = deps;
   const failed: string[] = [];
 
@@ -56,21 +86,25 @@ export async function runScheduled(deps: HealthDependencies): Promise<RunReport>
     }
   }
 
+  async function measureIfDue(last: HealthSnapshot | null | undefined): Promise<Measured | null> {
+    const walk = last?.walk ?? null;
+    if (walk === null && last?.bucket && isFresh(last.bucket, clock())) return { walk: null };
+    return step('measure the bucket', () => measureBucket(bucket, clock, walk, WALK_MS));
+  }
+
   const last = await step('read the last run', () => readNewestSnapshot(db));
   const due = isSweepDue(last?.swept_at, clock(), limits.PATIENT_IMPORT_CHECK_INTERVAL_SECONDS);
   const sweptAt = utcTimestamp(clock());
   // Where less is promised than the usual wait for the event, the sweep must come within the promise.
   const olderThan = Math.min(LEFT_TO_EVENT_SECONDS, limits.IMPORT_STUCK_AFTER_SECONDS);
-  const [swept, erasures, expired, size] = await Promise.all([
+  const [swept, erasures, expired, measured] = await Promise.all([
     due ? step('sweep', (signal) => sweepIncoming(deps, olderThan, signal)) : null,
     step('complete erasures', () => completeErasures(deps)),
     step('remove what has expired', () => removeExpired(db, clock())),
-    last?.bucket && isFresh(last.bucket, clock())
-      ? last.bucket
-      : step('measure the bucket', () => measureBucket(bucket, clock)),
+    measureIfDue(last),
   ]);
   if (swept !== null && swept.failed > 0) failed.push('sweep');
-  const bucketSize = size ?? last?.bucket ?? null;
+  const bucketSize = measured?.size ?? last?.bucket ?? null;
 
   const facts = {
     ...(await gatherFacts(deps, 10_000)),
@@ -84,6 +118,7 @@ export async function runScheduled(deps: HealthDependencies): Promise<RunReport>
     checks: report.checks,
     swept_at: swept === null ? (last?.swept_at ?? null) : sweptAt,
     bucket: bucketSize,
+    walk: measured === null ? (last?.walk ?? null) : measured.walk,
   };
   await step('write the snapshot', () => writeSnapshot(db, snapshot, facts.now));
   const done: RunReport = {

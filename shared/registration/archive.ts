@@ -20,7 +20,7 @@ import {
 import { errorDocumentPath } from './failure-mail.ts';
 
 /** Where files are dropped. */
-const INCOMING = 'incoming/';
+export const INCOMING = 'incoming/';
 
 /** True for a dropped file; the placeholder of a folder, which consoles create and whose name ends in `/`, is none. */
 export function isIncoming(name: string): boolean {

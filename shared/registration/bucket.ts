@@ -113,24 +113,59 @@ export interface FinalizedObject extends ObjectVersion {
 
 /** Every object below a prefix, page by page, with what a finalize event would say of it. */
 export async function* listObjects(bucket: Bucket, prefix: string): AsyncGenerator<FinalizedObject> {
-  let query: object | undefined = { prefix, autoPaginate: false, maxResults: 500 };
-  while (query !== undefined) {
-    const page: [File[], object | null, unknown] | undefined = await unless([], () => bucket.getFiles(query));
-    for (const { name, metadata } of page?.[0] ?? []) {
-      const uploadedAt = parseTimestamp(String(metadata.timeCreated));
-      if (uploadedAt === undefined) throw new ServiceError('internal');
-      yield {
-        name,
-        generation: String(metadata.generation),
-        bytes: Number(metadata.size),
-        uploadedAt,
-        contentEncoding: metadata.contentEncoding,
-      };
-    }
-    query = page?.[1] ?? undefined;
-  }
+  let token: string | null = null;
+  do {
+    const page: ObjectPage | undefined = await listPage(bucket, token, prefix);
+    if (page === undefined) return;
+    yield* page.objects;
+    token = page.nextPageToken;
+  } while (token !== null);
 }
 
+export interface ObjectPage {
+  readonly objects: readonly FinalizedObject[];
+  /** Null behind the last object. */
+  readonly nextPageToken: string | null;
+}
+
+/**
+ * One page of at most 1,000 objects in the order of their names.
+ * @param token of the page before; null: the first page
+ * @returns undefined when Cloud Storage does not take the token (any more)
+ * @throws ServiceError `storage.unavailable`
+ */
+export async function listPage(
+  bucket: Bucket,
+  token: string | null,
+  prefix = '',
+): Promise<ObjectPage | undefined> {
+  const query = {
+    prefix,
+    autoPaginate: false,
+    maxResults: 1_000,
+    ...(token === null ? {} : { pageToken: token }),
+  };
+  const page: [File[], { pageToken?: string } | null, unknown] | undefined = await unless(
+    token === null ? [] : [BAD_REQUEST],
+    () => bucket.getFiles(query),
+  );
+  if (page === undefined) return undefined;
+  return { objects: page[0].map(describe), nextPageToken: page[1]?.pageToken ?? null };
+}
+
+function describe({ name, metadata }: File): FinalizedObject {
+  const uploadedAt = parseTimestamp(String(metadata.timeCreated));
+  if (uploadedAt === undefined) throw new ServiceError('internal');
+  return {
+    name,
+    generation: String(metadata.generation),
+    bytes: Number(metadata.size),
+    uploadedAt,
+    contentEncoding: metadata.contentEncoding,
+  };
+}
+
+const BAD_REQUEST = 400;
 const NOT_FOUND = 404;
 const PRECONDITION_FAILED = 412;
 

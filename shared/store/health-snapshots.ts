@@ -14,6 +14,17 @@ export interface HealthSnapshot {
   /** When a run last looked through `incoming/`; carried over by runs that did not. */
   readonly swept_at: UtcTimestamp | null;
   readonly bucket: BucketSize | null;
+  /** A walk that is under way. */
+  readonly walk: BucketWalk | null;
+}
+
+/** How far a walk through the bucket has come. */
+export interface BucketWalk {
+  readonly bytes: number;
+  readonly begun_at: UtcTimestamp;
+  readonly took_ms: number;
+  /** Cloud Storage's; null before the first page. */
+  readonly page_token: string | null;
 }
 
 export interface BucketSize {
