@@ -40,6 +40,8 @@ export interface StackOptions {
   readonly keep?: boolean;
   /** Files that appear here are uploaded to `incoming/`. None: nothing is watched. */
   readonly dropFolder?: string;
+  /** Addresses that the parts are given in place of the engines' own: those of proxies, say. */
+  readonly between?: (engines: EngineAddresses) => Promise<EngineAddresses>;
   /** A sentence about a part: that it is ready, died, or was started again. */
   readonly onProgress?: (name: string, sentence: string) => void;
 }
@@ -108,7 +110,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await releasePort();
     const issuer = await startIssuer(settings.ports.issuer, join(folders.data, 'issuer.pem'));
     stops.unshift(() => issuer.close());
-    await bringUp(partsOf(settings, addresses, folders));
+    await bringUp(partsOf(settings, (await options.between?.(addresses)) ?? addresses, folders));
     if (folders.drop !== undefined) {
       const watcher = await watchDropFolder(folders.drop, importBucket(settings, addresses.storage), {
         onTrouble: (sentence) => onProgress('drop', sentence),

@@ -11,7 +11,7 @@ import { kafkaClient } from '../../shared/kafka/kafkajs.ts';
 import type { KafkaClient } from '../../shared/kafka/ports.ts';
 import { kafkaVariables } from '../../shared/kafka/settings.ts';
 import { readConfig } from '../../shared/platform/config.ts';
-import { startStack, type Stack } from '../../infra/local/stack.ts';
+import { startStack, type Stack, type StackOptions } from '../../infra/local/stack.ts';
 import { readAll, testLog } from './kafka.ts';
 import type { HistoryEntry } from './history.ts';
 
@@ -38,11 +38,11 @@ export interface TestStack extends Stack {
   logs(): Promise<string>;
 }
 
-export async function startTestStack(): Promise<TestStack> {
+export async function startTestStack(options: Pick<StackOptions, 'between'> = {}): Promise<TestStack> {
   await mkdir(LOCAL, { recursive: true });
   const dir = await mkdtemp(join(LOCAL, 'test-stack-'));
   const dropFolder = join(dir, 'drop');
-  const stack = await startStack({ dir, ports: 'free', dropFolder });
+  const stack = await startStack({ dir, ports: 'free', dropFolder, ...options });
   const { project, bucket: bucketName, storage, kafka: broker } = stack.describe();
   // Both clients prefer the environment's emulators, which are the test run's.
   const { db, bucket } = withEnvironment(
