@@ -1,0 +1,167 @@
+/** Batches that cannot be read stop their own partition and nothing else, until an operator passes over them. */
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runOps } from '../../functions/kafka-worker/ops/program.ts';
+import { startApacheKafka } from '../../infra/local/engines/kafka.ts';
+import { freePort, isListening } from '../../infra/local/ports.ts';
+import type { Running } from '../../infra/local/process.ts';
+import { createPublisher, type Publisher } from '../../shared/kafka/publish.ts';
+import { readWorkerStatus } from '../../shared/store/worker-status.ts';
+import { eventually } from '../support/eventually.ts';
+import { anEmailSent } from '../support/patients-world.ts';
+import { startTamperingProxy, type Damage } from '../support/tampering-proxy.ts';
+import { workerCorner, type WorkerCorner } from '../support/worker.ts';
+
+/** By partition; the last partition has readable batches only. */
+const damages: readonly { readonly kind: Damage; readonly reason: string }[] = [
+  { kind: 'codec', reason: 'its codec is not known' },
+  { kind: 'format', reason: 'its format is not known' },
+  { kind: 'checksum', reason: 'its checksum is wrong' },
+  { kind: 'record', reason: 'a record in it is malformed' },
+  { kind: 'length', reason: 'it ends early' },
+];
+const SOUND = damages.length;
+const LOCAL = join(import.meta.dirname, '../../.local');
+const WITHIN_MS = 60_000;
+
+let dir: string;
+let broker: Running;
+let proxy: Awaited<ReturnType<typeof startTamperingProxy>>;
+let corner: WorkerCorner;
+let publisher: Publisher;
+
+beforeAll(async () => {
+  await mkdir(LOCAL, { recursive: true });
+  dir = await mkdtemp(join(LOCAL, 'unreadable-'));
+  const port = await freePort();
+  proxy = await startTamperingProxy({ port });
+  broker = await startApacheKafka(
+    { port, dataDir: join(dir, 'kafka'), logFile: join(dir, 'kafka.log') },
+    { properties: [`advertised.listeners=PLAINTEXT://127.0.0.1:${proxy.port}`], format: [] },
+  );
+  await eventually(async () => expect(await isListening(port)).toBe(true), WITHIN_MS);
+  corner = await workerCorner({ KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${proxy.port}` });
+  publisher = createPublisher(corner.kafka.client);
+});
+
+afterAll(async () => {
+  await corner.stopWorkers();
+  await publisher.close();
+  await proxy.close();
+  await broker.stop();
+  await Promise.all([rm(dir, { recursive: true, force: true }), rm(corner.logFile, { force: true })]);
+});
+
+async function ops(command: string): Promise<{ code: number; answer: unknown; text: string }> {
+  let text = '';
+  const sink = () =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        text += String(chunk);
+        done();
+      },
+    });
+  const code = await runOps(['--json', ...command.split(' ')], corner.environment, {
+    out: sink(),
+    err: sink(),
+  });
+  return { code, text, answer: code === 0 ? JSON.parse(text) : undefined };
+}
+
+/** Each message is a batch of its own. @returns the ids of its events */
+async function send(partition: number, ...notes: readonly string[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const note of notes) {
+    const event = anEmailSent(1, { note });
+    await publisher.publish([
+      { topic: corner.communicationEvents, key: 'k', value: JSON.stringify(event), partition },
+    ]);
+    ids.push(event.eventId);
+  }
+  return ids;
+}
+
+it('stops one partition for each, says so, and goes on behind it when an operator decides', async () => {
+  await corner.world.register(1);
+  const before = new Set<string>();
+  const behind = new Set<string>();
+  for (const [partition, { kind }] of damages.entries()) {
+    const [first, , last] = await send(partition, 'sound', `damage:${kind}`, 'sound');
+    before.add(first!);
+    behind.add(last!);
+  }
+  for (const id of await send(SOUND, 'sound', 'sound', 'sound')) before.add(id);
+  await publisher.publish([
+    { topic: corner.communicationEvents, key: 'k', value: null, partition: SOUND },
+    { topic: `${corner.communicationEvents}.dlq`, key: 'k', value: 'damage:checksum', partition: 0 },
+    { topic: corner.communicationEvents, key: 'k', value: 'no JSON', partition: SOUND },
+  ]);
+  await corner.startWorker();
+
+  // All that stands before them, and the sound partition, are applied.
+  await eventually(async () => expect(new Set(await corner.world.history(1))).toEqual(before), WITHIN_MS);
+  await eventually(async () => {
+    const status = await readWorkerStatus(corner.world.db);
+    const seen = status!.unreadable!.toSorted((a, b) => a.partition - b.partition);
+    expect(seen).toEqual(
+      damages.map(({ reason }, partition) => ({
+        topic: corner.communicationEvents,
+        partition,
+        offset: '1',
+        reason,
+      })),
+    );
+    expect(status!.groups[0]!.lag).toBe(2 * damages.length);
+  }, WITHIN_MS);
+  // Another batch in a partition that is not concerned is applied at once.
+  const [more] = await send(SOUND, 'sound');
+  before.add(more!);
+  await eventually(async () => expect(new Set(await corner.world.history(1))).toEqual(before), 10_000);
+  // The dead letters survive one of their own; the tombstone is none.
+  const letters = await ops('dlq list');
+  expect(letters).toMatchObject({
+    code: 0,
+    answer: expect.arrayContaining([expect.objectContaining({ error: 'event.not_json' })]),
+  });
+
+  const shown = await ops('batch show communication 0');
+  expect(shown.answer).toMatchObject({
+    stands_at: '1',
+    last_offset: '1',
+    base_offset: '1',
+    codec: 'unknown (6)',
+    magic: 2,
+    records: 1,
+    reason: 'its codec is not known',
+  });
+  expect(shown.text).not.toMatch(/damage|Beispiel|email_data/);
+  expect((await ops('batch show communication 5')).code).toBe(4);
+  expect((await ops('batch skip communication 0 --from 0 --apply')).code).toBe(4);
+  expect((await ops('batch skip communication 0 --from 1 --to 2 --apply')).code).toBe(2);
+  expect((await ops('batch skip communication 4 --from 1 --apply')).code).toBe(2);
+  expect((await ops('batch skip communication 0 --from 1')).answer).toMatchObject({
+    outcome: 'would be passed over',
+  });
+
+  for (const [partition, { kind }] of damages.entries()) {
+    const end = kind === 'length' ? ' --to 1' : '';
+    const { code, text } = await ops(`batch skip communication ${partition} --from 1${end} --apply`);
+    expect({ partition, code, text }).toMatchObject({ code: 0 });
+  }
+
+  await eventually(
+    async () => expect(new Set(await corner.world.history(1))).toEqual(new Set([...before, ...behind])),
+    WITHIN_MS,
+  );
+  await eventually(async () => {
+    const status = await readWorkerStatus(corner.world.db);
+    expect(status).toMatchObject({ unreadable: [], groups: [{ lag: 0 }, { lag: 0 }] });
+  }, WITHIN_MS);
+  const { answer } = await ops('batch list');
+  expect(answer).toMatchObject(damages.map(() => ({ state: 'passed', from: '1', to: '1' })));
+  const lines = (await readFile(corner.logFile, 'utf8')).split('\n');
+  expect(lines.filter((line) => line.includes('A batch cannot be read'))).toHaveLength(damages.length);
+  expect(lines.join('')).not.toMatch(/will join again|damage:/);
+});
