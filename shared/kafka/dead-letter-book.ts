@@ -69,6 +69,16 @@ export function openDeadLetterBook(
       from,
       onBeginning: forget,
       onMessage: note,
+      onUnreadable: (partition, { offset }) =>
+        note({
+          topic: deadLetterTopicOf(topic),
+          partition,
+          offset,
+          timestamp: 0,
+          key: null,
+          value: null,
+          headers: {},
+        }),
     });
   }
   const open = () => [...letters.values()].sort(byPlace);

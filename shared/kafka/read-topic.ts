@@ -19,7 +19,7 @@ export interface ReadOptions {
   readonly onBeginning?: (partition: number, offset: bigint) => void;
   /** Called for each message, in order within a partition. */
   readonly onMessage: (message: IncomingMessage) => void;
-  /** Called for a batch that cannot be read; the reading goes on behind it, or ends there in its partition. */
+  /** Called for a batch that cannot be read, or, where its end is not known, for each of its offsets; the reading goes on. */
   readonly onUnreadable?: (partition: number, batch: UnreadableBatch) => void;
   /** The reading fails when nothing has come for so long. */
   readonly stalledAfterMs?: number;
@@ -106,7 +106,7 @@ async function readOn(client: KafkaClient, topic: string, progress: Progress, ad
         let position = reached;
         if (unreadable !== undefined && position < end) {
           progress.onUnreadable?.(partition, unreadable);
-          position = unreadable.lastOffset === undefined ? end : unreadable.lastOffset + 1n;
+          position = (unreadable.lastOffset ?? unreadable.offset) + 1n;
           member?.seek(partition, position);
         }
         if (position > from) {
