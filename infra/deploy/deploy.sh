@@ -6,6 +6,7 @@
 #
 # RELEASE is the file that release.sh writes. Production takes it only in a build that a person has approved.
 set -Eeuo pipefail
+shopt -s inherit_errexit
 
 : "${PROJECT_ID:?}" "${REGION:?}" "${BUILD_REGION:?}" "${BUILD_ID:?}" "${BUILD_ACCOUNT:?}" "${RELEASE:?}"
 readonly REPOSITORY="${REGION}-docker.pkg.dev/${PROJECT_ID}/patient-service"

@@ -69,8 +69,87 @@ export class Cloud {
     'storage cat': ({ words }) => this.storage.read(words[2] ?? ''),
     'storage rm': ({ words, flags }) => this.storage.remove(words[2] ?? '', flags['if-generation-match']),
     'storage objects describe': ({ words }) => this.storage.describe(words[3] ?? ''),
+    'auth list': () => ({ stdout: 'owner@example.org\n' }),
+    'auth application-default print-access-token': () => ({ stdout: 'access\n' }),
+    'billing projects describe': () => ({ stdout: 'True\n' }),
+    'projects describe': () => ({ stdout: '42\n' }),
+    'projects get-iam-policy': () => ({ stdout: [...this.bindings].join('\n') }),
+    'projects add-iam-policy-binding': ({ flags }) => {
+      const member = flags['member'] ?? '';
+      const agent = /gcp-sa-(\w+)/.exec(member)?.[1] ?? '';
+      if (!this.agents.has(agent)) return refusal(`INVALID_ARGUMENT: ${member} does not exist`);
+      this.bindings.add(member);
+      return {};
+    },
+    'services list': () => ({ stdout: [...this.enabled].map((one) => `${one}\n`).join('') }),
+    'services enable': ({ words }) => {
+      for (const one of words.slice(2)) this.enabled.add(one);
+      return {};
+    },
+    'beta services identity create': ({ flags }) => {
+      const [agent = ''] = flags['service']?.split('.') ?? [];
+      if (!this.enabled.has(flags['service'] ?? '')) return refusal(`${agent} is not enabled`);
+      this.agents.add(agent);
+      return {};
+    },
+    'storage service-agent': () => ({ stdout: 'service-42@gs-project-accounts.iam.gserviceaccount.com\n' }),
+    'storage buckets describe': ({ words }) => {
+      const bucket = this.storage.buckets.get(words[3]?.slice(5) ?? '');
+      if (bucket === undefined) return refusal(`${words[3]} not found: 404.`);
+      const prevention = bucket.publicAccessPrevention ? 'enforced' : 'inherited';
+      return {
+        stdout: `${bucket.location.toUpperCase()},${bucket.versioning ? 'True' : ''},${prevention}\n`,
+      };
+    },
+    'storage buckets create': ({ words, flags }) => {
+      const name = words[3]?.slice(5) ?? '';
+      if (this.storage.buckets.has(name)) return refusal('HTTPError 409: you already own this bucket.');
+      if ('versioning' in flags) return refusal('unrecognized arguments: --versioning', 2);
+      this.storage.buckets.set(name, {
+        versioning: false,
+        publicAccessPrevention: 'public-access-prevention' in flags,
+        location: flags['location'] ?? 'us',
+      });
+      return {};
+    },
+    'storage buckets update': ({ words, flags }) => {
+      const bucket = this.storage.buckets.get(words[3]?.slice(5) ?? '');
+      if (bucket === undefined) return refusal('404');
+      bucket.versioning = 'versioning' in flags;
+      return {};
+    },
+    'secrets list': () => ({ stdout: [...this.secrets.keys()].map((one) => `${one}\n`).join('') }),
+    'secrets versions list': ({ words }) => ({
+      stdout: (this.secrets.get(words[3] ?? '') ?? []).map((_, index) => `${index + 1}\n`).join(''),
+    }),
+    'secrets versions add': ({ words }, stdin) => {
+      this.secrets.get(words[3] ?? '')?.push(stdin);
+      return this.secrets.has(words[3] ?? '') ? {} : refusal(`NOT_FOUND: ${words[3]}`);
+    },
+    'builds list': () => {
+      const found = [...this.builds].find(([, { substitutions }]) => substitutions?.includes('_DEPLOY=no'));
+      return { stdout: found === undefined ? '' : `${found[0]}\n` };
+    },
+    'builds submit': ({ flags }) => this.#submit(flags),
+    'run services delete': ({ words }) =>
+      this.services.all.delete(words[3] ?? '') ? {} : refusal('NOT_FOUND'),
+    'beta run worker-pools delete': () => {
+      const there = this.worker.image !== '';
+      this.worker.image = '';
+      return there ? {} : refusal('NOT_FOUND');
+    },
+    'pubsub subscriptions describe': () => {
+      if (this.subscription === undefined) return refusal('NOT_FOUND');
+      const topic = this.subscription.deadLetters ? 'projects/project/topics/registration-dead-letters' : '';
+      return { stdout: `${this.subscription.retention},${topic}\n` };
+    },
     'artifacts docker images describe': ({ words, flags }) => this.#image(words[4] ?? '', flags),
   };
+
+  /** Regions in which this project may build. */
+  buildRegions = ['europe-west1'];
+  readonly project = 'project';
+  readonly environment = 'dev';
 
   handle(args: readonly string[], stdin: string): Answer {
     const parsed = command(args);
@@ -79,6 +158,64 @@ export class Cloud {
         .filter(([name]) => `${parsed.words.join(' ')} `.startsWith(`${name} `))
         .sort(([a], [b]) => b.length - a.length)[0] ?? [];
     return run?.(parsed, stdin) ?? refusal(`Invalid choice: '${parsed.words.join(' ')}'`, 2);
+  }
+
+  #submit(flags: Command['flags']): Answer {
+    const region = flags['region'] ?? '';
+    if (!this.buildRegions.includes(region)) {
+      return refusal(
+        `FAILED_PRECONDITION: due to quota restrictions, Cloud Build cannot be run in ${region}`,
+      );
+    }
+    const bucket = flags['gcs-source-staging-dir']?.split('/')[2] ?? '';
+    if (!this.storage.buckets.has(bucket)) return refusal(`gs://${bucket} not found: 404.`);
+    const id = `build-${this.builds.size + 1}`;
+    this.builds.set(id, {
+      status: 'SUCCESS',
+      createTime: '2026-11-28T12:00:00Z',
+      substitutions: flags['substitutions'] ?? '',
+    });
+    for (const name of ['import-registration', 'patients-api', 'check-health', 'kafka-worker'])
+      this.images.set(
+        `europe-west3-docker.pkg.dev/${this.project}/patient-service/${name}:${id}`,
+        `sha256:${'a'.repeat(64)}`,
+      );
+    return { stdout: `${id}\n` };
+  }
+
+  /** What the Google provider would make. @returns why it cannot, as the real one says */
+  make(type: string, name: string, key: string | undefined, secrets: readonly string[]): string | undefined {
+    if (type === 'google_storage_bucket') {
+      const bucket = { versioning: false, publicAccessPrevention: true, location: 'europe-west3' };
+      this.storage.buckets.set(`${this.project}-${name.replace('_', '-')}`, bucket);
+    }
+    if (type === 'google_secret_manager_secret')
+      for (const secret of secrets) this.secrets.set(secret, this.secrets.get(secret) ?? []);
+    if (type === 'google_cloud_run_v2_service' && key !== undefined) {
+      const reads = /import|health/.test(key) ? 'registration-hmac-key' : 'kafka-sasl-password';
+      const ready = key === 'patients-api' || this.#starts(reads, secrets);
+      this.services.create(key, 'first', this.environment, ready);
+      if (!ready) return 'The user-provided container failed to start and listen on the port';
+    }
+    if (type === 'google_cloud_run_v2_worker_pool') {
+      this.worker.image = 'first';
+      if (!this.#starts('kafka-sasl-password', secrets)) return 'Revision is not ready';
+      this.worker.live = 'kafka-worker-00001';
+    }
+    if (type === 'google_eventarc_trigger') {
+      if (!this.agents.has('eventarc') || !this.agents.has('pubsub'))
+        return 'Error 400: Permission denied while using the Eventarc Service Agent';
+      this.subscription = { retention: '86400s', deadLetters: false };
+    }
+    if (type === 'google_project_iam_member' && name === 'service_agent' && !this.agents.has('eventarc'))
+      return 'Error 400: Service account service-42@gcp-sa-eventarc.iam.gserviceaccount.com does not exist.';
+    if (type === 'google_pubsub_subscription' && name === 'registration')
+      this.subscription = { retention: '604800s', deadLetters: true };
+    return undefined;
+  }
+
+  #starts(reads: string, secrets: readonly string[]): boolean {
+    return !secrets.includes(reads) || (this.secrets.get(reads)?.length ?? 0) > 0;
   }
 
   #copy(words: readonly string[], ifGeneration: string | undefined, stdin: string): Answer {

@@ -84,12 +84,14 @@ async function reply(
   const fields = received.split('\0');
   const end = fields.indexOf(endOfArguments);
   const [program = '', ...args] = fields.slice(0, end);
+  const call = { program, args, stdin: fields[end + 1] ?? '' };
   const {
     code = 0,
     stdout = '',
     stderr = '',
-  } = await Promise.resolve(answer({ program, args, stdin: fields[end + 1] ?? '' })).catch(
-    (error: unknown): Answer => ({ code: 70, stderr: `stand-in: ${String(error)}\n` }),
-  );
+  } = await (async () => answer(call))().catch((error: unknown): Answer => ({
+    code: 70,
+    stderr: `stand-in: ${String(error)}\n`,
+  }));
   socket.end(`${code}\0${stdout}\0${stderr}\0`);
 }
