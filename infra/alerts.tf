@@ -140,6 +140,15 @@ locals {
       period    = "60s"
       for       = "0s"
     }
+    "restore" = {
+      title     = "The database is a restored copy, nothing is sent"
+      severity  = "CRITICAL"
+      filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/database_fenced\""
+      measure   = "mean"
+      threshold = 0
+      period    = "120s"
+      for       = "0s"
+    }
     "storage-filling" = {
       title     = "The import bucket fills up"
       severity  = "WARNING"

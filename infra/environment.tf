@@ -66,7 +66,7 @@ locals {
     import-registration = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts]
     patients-api        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_auth]
     check-health        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts, local.variables_of_health]
-    kafka-worker        = [local.variables_of_project, local.variables_of_service, local.variables_of_kafka, local.variables_of_mail_delivery]
+    kafka-worker        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_kafka, local.variables_of_mail_delivery]
     ops                 = [local.variables_of_project, local.variables_of_bucket, local.variables_of_kafka]
   }
 

@@ -63,11 +63,24 @@ resource "google_storage_bucket_iam_member" "mover" {
   member = google_service_account.workload[each.value].member
 }
 
-# Erasure deletes a patient's archived files; the API neither reads nor writes any.
+# Erasure deletes a patient's archived files and enters the ledger; the API reads and writes no registration.
 resource "google_project_iam_custom_role" "file_eraser" {
   role_id     = "registrationFileEraser"
-  title       = "Find and delete registration files"
-  permissions = ["storage.objects.list", "storage.objects.get", "storage.objects.delete"]
+  title       = "Find and delete registration files, enter erasures"
+  permissions = ["storage.objects.list", "storage.objects.get", "storage.objects.delete", "storage.objects.create"]
+}
+
+# The worker raises the mark of the restore fence and reads no other object. Without the right to list, a missing
+# object would be forbidden instead of missing.
+resource "google_storage_bucket_iam_member" "fence" {
+  bucket = google_storage_bucket.import.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.workload["kafka-worker"].member
+
+  condition {
+    title      = "below fence"
+    expression = "resource.type == \"storage.googleapis.com/Bucket\" || resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.import.name}/objects/fence/\")"
+  }
 }
 
 resource "google_storage_bucket_iam_member" "eraser" {

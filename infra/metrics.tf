@@ -24,6 +24,7 @@ locals {
     standing_partitions            = { kind = "distribution", labels = [] }
     unreadable_batches             = { kind = "distribution", labels = [] }
     worker_status_age_seconds      = { kind = "distribution", labels = [] }
+    database_fenced                = { kind = "distribution", labels = [] }
     storage_used_percent           = { kind = "distribution", labels = [] }
   }
 }

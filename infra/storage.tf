@@ -23,7 +23,8 @@ resource "google_storage_bucket" "import" {
     }
   }
 
-  # incoming/ has no rule: a file stays there until it is imported or refused.
+  # incoming/ has no rule: a file stays there until it is imported or refused. erasures/ and fence/ have none either: the
+  # ledger of erasures and the mark of the restore fence must outlive every backup of the database.
   lifecycle_rule {
     condition {
       age            = 30

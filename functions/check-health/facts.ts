@@ -8,6 +8,8 @@ import type { Firestore } from '@google-cloud/firestore';
 import type { Clock, Instant, UtcTimestamp } from '../../shared/platform/clock.ts';
 import type { Log } from '../../shared/platform/log.ts';
 import { listIncoming } from '../../shared/registration/archive.ts';
+import { readFence } from '../../shared/registration/restore-fence.ts';
+import type { FenceFault } from '../../shared/store/fence.ts';
 import { readNewestSnapshot, type HealthSnapshot } from '../../shared/store/health-snapshots.ts';
 import { countImports, lastImportAt } from '../../shared/store/import-statistics.ts';
 import { outboxBacklog } from '../../shared/store/outbox-backlog.ts';
@@ -43,6 +45,8 @@ export interface Facts {
   readonly worker: Reading<WorkerStatus | undefined>;
   /** Undefined: there was no scheduled run yet. */
   readonly lastRun: Reading<Pick<HealthSnapshot, 'taken_at' | 'bucket'> | undefined>;
+  /** Undefined: the database may be published from. */
+  readonly fence: Reading<FenceFault | undefined>;
   /** Bytes; undefined where there is no drop folder. */
   readonly freeDisk: Reading<number> | undefined;
 }
@@ -63,15 +67,16 @@ export async function gatherFacts(sources: FactSources, withinMs: number): Promi
   const { db, bucket, clock, log, dropFolder } = sources;
   const now = clock();
   const about = (check: string) => ({ check, withinMs, log });
-  const [incoming, imports, outbox, worker, lastRun, freeDisk] = await Promise.all([
+  const [incoming, imports, outbox, worker, lastRun, fence, freeDisk] = await Promise.all([
     ask(() => lookIntoIncoming(bucket, now), about('incoming')),
     ask(() => readImportFigures(db, now), about('imports')),
     ask(() => lookIntoOutbox(db, now), about('outbox')),
     ask(() => readWorkerStatus(db), about('worker')),
     ask(() => readNewestSnapshot(db), about('last run')),
+    ask(async () => (await readFence({ db, bucket })).fault, about('fence')),
     dropFolder === undefined ? undefined : ask(() => freeBytes(dropFolder), about('disk')),
   ]);
-  return { now, incoming, imports, outbox, worker, lastRun, freeDisk };
+  return { now, incoming, imports, outbox, worker, lastRun, fence, freeDisk };
 }
 
 async function lookIntoIncoming(bucket: Bucket, now: Instant): Promise<Incoming> {

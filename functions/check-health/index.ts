@@ -4,6 +4,7 @@ import { systemClock } from '../../shared/platform/clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
+import { readOutsideMark } from '../../shared/registration/restore-fence.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
 import { createPatientIds } from '../../shared/store/patient-ids.ts';
 import { variableNames } from './config.ts';
@@ -13,10 +14,11 @@ import type { HealthDependencies } from './run.ts';
 
 const config = await readConfig(variableNames);
 const db = connectFirestore(config);
+const bucket = connectBucket(config);
 const deps: HealthDependencies = {
   db,
-  bucket: connectBucket(config),
-  allocatePatientId: createPatientIds(db),
+  bucket,
+  allocatePatientId: createPatientIds(db, () => readOutsideMark(bucket)),
   clock: systemClock,
   log: createLog({
     service: 'check-health',

@@ -18,6 +18,7 @@ export function reportSamples(log: Log, facts: Facts, { checks }: Report): void 
     standing_partitions: kafka.standing_partitions,
     unreadable_batches: kafka.unreadable_batches,
     worker_status_age_seconds: kafka.reported_seconds_ago ?? neverReported(facts),
+    database_fenced: checks.restore.fenced === null ? null : Number(checks.restore.fenced),
     storage_used_percent: percent(storage.bytes === null ? null : storage.bytes / storage.quota_bytes),
   };
   for (const [metric, value] of Object.entries(samples)) {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Temporal } from 'temporal-polyfill';
 import { describe, expect, it } from 'vitest';
+import type { FenceFault } from '../../shared/store/fence.ts';
 import { utcTimestamp, type UtcTimestamp } from '../../shared/platform/clock.ts';
 import type { UnreadableStatus } from '../../shared/store/worker-status.ts';
 import type { Facts } from './facts.ts';
@@ -41,6 +42,7 @@ function facts(differing: Partial<Facts> = {}): Facts {
     outbox: { value: { entries: 0, oldest_seconds: 0 } },
     worker: { value: worker },
     lastRun: { value: lastRun },
+    fence: { value: undefined },
     freeDisk: undefined,
     ...differing,
   };
@@ -206,6 +208,8 @@ const rules: Rule[] = [
     'unhealthy',
     'Firestore does not answer: not answered within 1 s',
   ],
+  ['a restored copy', { fence: { value: 'mark_older' } }, 'restore', 'unhealthy'],
+  ['marks that nobody can read', { fence: HANGING }, 'restore', 'degraded'],
   ['a service never run by its schedule', { lastRun: { value: undefined } }, 'scheduled_run', 'degraded'],
   ['an overdue run', { lastRun: { value: { ...lastRun, taken_at: ago(301) } } }, 'scheduled_run', 'degraded'],
 ];
@@ -288,6 +292,7 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
       { nil: undefined },
     ),
   ),
+  fence: reading(fc.constantFrom<FenceFault | undefined>(undefined, 'mark_older', 'mark_missing')),
   lastRun: reading(
     fc.option(fc.record({ taken_at: count.map(ago), bucket: fc.constant(null) }), { nil: undefined }),
   ),

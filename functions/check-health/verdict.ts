@@ -9,6 +9,7 @@ import {
   type UtcTimestamp,
 } from '../../shared/platform/clock.ts';
 import { MAX_FILE_BYTES } from '../../shared/registration/registration-file.ts';
+import { fenceFaults } from '../../shared/store/fence.ts';
 import type { GroupStatus, WorkerStatus } from '../../shared/store/worker-status.ts';
 import type { Facts } from './facts.ts';
 import { faultOf, valueOf } from './reading.ts';
@@ -59,6 +60,10 @@ export interface Report {
       readonly free_disk_bytes?: number | null;
     }>;
     readonly firestore: Check<{ readonly reachable: boolean }>;
+    readonly restore: Check<{
+      /** True: the database is a restored copy that no operator has released yet. */
+      readonly fenced: boolean | null;
+    }>;
     readonly scheduled_run: Check<{ readonly last_run: UtcTimestamp | null }>;
   };
 }
@@ -87,6 +92,7 @@ export function judge(facts: Facts, limits: Limits): Report {
     kafka: judgeKafka(facts),
     storage: judgeStorage(facts, limits),
     firestore: judgeFirestore(facts),
+    restore: judgeRestore(facts),
     scheduled_run: judgeScheduledRun(facts),
   };
   return {
@@ -237,6 +243,16 @@ function judgeFirestore({ imports, outbox, worker }: Facts): Report['checks']['f
   const reachable = [imports, outbox, worker].some((reading) => 'value' in reading);
   return verdict({ reachable }, [
     reachable ? undefined : unanswered('unhealthy', 'Firestore does not answer', faultOf(worker)),
+  ]);
+}
+
+function judgeRestore({ fence }: Facts): Report['checks']['restore'] {
+  const fault = valueOf(fence);
+  return verdict({ fenced: 'value' in fence ? fault !== undefined : null }, [
+    unanswered('degraded', 'the marks of the restore fence could not be read', faultOf(fence)),
+    fault === undefined
+      ? undefined
+      : unhealthy(`${fenceFaults[fault]}: nothing is sent and no id is given (runbook restore.md)`),
   ]);
 }
 

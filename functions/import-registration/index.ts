@@ -5,6 +5,7 @@ import { readConfig } from '../../shared/platform/config.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import type { ImportDependencies } from '../../shared/registration/import-object.ts';
+import { readOutsideMark } from '../../shared/registration/restore-fence.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
 import { createPatientIds } from '../../shared/store/patient-ids.ts';
 import { variableNames } from './config.ts';
@@ -17,10 +18,11 @@ const log = createLog({
   level: config.LOG_LEVEL,
 });
 const db = connectFirestore(config);
+const bucket = connectBucket(config);
 const deps: ImportDependencies = {
   db,
-  bucket: connectBucket(config),
-  allocatePatientId: createPatientIds(db),
+  bucket,
+  allocatePatientId: createPatientIds(db, () => readOutsideMark(bucket)),
   clock: systemClock,
   log,
   mail: config,

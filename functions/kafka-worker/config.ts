@@ -6,6 +6,8 @@ export const variableNames = [
   'ENVIRONMENT',
   'LOG_LEVEL',
   'PORT',
+  'GCS_IMPORT_BUCKET',
+  'STORAGE_EMULATOR_HOST',
   'COMMUNICATION_SERVICE_URL',
   ...kafkaVariables,
 ] as const;

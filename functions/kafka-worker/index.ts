@@ -8,6 +8,8 @@ import { namesIn } from '../../shared/kafka/topics.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { createLog } from '../../shared/platform/log.ts';
+import { connectBucket } from '../../shared/registration/bucket.ts';
+import { raiseMarks } from '../../shared/registration/restore-fence.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
 import { variableNames } from './config.ts';
 import { startConsumers } from './consumers.ts';
@@ -24,6 +26,7 @@ const log = createLog({
   level: config.LOG_LEVEL,
 });
 const db = connectFirestore(config);
+const bucket = connectBucket(config);
 const client = kafkaClient(config, log);
 const names = namesIn(config);
 const relayPublisher = createPublisher(client, { attempts: 1 });
@@ -36,6 +39,7 @@ const relay = startRelay({
   publisher: relayPublisher,
   topic: names.topics.patients,
   communicationUrl: config.COMMUNICATION_SERVICE_URL,
+  raiseMarks: () => raiseMarks({ db, bucket, clock: systemClock }),
   clock: systemClock,
   log,
 });

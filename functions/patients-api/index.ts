@@ -9,6 +9,7 @@ import { ServiceError } from '../../shared/platform/errors.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { hideRequests, revealTarget } from '../../shared/platform/request-stream.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
+import { readOutsideMark } from '../../shared/registration/restore-fence.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
 import { createPatientIds } from '../../shared/store/patient-ids.ts';
 import { answerProblem } from './answer-problem.ts';
@@ -17,6 +18,7 @@ import { variableNames } from './config.ts';
 
 const config = await readConfig(variableNames);
 const db = connectFirestore(config);
+const bucket = connectBucket(config);
 const log = createLog({
   service: 'patients-api',
   project: config.GOOGLE_CLOUD_PROJECT,
@@ -24,8 +26,8 @@ const log = createLog({
 });
 const app = createApp({
   db,
-  bucket: connectBucket(config),
-  allocatePatientId: createPatientIds(db),
+  bucket,
+  allocatePatientId: createPatientIds(db, () => readOutsideMark(bucket)),
   clock: systemClock,
   log,
   authenticate: createAuthentication(config),

@@ -105,6 +105,7 @@ const cases: Record<string, { wakes: Point[]; sleeps: Point[] }> = {
     wakes: everyMinute((minute) => (minute < 5 ? 0 : 1)),
     sleeps: everyMinute(() => 0),
   },
+  restore: { wakes: everyMinute((minute) => (minute < 20 ? 0 : 1)), sleeps: everyMinute(() => 0) },
   'storage-filling': { wakes: everyMinute(() => 81), sleeps: everyMinute(() => 80) },
 };
 

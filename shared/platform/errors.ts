@@ -121,6 +121,11 @@ const table = {
   // Dependencies
   'store.contention': { retriable: true, status: 503, title: 'Too many writers at once, try again' },
   'store.unavailable': { retriable: true, status: 503, title: 'The database is not reachable, try again' },
+  'store.fenced': {
+    retriable: true,
+    status: 503,
+    title: 'The database was restored and is not released yet, try again later',
+  },
   'storage.unavailable': {
     retriable: true,
     status: 503,

@@ -31,6 +31,7 @@ export const metrics = {
   standing_partitions: { kind: 'distribution', labels: [] },
   unreadable_batches: { kind: 'distribution', labels: [] },
   worker_status_age_seconds: { kind: 'distribution', labels: [] },
+  database_fenced: { kind: 'distribution', labels: [] },
   storage_used_percent: { kind: 'distribution', labels: [] },
 } as const satisfies Record<string, { kind: 'counter' | 'distribution'; labels: readonly string[] }>;
 

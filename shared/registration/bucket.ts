@@ -111,6 +111,37 @@ export interface FinalizedObject extends ObjectVersion {
   readonly contentEncoding?: string | undefined;
 }
 
+/** A small object that carries its content as custom metadata too, so that one call reads it. */
+export interface Labelled {
+  readonly generation: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Undefined when there is none. @throws ServiceError `storage.unavailable` */
+export async function readLabels(bucket: Bucket, name: string): Promise<Labelled | undefined> {
+  const [metadata] = (await unless([NOT_FOUND], () => bucket.file(name).getMetadata())) ?? [];
+  if (metadata === undefined) return undefined;
+  const labels = (metadata.metadata ?? {}) as Record<string, string>;
+  return { generation: String(metadata.generation), labels };
+}
+
+/** Replaces a labelled object, unless somebody was faster. @param replaced undefined: there was none */
+export async function replaceLabels(
+  bucket: Bucket,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  replaced: Labelled | undefined,
+): Promise<void> {
+  await unless([PRECONDITION_FAILED], () =>
+    bucket.file(name).save(`${JSON.stringify(labels)}\n`, {
+      contentType: 'application/json',
+      resumable: false,
+      metadata: { metadata: { ...labels } },
+      preconditionOpts: { ifGenerationMatch: replaced?.generation ?? 0 },
+    }),
+  );
+}
+
 /** Every object below a prefix, page by page, with what a finalize event would say of it. */
 export async function* listObjects(bucket: Bucket, prefix: string): AsyncGenerator<FinalizedObject> {
   let token: string | null = null;

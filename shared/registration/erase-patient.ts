@@ -5,10 +5,11 @@
 import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
-import type { Clock } from '../platform/clock.ts';
+import { parseTimestamp, type Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { errorFields } from '../platform/log.ts';
 import {
+  announceErasure,
   beginErasure,
   closeErasure,
   eraseHistory,
@@ -18,11 +19,13 @@ import {
   openErasures,
   type ErasedFile,
   type Erasure,
+  type ErasureOptions,
 } from '../store/erasures.ts';
 import { buryIdempotencyKeys } from '../store/idempotency-keys.ts';
 import { recordIdOf, type RecordId } from '../store/imports.ts';
 import { listIncoming } from './archive.ts';
 import { deleteObject, deleteVersion } from './bucket.ts';
+import { enterErasure } from './erasure-ledger.ts';
 import { errorDocumentPath } from './failure-mail.ts';
 
 export interface ErasureDependencies {
@@ -33,11 +36,18 @@ export interface ErasureDependencies {
 }
 
 /**
- * Resolves when nothing of the person is left.
+ * Resolves when nothing of the person is left, or to false when `options.onlyIf` spared them.
  * @throws ServiceError `patient.not_found`, `store.*`, `storage.unavailable`
  */
-export async function erasePatient(deps: ErasureDependencies, id: PatientId): Promise<void> {
-  await complete(deps, await beginErasure(deps.db, id, deps.clock()));
+export async function erasePatient(
+  deps: ErasureDependencies,
+  id: PatientId,
+  options: ErasureOptions = {},
+): Promise<boolean> {
+  const erasure = await beginErasure(deps.db, id, deps.clock(), options);
+  if (erasure === undefined) return false;
+  await complete(deps, erasure);
+  return true;
 }
 
 /**
@@ -59,9 +69,12 @@ export async function completeErasures(deps: ErasureDependencies): Promise<numbe
   return completed;
 }
 
-async function complete({ db, bucket }: ErasureDependencies, erasure: Erasure): Promise<void> {
+async function complete({ db, bucket, clock }: ErasureDependencies, erasure: Erasure): Promise<void> {
   const id = erasure.patient_id;
   await erasePending(db, id);
+  // Before `patient.deleted` can leave: what readers were told must survive a restore.
+  await enterErasure(bucket, id, parseTimestamp(erasure.requested_at) ?? clock());
+  await announceErasure(db, id, clock());
   await eraseHistory(db, id);
   await buryIdempotencyKeys(db, id);
   const files = await filesOf(db, erasure);

@@ -9,10 +9,9 @@ import type {
   Query,
   QueryDocumentSnapshot,
   Timestamp,
-  Transaction,
 } from '@google-cloud/firestore';
 import { erasureEvent } from '../patient/change.ts';
-import type { PatientId } from '../patient/schema.ts';
+import type { Patient, PatientId } from '../patient/schema.ts';
 import { utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { communicationQuery } from './communication-history.ts';
@@ -28,6 +27,19 @@ export interface Erasure {
   readonly patient_id: PatientId;
   readonly token_hashes: readonly TokenHash[];
   readonly requested_at: UtcTimestamp;
+  /** Number of the patient's last event, which `patient.deleted` follows. */
+  readonly sequence: number;
+  /** True once `patient.deleted` is in the outbox, or was published before. */
+  readonly announced: boolean;
+  /** `patient.deleted` waits until then for the last mail that was being sent; null when none was. */
+  readonly hold_until: Timestamp | null;
+}
+
+export interface ErasureOptions {
+  /** Judges the stored patient within the transaction: false leaves everything as it is. */
+  readonly onlyIf?: (patient: Patient) => boolean;
+  /** `patient.deleted` is on the topic already: the database was restored since. */
+  readonly isAnnounced?: boolean;
 }
 
 /** A record of a file that the person sent. */
@@ -38,36 +50,60 @@ function erasureDoc(db: Firestore, id: PatientId): DocumentReference {
 }
 
 /**
- * Takes the patient away with consent, reference and what waits in the outbox, buries the registration token, and puts
- * `patient.deleted` last. An erasure that has begun before is returned as it is.
+ * Takes the patient away with consent, reference and what waits in the outbox, and buries the registration token. The
+ * job it leaves stands for `patient.deleted` until {@link announceErasure} puts the event into the outbox. An erasure
+ * that has begun before is returned as it is.
+ * @returns undefined when `onlyIf` says no
  * @throws ServiceError `patient.not_found`, `store.*`
  */
-export function beginErasure(db: Firestore, id: PatientId, now: Instant): Promise<Erasure> {
+export function beginErasure(
+  db: Firestore,
+  id: PatientId,
+  now: Instant,
+  { onlyIf = () => true, isAnnounced = false }: ErasureOptions = {},
+): Promise<Erasure | undefined> {
   return inTransaction(db, async (transaction) => {
     const [begun, snapshot] = await transaction.getAll(erasureDoc(db, id), patientDoc(db, id));
-    if (begun?.exists === true) return begun.data() as Erasure;
+    if (begun?.exists === true && snapshot?.exists !== true) return begun.data() as Erasure;
     if (snapshot?.exists !== true) throw new ServiceError('patient.not_found');
+    const { patient, sequence } = fromSnapshot(snapshot);
+    if (!onlyIf(patient)) return undefined;
     const [waiting, tokens] = await Promise.all([
       transaction.get(patientEntriesQuery(db, id)),
       transaction.get(patientTokensQuery(db, id)),
     ]);
-    const { patient, sequence } = fromSnapshot(snapshot);
     for (const entry of newestThatFit(waiting.docs)) transaction.delete(entry.ref);
     if (patient.zahlungsreferenz !== null) {
       transaction.delete(paymentReferenceDoc(db, patient.zahlungsreferenz));
     }
     transaction.delete(consentDoc(db, id));
     transaction.delete(patientDoc(db, id));
+    const hashes = tokens.docs.map((doc) => doc.id as TokenHash);
+    for (const hash of hashes) buryToken(db, transaction, hash, now);
+    const erasure: Erasure = {
+      patient_id: id,
+      token_hashes: hashes,
+      requested_at: utcTimestamp(now),
+      sequence,
+      announced: isAnnounced,
+      hold_until: lastClaim(waiting.docs) ?? null,
+    };
+    transaction.set(erasureDoc(db, id), erasure);
+    return erasure;
+  });
+}
+
+/** Puts `patient.deleted` into the outbox, once: the last event of the patient. @throws ServiceError `store.*` */
+export async function announceErasure(db: Firestore, id: PatientId, now: Instant): Promise<void> {
+  await inTransaction(db, async (transaction) => {
+    const job = await transaction.get(erasureDoc(db, id));
+    const erasure = job.data() as Erasure | undefined;
+    if (erasure === undefined || erasure.announced) return;
+    const { sequence, hold_until } = erasure;
     addEvents(db, transaction, id, [erasureEvent(id)], sequence, now, {
-      notBefore: lastClaim(waiting.docs),
+      notBefore: hold_until ?? undefined,
     });
-    return noteErasure(
-      db,
-      transaction,
-      id,
-      tokens.docs.map((doc) => doc.id as TokenHash),
-      now,
-    );
+    transaction.update(job.ref, { announced: true });
   });
 }
 
@@ -82,7 +118,7 @@ const DELETED_AT_ONCE_BYTES = 4 * 1024 * 1024;
 
 /**
  * The mails, and the events from the newest on: so the numbers that an erasure swallows stand directly before
- * `patient.deleted`, also when older ones are left to the next step, and published before it.
+ * `patient.deleted`, also when older ones are left to the next step and published meanwhile.
  */
 function newestThatFit(waiting: readonly QueryDocumentSnapshot[]): readonly QueryDocumentSnapshot[] {
   let bytes = 0;
@@ -107,19 +143,6 @@ export async function erasePending(db: Firestore, id: PatientId): Promise<void> 
     db,
     newestFirst(docs).filter((entry) => entry.get('event_type') !== 'patient.deleted'),
   );
-}
-
-function noteErasure(
-  db: Firestore,
-  transaction: Transaction,
-  id: PatientId,
-  tokenHashes: readonly TokenHash[],
-  now: Instant,
-): Erasure {
-  for (const hash of tokenHashes) buryToken(db, transaction, hash, now);
-  const erasure = { patient_id: id, token_hashes: tokenHashes, requested_at: utcTimestamp(now) };
-  transaction.create(erasureDoc(db, id), erasure);
-  return erasure;
 }
 
 /** Removes the communication history. */

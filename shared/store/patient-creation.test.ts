@@ -16,7 +16,7 @@ it.each<[string, Record<string, unknown>, IdempotentRequest | undefined]>([
 ])('with %s, it is one patient, and new', async (_, fields, request) => {
   const { db } = patientsWorld();
   onTestFinished(() => db.terminate());
-  const allocate = createPatientIds(db);
+  const allocate = createPatientIds(db, async () => undefined);
   // Leases a block, for which the client makes a batch too.
   await allocate();
   const batch = db.batch.bind(db);

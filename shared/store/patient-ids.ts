@@ -1,22 +1,29 @@
 /**
  * Patient ids: 32-bit integers from a counter document (`counters/patient_id`), leased in blocks so that
  * registrations do not queue on it. A process that ends loses the rest of its block; an id is never used twice.
+ * The counter of a restored database is too low, so a fenced database leases no block (fence.ts). A block that was
+ * leased before the restore stays good: nobody else has its ids, and the fence raises the counter far above them.
  */
-import type { Firestore } from '@google-cloud/firestore';
+import type { DocumentReference, Firestore } from '@google-cloud/firestore';
 import { patientId, type PatientId } from '../patient/schema.ts';
-import { inTransaction } from './firestore.ts';
+import { markDoc, markIn, refuseFenced, type Mark } from './fence.ts';
+import { inTransaction, translated } from './firestore.ts';
 
 const BLOCK = 100;
 
-/** Allocates ids one by one. @throws ServiceError `store.contention` or `store.unavailable` */
+/** Allocates ids one by one. @throws ServiceError `store.*`, `storage.unavailable` */
 export type AllocatePatientId = () => Promise<PatientId>;
 
-export function createPatientIds(db: Firestore): AllocatePatientId {
+/** @param readOutsideMark the bucket's mark, asked for once a block */
+export function createPatientIds(
+  db: Firestore,
+  readOutsideMark: () => Promise<Mark | undefined>,
+): AllocatePatientId {
   const free: PatientId[] = [];
   let leasing: Promise<void> | undefined;
 
   const lease = async () => {
-    const first = await leaseBlock(db);
+    const first = await leaseBlock(db, await readOutsideMark());
     free.push(...Array.from({ length: BLOCK }, (_, at) => patientId.parse(first + at)));
   };
 
@@ -29,12 +36,31 @@ export function createPatientIds(db: Firestore): AllocatePatientId {
   };
 }
 
-async function leaseBlock(db: Firestore): Promise<number> {
-  const counter = db.collection('counters').doc('patient_id');
+function counterDoc(db: Firestore): DocumentReference {
+  return db.collection('counters').doc('patient_id');
+}
+
+async function leaseBlock(db: Firestore, outside: Mark | undefined): Promise<number> {
   return inTransaction(db, async (transaction) => {
-    const snapshot = await transaction.get(counter);
-    const first = snapshot.exists ? (snapshot.get('next') as number) : 1;
-    transaction.set(counter, { next: first + BLOCK });
+    const [counter, mark] = await transaction.getAll(counterDoc(db), markDoc(db));
+    refuseFenced(markIn(mark), outside);
+    const first = counter?.exists === true ? (counter.get('next') as number) : 1;
+    transaction.set(counterDoc(db), { next: first + BLOCK });
     return first;
+  });
+}
+
+/** The lowest id that no block holds. @throws ServiceError `store.unavailable` */
+export async function readNextId(db: Firestore): Promise<number> {
+  const counter = await translated(() => counterDoc(db).get());
+  return counter.exists ? (counter.get('next') as number) : 1;
+}
+
+/** Makes `next` the lowest id that is free, unless the counter is beyond it. @throws ServiceError `store.*` */
+export async function raiseNextId(db: Firestore, next: number): Promise<void> {
+  await inTransaction(db, async (transaction) => {
+    const counter = await transaction.get(counterDoc(db));
+    if (counter.exists && (counter.get('next') as number) >= next) return;
+    transaction.set(counterDoc(db), { next });
   });
 }

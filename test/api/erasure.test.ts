@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { systemClock, utcTimestamp } from '../../shared/platform/clock.ts';
+import { connectBucket } from '../../shared/registration/bucket.ts';
 import { archivePath } from '../../shared/registration/archive.ts';
 import { completeErasures } from '../../shared/registration/erase-patient.ts';
 import { importObject } from '../../shared/registration/import-object.ts';
@@ -105,6 +106,28 @@ describe('DELETE', () => {
     expect((await api.send('GET', `/api/patients/${id}/communication`)).status).toBe(404);
     expect((await api.send('DELETE', `/api/patients/${id}`)).status).toBe(404);
     expect(tracesOf(person, new Map([['log', api.lines.join('')]]))).toEqual([]);
+  });
+
+  it('is in the ledger before patient.deleted can leave, with id and date only', async () => {
+    await beginErasure(api.db, id, systemClock());
+    expect(await api.events(id)).toEqual([]);
+    await completeErasures(api.deps);
+    const [entry] = (await world.bucket.getFiles({ prefix: 'erasures/' }))[0];
+    expect(entry!.name).toBe(`erasures/${id}.json`);
+    expect(Object.keys(JSON.parse(String((await entry!.download())[0])))).toEqual([
+      'patient_id',
+      'erased_on',
+    ]);
+    await expectNothingLeft();
+  });
+
+  it('announces nothing while the ledger cannot be written, and everything once it can', async () => {
+    await beginErasure(api.db, id, systemClock());
+    const bucket = connectBucket({ ...api.config, STORAGE_EMULATOR_HOST: 'http://127.0.0.1:9' });
+    expect(await completeErasures({ ...api.deps, bucket })).toBe(0);
+    expect(await api.events(id)).toEqual([]);
+    expect(await completeErasures(api.deps)).toBe(1);
+    await expectNothingLeft();
   });
 
   it('takes a long history with it', async () => {

@@ -15,6 +15,7 @@ import type { Instant } from '../../shared/platform/clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import type { ProblemDetails } from '../../shared/platform/problem-details.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
+import { readOutsideMark } from '../../shared/registration/restore-fence.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
 import { patientEntriesQuery } from '../../shared/store/outbox.ts';
 import { createPatientIds } from '../../shared/store/patient-ids.ts';
@@ -81,12 +82,13 @@ export async function startApi(overrides: Record<string, string> = {}) {
     ...overrides,
   });
   const db = connectFirestore(config);
+  const bucket = connectBucket(config);
   const lines: string[] = [];
   let fixed: Instant | undefined;
   const deps = {
     db,
-    bucket: connectBucket(config),
-    allocatePatientId: createPatientIds(db),
+    bucket,
+    allocatePatientId: createPatientIds(db, () => readOutsideMark(bucket)),
     clock: () => fixed ?? Temporal.Now.instant(),
     log: testLog(lines),
     authenticate: createAuthentication(config),

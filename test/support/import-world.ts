@@ -6,6 +6,7 @@ import { readConfig } from '../../shared/platform/config.ts';
 import { connectBucket, type FinalizedObject } from '../../shared/registration/bucket.ts';
 import { mailVariables } from '../../shared/registration/confirmation-mail.ts';
 import type { ImportDependencies } from '../../shared/registration/import-object.ts';
+import { readOutsideMark } from '../../shared/registration/restore-fence.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
 import { createPatientIds } from '../../shared/store/patient-ids.ts';
 import { testLog } from './kafka.ts';
@@ -32,7 +33,7 @@ export async function importWorld(overrides: Partial<ImportDependencies> = {}) {
   const deps: ImportDependencies = {
     db,
     bucket,
-    allocatePatientId: createPatientIds(db),
+    allocatePatientId: createPatientIds(db, () => readOutsideMark(bucket)),
     clock: systemClock,
     log: testLog(logged),
     mail: await readConfig(mailVariables, mailSettings),
@@ -64,9 +65,13 @@ async function drop(
   };
 }
 
+/** Names of the registration files; what the service notes for itself in the bucket is none. */
 export async function objectNames(bucket: Bucket): Promise<string[]> {
   const [files] = await bucket.getFiles();
-  return files.map((file) => file.name).sort();
+  return files
+    .map((file) => file.name)
+    .filter((name) => !/^(erasures|fence)\//.test(name))
+    .sort();
 }
 
 export async function documents(

@@ -14,6 +14,8 @@ import { changePatient, restate } from '../../shared/patient/change.ts';
 import { patientId } from '../../shared/patient/schema.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
 import { inTransaction } from '../../shared/store/firestore.ts';
+import { connectBucket } from '../../shared/registration/bucket.ts';
+import { raiseMarks } from '../../shared/registration/restore-fence.ts';
 import { addMail, type Mail } from '../../shared/store/outbox.ts';
 import { updatePatientWithin, type StoredPatient } from '../../shared/store/patients.ts';
 import type { HistoryEntry } from './history.ts';
@@ -28,6 +30,11 @@ export async function relayWorld() {
   const kafka = await kafkaCorner();
   const topic = await kafka.topic('patient-events');
   const communication = await startCommunication();
+  const bucket = connectBucket({
+    GOOGLE_CLOUD_PROJECT: patients.project,
+    GCS_IMPORT_BUCKET: `${patients.project}-import`,
+    STORAGE_EMULATOR_HOST: process.env['STORAGE_EMULATOR_HOST'],
+  });
   const running: (() => Promise<void>)[] = [];
   const logged: string[] = [];
   return {
@@ -35,6 +42,7 @@ export async function relayWorld() {
     kafka,
     topic,
     communication,
+    bucket,
     logged,
     start(options: Partial<RelayOptions> = {}): Relay {
       const publisher = createPublisher(kafka.client, { attempts: 1 });
@@ -43,6 +51,7 @@ export async function relayWorld() {
         publisher,
         topic,
         communicationUrl: communication.url,
+        raiseMarks: () => raiseMarks({ db: patients.db, bucket, clock: systemClock }),
         clock: systemClock,
         log: testLog(logged),
         lease: SHORT_LEASE,

@@ -27,6 +27,7 @@ export async function workerCorner(overrides: Record<string, string> = {}) {
     ...process.env,
     METADATA_SERVER_DETECTION: 'none',
     GOOGLE_CLOUD_PROJECT: world.project,
+    GCS_IMPORT_BUCKET: `${world.project}-import`,
     COMMUNICATION_SERVICE_URL: 'http://127.0.0.1:9',
     KAFKA_TOPIC_PREFIX: kafka.prefix,
     KAFKA_GROUP_PREFIX: kafka.prefix,

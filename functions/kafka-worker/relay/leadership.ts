@@ -19,6 +19,8 @@ export interface Term {
    * paused or has waited for too long must throw away what it has read.
    */
   isHeld(): boolean;
+  /** Ends the term. The lease expires, and whoever takes it next begins with a new look at the database. */
+  resign(): void;
   /** {@link Lease.unsettledForMs}, when the term began. */
   readonly unsettledForMs: number | undefined;
 }
@@ -86,15 +88,17 @@ export function seekLeadership(
     const work = lead({
       signal: ended.signal,
       isHeld: () => !ended.signal.aborted && isInTime(),
+      resign: () => ended.abort(),
       unsettledForMs: first.unsettledForMs,
     });
+    const over = AbortSignal.any([stopping.signal, ended.signal]);
     leading = true;
     log.info('This worker relays', { count: first.epoch });
 
     while (lease !== undefined && isInTime()) {
-      await pauseFor(renewMs, stopping.signal);
+      await pauseFor(renewMs, over);
       lastTurnAt = Date.now();
-      if (stopping.signal.aborted || !isInTime()) break;
+      if (over.aborted || !isInTime()) break;
       const asked = performance.now();
       try {
         lease = await renewLease(lease);

@@ -19,7 +19,12 @@ afterEach(async () => {
 /** A worker that believes to lead, as one does that was paused, and that no listener wakes. */
 function aMailer({ db, communication }: Awaited<ReturnType<typeof relayWorld>>): void {
   const ended = new AbortController();
-  const term = { signal: ended.signal, isHeld: () => !ended.signal.aborted, unsettledForMs: undefined };
+  const term = {
+    signal: ended.signal,
+    isHeld: () => !ended.signal.aborted,
+    resign: () => ended.abort(),
+    unsettledForMs: undefined,
+  };
   const deps = { db, communicationUrl: communication.url, clock: systemClock, log: testLog() };
   const done = sendMails(deps, term, createBell(), { isCalm: () => true }, createJournal());
   over.unshift(async () => {

@@ -9,7 +9,9 @@ import { kafkaCorner } from '../../../test/support/kafka.ts';
 import { createPublisher } from '../../../shared/kafka/publish.ts';
 import { patientId } from '../../../shared/patient/schema.ts';
 import { continueTrace, withTrace } from '../../../shared/platform/trace.ts';
-import { beginErasure } from '../../../shared/store/erasures.ts';
+import { announceErasure, beginErasure } from '../../../shared/store/erasures.ts';
+import { releaseFence } from '../../../shared/registration/restore-fence.ts';
+import { markDoc } from '../../../shared/store/fence.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 
 type World = Awaited<ReturnType<typeof relayWorld>>;
@@ -139,11 +141,39 @@ describe('events', () => {
     assertNoGaps(await made.published());
   });
 
+  it('wait in a restored copy until it is released, and leave no more once the database has become one', async () => {
+    const made = await world();
+    await made.register(1);
+    const first = made.start();
+    await emptied(made);
+    const snapshot = (await markDoc(made.db).get()).data()!;
+    await first.stop();
+    await markDoc(made.db).set(snapshot);
+    await made.change(1, 'a');
+
+    made.start({ markMs: 200 });
+    const refusals = () => made.logged.filter((line) => line.includes('the database is a restored copy'));
+    await eventually(() => expect(refusals()).toHaveLength(1));
+    await sleep(1_000);
+    expect(await made.waiting()).toBe(1);
+
+    const deps = { db: made.db, bucket: made.bucket, clock: systemClock };
+    await releaseFence(deps, { from: null, until: '2026-11-28T00:00:00.000Z' });
+    await emptied(made);
+
+    await markDoc(made.db).set(snapshot);
+    await eventually(() => expect(refusals().length).toBeGreaterThan(1));
+    await made.change(1, 'b');
+    await sleep(1_000);
+    expect(await made.waiting()).toBe(1);
+  });
+
   it('end with patient.deleted after an erasure, whatever was still waiting', async () => {
     const made = await world();
     await made.register(1);
     await made.change(1, 'a');
     await beginErasure(made.db, patientId.parse(1), systemClock());
+    await announceErasure(made.db, patientId.parse(1), systemClock());
 
     made.start();
     await emptied(made);

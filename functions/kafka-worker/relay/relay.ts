@@ -15,6 +15,7 @@ import { createJournal } from './journal.ts';
 import { createLateArrivals } from './late-arrivals.ts';
 import { seekLeadership, type LeaseTiming, type Term, type TermResult } from './leadership.ts';
 import { sendMails } from './mailer.ts';
+import { keepMarks, untilReleased, type RaiseMarks } from './marks.ts';
 import { relayShard } from './shard.ts';
 import { listen } from './wake-up.ts';
 
@@ -25,9 +26,13 @@ export interface RelayOptions {
   readonly topic: string;
   /** Base URL of the communication service. */
   readonly communicationUrl: string;
+  /** @throws ServiceError `store.fenced` when the database is a restored copy */
+  readonly raiseMarks: RaiseMarks;
   readonly clock: Clock;
   readonly log: Log;
   readonly lease?: LeaseTiming;
+  /** How often the marks rise. */
+  readonly markMs?: number;
 }
 
 /** Times are in milliseconds since the epoch. */
@@ -47,7 +52,7 @@ export interface Relay {
   stop(): Promise<void>;
 }
 
-export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
+export function startRelay({ db, log, lease, raiseMarks, markMs, ...rest }: RelayOptions): Relay {
   let journal = createJournal();
   const lateArrivals = createLateArrivals();
   const leadership = seekLeadership(db, 'relay', log, lead, lease);
@@ -55,6 +60,7 @@ export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
   async function lead(term: Term): Promise<TermResult> {
     lateArrivals.tookOver(term.unsettledForMs);
     journal = createJournal();
+    if (!(await untilReleased(raiseMarks, term, log))) return { isSettled: lateArrivals.isSettled() };
     const backlog = createBacklog();
     const mailBell = createBell();
     const bells = Array.from({ length: SHARDS }, createBell);
@@ -71,6 +77,7 @@ export function startRelay({ db, log, lease, ...rest }: RelayOptions): Relay {
       ),
       sendMails({ db, log, ...rest }, term, mailBell, backlog, journal),
       logAuditLeftovers({ db, log, clock: rest.clock }, term),
+      keepMarks(raiseMarks, term, log, markMs),
     ]);
     return { isSettled: lateArrivals.isSettled() };
   }

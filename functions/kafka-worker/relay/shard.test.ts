@@ -80,6 +80,7 @@ function shardWorld({ underWayMs = 0 } = {}) {
         signal: ended.signal,
         isHeld: () => !ended.signal.aborted,
         unsettledForMs: undefined,
+        resign: () => ended.abort(),
       };
       const deps = { db, publisher, topic: 't', clock: systemClock, log: testLog(), lateArrivals };
       const done = relayShard(0, deps, term, createBell(), createJournal(), createBacklog(), () => {});

@@ -23,6 +23,8 @@ export const createPatientRoute: Route = {
     'request.idempotency_key_reused',
     'request.idempotent_patient_erased',
     'request.invalid_parameter',
+    'storage.unavailable',
+    'store.fenced',
   ],
   async handle(call, deps) {
     const now = deps.clock();
