@@ -97,11 +97,12 @@ resource "google_storage_bucket_iam_member" "ops_lists" {
   member = google_service_account.workload["ops-read"].member
 }
 
-# `ops import retry` copies a failed file back to incoming/. It deletes and overwrites none.
+# `ops import retry` copies a failed file back to incoming/, `ops import delete` removes one, and `ops restore fence`
+# erases again whom a backup has brought back and replaces the mark in the bucket.
 resource "google_project_iam_custom_role" "file_retrier" {
   role_id     = "registrationFileRetrier"
-  title       = "Copy registration files"
-  permissions = ["storage.objects.list", "storage.objects.get", "storage.objects.create"]
+  title       = "Copy and remove registration files"
+  permissions = ["storage.objects.list", "storage.objects.get", "storage.objects.create", "storage.objects.delete"]
 }
 
 resource "google_storage_bucket_iam_member" "ops_retries" {

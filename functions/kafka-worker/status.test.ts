@@ -55,6 +55,7 @@ it('shows two messages that wait for a consumer that has never joined, whichever
       imports: unknown,
       outbox: unknown,
       lastRun: unknown,
+      fence: { value: undefined },
       freeDisk: undefined,
     },
     { IMPORT_STUCK_AFTER_SECONDS: 900, IMPORT_STORAGE_QUOTA_BYTES: 1 },

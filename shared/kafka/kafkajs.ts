@@ -152,6 +152,10 @@ async function openAdmin(kafka: Kafka): Promise<Admin> {
     async deleteGroup(group) {
       await admin.deleteGroups([group]);
     },
+    async rewind(group, topic, time) {
+      const partitions = await patiently(() => admin.fetchTopicOffsetsByTimestamp(topic, time));
+      await patiently(() => admin.setOffsets({ groupId: group, topic, partitions }));
+    },
     async createTopics(topics) {
       const wanted = topics.map(({ name, partitions }) => ({ topic: name, numPartitions: partitions }));
       await patiently(() => admin.createTopics({ topics: wanted }));

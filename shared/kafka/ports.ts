@@ -46,6 +46,8 @@ export interface Admin {
   /** Removes everything before `offset`. */
   deleteBefore(topic: string, partition: number, offset: bigint): Promise<void>;
   deleteGroup(group: string): Promise<void>;
+  /** Lets a group that nobody has joined begin at what was appended at or after `time`, milliseconds since the epoch. */
+  rewind(group: string, topic: string, time: number): Promise<void>;
   createTopics(topics: readonly { name: string; partitions: number }[]): Promise<void>;
   close(): Promise<void>;
 }

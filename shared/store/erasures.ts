@@ -45,7 +45,7 @@ export interface ErasureOptions {
 /** A record of a file that the person sent. */
 export type ErasedFile = Pick<ImportRecord, 'archive_path' | 'archived_at'> & { readonly recordId: RecordId };
 
-function erasureDoc(db: Firestore, id: PatientId): DocumentReference {
+export function erasureDoc(db: Firestore, id: PatientId): DocumentReference {
   return db.collection('erasures').doc(String(id));
 }
 
@@ -98,7 +98,8 @@ export async function announceErasure(db: Firestore, id: PatientId, now: Instant
   await inTransaction(db, async (transaction) => {
     const job = await transaction.get(erasureDoc(db, id));
     const erasure = job.data() as Erasure | undefined;
-    if (erasure === undefined || erasure.announced) return;
+    // One without the note is older than it, and announced when it began.
+    if (erasure?.announced !== false) return;
     const { sequence, hold_until } = erasure;
     addEvents(db, transaction, id, [erasureEvent(id)], sequence, now, {
       notBefore: hold_until ?? undefined,

@@ -1,6 +1,7 @@
 /** What waits in the outbox, for whom, and since when: for health and the operators. The relay has no use for it. */
 import type { Firestore, Query, Timestamp } from '@google-cloud/firestore';
 import { Temporal } from 'temporal-polyfill';
+import type { PatientId } from '../patient/schema.ts';
 import type { Instant } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
 import { entriesOf } from './outbox.ts';
@@ -47,6 +48,23 @@ export async function outboxBacklog(db: Firestore): Promise<OutboxBacklog> {
     mails: mails.data().count,
     oldest: since.length === 0 ? undefined : Temporal.Instant.fromEpochMilliseconds(Math.min(...since)),
   };
+}
+
+/** An event that waits, by its numbers. */
+export interface WaitingEvent {
+  readonly eventId: string;
+  readonly patientId: PatientId;
+  readonly sequence: number;
+}
+
+/** @throws ServiceError `store.unavailable` */
+export async function waitingEvents(db: Firestore): Promise<WaitingEvent[]> {
+  const waiting = await translated(() => waitingQuery(db, 'kafka').select('patient_id', 'sequence').get());
+  return waiting.docs.map((doc) => ({
+    eventId: doc.id,
+    patientId: doc.get('patient_id') as PatientId,
+    sequence: doc.get('sequence') as number,
+  }));
 }
 
 /** The patients who have an event that is not published yet. @throws ServiceError `store.unavailable` */

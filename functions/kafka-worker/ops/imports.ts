@@ -86,7 +86,7 @@ export async function retryImport(context: Context, output: Output, file: string
   throw new UnknownFile(file);
 }
 
-async function bucketOf(context: Context): Promise<Bucket> {
+export async function bucketOf(context: Context): Promise<Bucket> {
   return connectBucket(
     await context.config(['GOOGLE_CLOUD_PROJECT', 'GCS_IMPORT_BUCKET', 'STORAGE_EMULATOR_HOST']),
   );

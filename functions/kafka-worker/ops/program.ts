@@ -23,6 +23,7 @@ import { createOutput, type Output, type Streams } from './output.ts';
 import { lag, outboxStatus } from './queues.ts';
 import { republish } from './republish.ts';
 import { rebuildSearch } from './search.ts';
+import { fence, rewind } from './restore.ts';
 import { verify } from './verify.ts';
 
 /** 0: done. The others are promises to scripts. */
@@ -97,8 +98,9 @@ Examples:
   ops batch skip communication 3 --from 17 --apply
   ops search rebuild
   ops verify --json
+  ops restore fence
 
-Exit codes: 0 done, 1 verify found something amiss or a replay left something, 2 usage or configuration, 3 a dependency is not
+Exit codes: 0 done, 1 verify or restore fence found something amiss or a replay left something, 2 usage or configuration, 3 a dependency is not
 reachable, 4 no such dead letter, batch, file or patient.`;
 
 function commandLine(context: Context, streams: Streams, finish: (code: number) => void): Command {
@@ -154,6 +156,7 @@ function commandLine(context: Context, streams: Streams, finish: (code: number) 
     .action(async () => finish((await verify(context, output())) ? 0 : exitCodes.amiss));
   addImports(program, context, output);
   addBatches(program, context, output);
+  addRestore(program, context, output, finish);
   return program;
 }
 
@@ -269,6 +272,29 @@ function addBatches(program: Command, context: Context, output: () => Output): v
         { from, to, apply = false }: { from: bigint; to?: bigint; apply?: boolean },
       ) => skipBatch(context, output(), { topic: name, partition: number }, { from, to, apply }),
     );
+}
+
+function addRestore(
+  program: Command,
+  context: Context,
+  output: () => Output,
+  finish: (code: number) => void,
+): void {
+  const restored = program.command('restore').description('after the database was put back from a backup');
+  restored
+    .command('fence')
+    .description(
+      'compare ids, event numbers and erasures with the topic and the ledger; the worker starts only when they are above',
+    )
+    .option('--apply', 'mend them and open the fence; without it nothing is changed')
+    .action(async ({ apply = false }: { apply?: boolean }) => {
+      if (!(await fence(context, output(), apply))) finish(exitCodes.amiss);
+    });
+  restored
+    .command('rewind')
+    .description('let the consumers take in again what came since the backup; the worker must be stopped')
+    .requiredOption('--since <time>', "the backup's time (RFC 3339), rather earlier than later", readTime)
+    .action(({ since }: { since: string }) => rewind(context, output(), since));
 }
 
 function filterOf({ topic, error, since }: FilterOptions, places: readonly string[] = []): Filter {

@@ -2,13 +2,12 @@
  * `ops verify`: reconciles Firestore with the topic, reading both completely: every patient's last event is
  * published or waits in the outbox, and the topic keeps the laws of `sequence`.
  */
-import { z } from 'zod';
-import { readTopic } from '../../../shared/kafka/read-topic.ts';
 import { patientsWithEvents } from '../../../shared/store/outbox-backlog.ts';
 import { scanPatients } from '../../../shared/store/patient-scan.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
-import { createReconciler, type Reconciler, type Reconciliation } from './reconcile.ts';
+import { readPublished } from './published.ts';
+import { createReconciler, type Reconciliation } from './reconcile.ts';
 
 /** @returns true when nothing is amiss */
 export async function verify(context: Context, output: Output): Promise<boolean> {
@@ -43,37 +42,9 @@ async function reconcile(context: Context, output: Output): Promise<Reconciliati
   for await (const { id, sequence } of scanPatients(db)) stored.set(id, sequence);
   output.progress('reading the outbox');
   const pending = await patientsWithEvents(db);
-  output.progress('reading the topic');
-  const { client, names } = await context.kafka();
+  const { names } = await context.kafka();
   const ranges = await (await context.admin()).ranges(names.topics.patients);
   const reconciler = createReconciler([...ranges.values()].every(({ low }) => low === 0n));
-  await readTopic(client, names.topics.patients, {
-    group: names.groups.operators,
-    onMessage: ({ value }) => addTo(reconciler, value),
-  });
-  output.progress('');
+  await readPublished(context, output, (event) => reconciler.add(event));
   return reconciler.conclude(stored, pending);
-}
-
-const published = z.looseObject({
-  eventId: z.string(),
-  eventType: z.string(),
-  sequence: z.int(),
-  payload: z.looseObject({ patient_id: z.int() }),
-});
-
-/** Other producers' messages on the topic, and tombstones, are not ours to judge. */
-function addTo(reconciler: Reconciler, value: Buffer | null): void {
-  const { data: event } = published.safeParse(parse(value));
-  if (event === undefined) return;
-  const { eventId, eventType, sequence, payload } = event;
-  reconciler.add({ patientId: payload.patient_id, sequence, eventId, eventType });
-}
-
-function parse(value: Buffer | null): unknown {
-  try {
-    return JSON.parse(String(value));
-  } catch {
-    return undefined;
-  }
 }

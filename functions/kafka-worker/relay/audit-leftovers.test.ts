@@ -24,6 +24,7 @@ it('logs and removes the entries that a process left when it died, not those of 
     signal: ended.signal,
     isHeld: () => !ended.signal.aborted,
     unsettledForMs: undefined,
+    resign: () => ended.abort(),
   };
   let now = systemClock();
   const done = logAuditLeftovers({ db, clock: () => now, log: testLog(lines) }, term, 50);

@@ -5,7 +5,7 @@ import { eventually } from '../../../test/support/eventually.ts';
 import { testLog } from '../../../test/support/kafka.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { patientId } from '../../../shared/patient/schema.ts';
-import { beginErasure } from '../../../shared/store/erasures.ts';
+import { announceErasure, beginErasure } from '../../../shared/store/erasures.ts';
 import { addMail, claimMail, readMails } from '../../../shared/store/outbox.ts';
 import { createBell } from './bell.ts';
 import { createJournal } from './journal.ts';
@@ -109,6 +109,7 @@ it('lets an erasure wait with patient.deleted until the claims of its mails have
   await claimMail(mail!, expiresAt);
 
   await beginErasure(world.db, patientId.parse(1), systemClock());
+  await announceErasure(world.db, patientId.parse(1), systemClock());
 
   const { docs } = await world.db.collection('outbox').get();
   expect(docs.map((doc) => [doc.get('event_type'), doc.get('not_before').toMillis()])).toEqual([

@@ -1,0 +1,67 @@
+/** Reads the whole topic patient-events, for commands that compare it with Firestore. */
+import { z } from 'zod';
+import { readTopic } from '../../../shared/kafka/read-topic.ts';
+import type { Context } from './context.ts';
+import { progressBar, type Output } from './output.ts';
+import type { PublishedEvent } from './reconcile.ts';
+
+/** How far back the topic reaches. */
+export interface Reach {
+  /** True when nothing was ever deleted from it. */
+  readonly complete: boolean;
+  /** When the oldest message was appended of which all later ones are still there; undefined where one cannot tell. */
+  readonly since: number | undefined;
+}
+
+/** @throws ServiceError `kafka.unavailable` */
+export async function readPublished(
+  context: Context,
+  output: Output,
+  onEvent: (event: PublishedEvent) => void,
+): Promise<Reach> {
+  const { client, names } = await context.kafka();
+  const ranges = await (await context.admin()).ranges(names.topics.patients);
+  const total = [...ranges.values()].reduce((sum, { low, high }) => sum + Number(high - low), 0);
+  /** By partition that has lost its beginning: when its first message was appended. */
+  const begins = new Map<number, number>();
+  let read = 0;
+  await readTopic(client, names.topics.patients, {
+    group: names.groups.operators,
+    onMessage: ({ partition, timestamp, value }) => {
+      read += 1;
+      if (!begins.has(partition)) begins.set(partition, timestamp);
+      if (read % 100 === 0) output.progress(`reading the topic ${progressBar(read, total)}`);
+      const event = publishedEvent(value);
+      if (event !== undefined) onEvent(event);
+    },
+  });
+  output.progress('');
+  const cut = [...ranges].filter(([, { low }]) => low > 0n).map(([partition]) => begins.get(partition));
+  return {
+    complete: cut.length === 0,
+    since: cut.includes(undefined) ? undefined : Math.max(0, ...cut.map((time) => time ?? 0)),
+  };
+}
+
+const published = z.looseObject({
+  eventId: z.string(),
+  eventType: z.string(),
+  sequence: z.int(),
+  payload: z.looseObject({ patient_id: z.int() }),
+});
+
+/** Undefined: other producers' messages on the topic, and tombstones, are not ours to judge. */
+function publishedEvent(value: Buffer | null): PublishedEvent | undefined {
+  const { data: event } = published.safeParse(parse(value));
+  if (event === undefined) return undefined;
+  const { eventId, eventType, sequence, payload } = event;
+  return { patientId: payload.patient_id, sequence, eventId, eventType };
+}
+
+function parse(value: Buffer | null): unknown {
+  try {
+    return JSON.parse(String(value));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * `ops restore`: what a database needs after it was put back from a backup, before anything may be published from it
+ * (docs/runbooks/restore.md). `fence` lifts it above all that was ever published and erases again whom the backup has
+ * brought back; `rewind` lets the consumers take in once more what the backup has forgotten.
+ */
+import pLimit from 'p-limit';
+import { parseTimestamp, systemClock, utcTimestamp } from '../../../shared/platform/clock.ts';
+import { createLog } from '../../../shared/platform/log.ts';
+import { listErased } from '../../../shared/registration/erasure-ledger.ts';
+import { erasePatient } from '../../../shared/registration/erase-patient.ts';
+import {
+  readFence,
+  releaseFence,
+  type FenceDependencies,
+  type FenceState,
+} from '../../../shared/registration/restore-fence.ts';
+import { openErasures } from '../../../shared/store/erasures.ts';
+import { waitingEvents } from '../../../shared/store/outbox-backlog.ts';
+import { raiseNextId, readNextId } from '../../../shared/store/patient-ids.ts';
+import { scanPatients } from '../../../shared/store/patient-scan.ts';
+import { repairPatient } from '../../../shared/store/restored-patients.ts';
+import type { Context } from './context.ts';
+import { consumedTopics } from './dead-letters.ts';
+import { bucketOf } from './imports.ts';
+import { counted, progressBar, type Output } from './output.ts';
+import { readPublished } from './published.ts';
+import { createSurvey, type Findings, type Survey } from './restore-survey.ts';
+
+/** Ids above the highest known one that a process may hold in a block, or has given without an event yet. */
+const ID_MARGIN = 10_000;
+/** More events than a patient has in the days that the topic may have lost. */
+const SEQUENCE_MARGIN = 1_000;
+const MOST_JOBS = 1_000;
+const AT_ONCE = 8;
+
+interface Surveyed extends Findings {
+  readonly survey: Survey;
+  readonly nextId: number;
+  /** What `nextId` must at least be. */
+  readonly safeId: number;
+  readonly margin: number;
+}
+
+/** @returns false when a dry run has found something to do */
+export async function fence(context: Context, output: Output, apply: boolean): Promise<boolean> {
+  const deps = { db: await context.db(), bucket: await bucketOf(context), clock: systemClock };
+  const state = await readFence(deps);
+  const fenced = state.fault !== undefined;
+  const found = await surveyAll(context, output, deps, state);
+  const { behind, erased, lost, nextId, safeId, margin } = found;
+  const repaired = apply ? await repairAll(output, deps, found) : { removed: null, renumbered: null };
+  if (apply && fenced) {
+    const from = state.inside?.marked_at ?? null;
+    await releaseFence(deps, { from, until: utcTimestamp(systemClock()) });
+  }
+  output.fields({
+    applied: apply,
+    fence: state.fault ?? 'open',
+    snapshot_at: fenced ? (state.inside?.marked_at ?? null) : null,
+    next_id: apply ? Math.max(nextId, safeId) : nextId,
+    safe_id: safeId,
+    behind: behind.length,
+    events_removed: repaired.removed,
+    events_renumbered: repaired.renumbered,
+    sequence_margin: margin,
+    erased_again: erased.join(' '),
+    lost: lost.join(' '),
+  });
+  if (lost.length > 0)
+    output.say(`${counted(lost.length, 'patient')} published, but not in the database.`, 'bad');
+  const clean = !fenced && behind.length + erased.length === 0 && nextId >= safeId;
+  if (clean) output.say('The fence is open, and nothing is behind the topic.', 'good');
+  else if (apply) output.say('All of it is mended, and the fence is open: the worker may start.', 'good');
+  else output.say('Nothing was changed: `ops restore fence --apply` mends it.', 'bad');
+  return apply || clean;
+}
+
+/** The order of reading is the proof: what waited at first and is not in the topic, read later, was not published. */
+async function surveyAll(
+  context: Context,
+  output: Output,
+  { db, bucket }: FenceDependencies,
+  { fault, inside }: FenceState,
+): Promise<Surveyed> {
+  const fenced = fault !== undefined;
+  const ledger = new Set<number>();
+  for await (const id of listErased(bucket)) ledger.add(id);
+  const jobs = (await openErasures(db, MOST_JOBS)).map(({ patient_id }) => patient_id);
+  const survey = createSurvey({ waiting: await waitingEvents(db), ledger, jobs, fenced });
+  const reach = await readPublished(context, output, (event) => survey.addEvent(event));
+  const snapshotAt = parseTimestamp(inside?.marked_at ?? '')?.epochMilliseconds;
+  const covered =
+    reach.complete || (snapshotAt !== undefined && reach.since !== undefined && reach.since <= snapshotAt);
+  const margin = fenced && !covered ? SEQUENCE_MARGIN : 0;
+  let read = 0;
+  for await (const { id, sequence } of scanPatients(db)) {
+    survey.addPatient(id, sequence);
+    output.progress(`reading the patients: ${(read += 1)}`);
+  }
+  output.progress('');
+  const findings = survey.conclude(margin > 0);
+  const safeId = findings.highestId + 1 + (fenced ? ID_MARGIN : 0);
+  return { ...findings, survey, nextId: await readNextId(db), safeId, margin };
+}
+
+/** Each step finds what an interrupted run has done already; the fence opens only after the last one. */
+async function repairAll(
+  output: Output,
+  deps: FenceDependencies,
+  { survey, safeId, margin, behind, erased }: Surveyed,
+): Promise<{ removed: number; renumbered: number }> {
+  const sum = { removed: 0, renumbered: 0 };
+  const steps = behind.length + erased.length;
+  let done = 0;
+  const step = () => output.progress(`mending ${progressBar((done += 1), steps)}`);
+  await raiseNextId(deps.db, safeId);
+  const limit = pLimit(AT_ONCE);
+  await limit.map([...behind], async (id) => {
+    const { removed, renumbered } = await repairPatient(deps.db, id, survey.publishedOf(id, margin));
+    sum.removed += removed;
+    sum.renumbered += renumbered;
+    step();
+  });
+  const log = createLog({ service: 'ops', project: '', destination: process.stderr, level: 'error' });
+  await limit.map([...erased], async (id) => {
+    await erasePatient({ ...deps, log }, id, { isAnnounced: survey.publishedOf(id, margin).deleted });
+    step();
+  });
+  output.progress('');
+  return sum;
+}
+
+/** Nothing is applied twice where the effect is stored already, so an earlier time is the safe one. */
+export async function rewind(context: Context, output: Output, since: string): Promise<void> {
+  const admin = await context.admin();
+  const { names } = await context.kafka();
+  for (const name of consumedTopics)
+    await admin.rewind(names.groups[name], names.topics[name], Date.parse(since));
+  output.table(
+    ['group', 'topic', 'since'],
+    consumedTopics.map((name) => [names.groups[name], names.topics[name], since]),
+  );
+  output.say('The consumers begin there when the worker starts.');
+}
