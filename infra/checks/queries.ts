@@ -5,8 +5,9 @@
 import type { Firestore, Query } from '@google-cloud/firestore';
 import { Temporal } from 'temporal-polyfill';
 import type { PatientId, TherapistId } from '../../shared/patient/schema.ts';
+import type { UtcTimestamp } from '../../shared/platform/clock.ts';
 import { auditTrailQuery } from '../../shared/store/audit-trail.ts';
-import { communicationQuery } from '../../shared/store/communication-history.ts';
+import { communicationQuery, contactQuery } from '../../shared/store/communication-history.ts';
 import { EXPIRING, expiredQuery } from '../../shared/store/expiry.ts';
 import { newestSnapshotQuery } from '../../shared/store/health-snapshots.ts';
 import { patientKeysQuery } from '../../shared/store/idempotency-keys.ts';
@@ -21,6 +22,13 @@ import { patientTokensQuery, type TokenHash } from '../../shared/store/registrat
 
 const patient = 1 as PatientId;
 const therapist = 1 as TherapistId;
+const contact = {
+  event_id: 'event',
+  event_type: 'email.sent',
+  occurred_at: '2026-01-01T00:00:00.000Z' as UtcTimestamp,
+  reference_id: '7',
+  data: {},
+};
 const position = { occurred_at: '2026-01-01T00:00:00.000Z', event_id: 'event' };
 
 /** Name of the builder → its queries. */
@@ -28,6 +36,10 @@ export function queries(db: Firestore): Record<string, Query[]> {
   return {
     auditTrailQuery: [auditTrailQuery(db, Temporal.Instant.fromEpochMilliseconds(0))],
     communicationQuery: [communicationQuery(db, patient), communicationQuery(db, patient, position)],
+    contactQuery: [
+      contactQuery(db, patient, contact),
+      contactQuery(db, patient, { ...contact, reference_id: '' }),
+    ],
     patientKeysQuery: [patientKeysQuery(db, patient)],
     importsOfPatientQuery: [importsOfPatientQuery(db, patient)],
     importsOfTokenQuery: [importsOfTokenQuery(db, 'hash' as TokenHash)],

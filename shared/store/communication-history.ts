@@ -1,8 +1,9 @@
 /**
- * What was said with a patient and when: one entry for each communication event, below the patient's document.
- * An entry's id is its event's id, so an event that comes twice is one entry.
+ * What was said with a patient and when: one entry for each contact, below the patient's document. A contact is one
+ * mail or one call. It stays one when its event comes twice, and when its producer sends it again under a new event id.
  */
-import type { DocumentReference, Firestore, Query } from '@google-cloud/firestore';
+import { createHash } from 'node:crypto';
+import { Filter, type Firestore, type Query, type Transaction } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { UtcTimestamp } from '../platform/clock.ts';
 import { translated, type Writer } from './firestore.ts';
@@ -12,7 +13,7 @@ export interface CommunicationEntry {
   readonly event_id: string;
   readonly event_type: string;
   readonly occurred_at: UtcTimestamp;
-  /** The mail's or the call's id at the communication service. */
+  /** The mail's or the call's id at the communication service; empty where it gave none. */
   readonly reference_id: string;
   /** The event's payload, as received. */
   readonly data: Readonly<Record<string, unknown>>;
@@ -25,19 +26,46 @@ function history(db: Firestore, patientId: PatientId) {
   return patientDoc(db, patientId).collection('communication');
 }
 
-function communicationDoc(db: Firestore, patientId: PatientId, eventId: string): DocumentReference {
-  return history(db, patientId).doc(eventId);
+/**
+ * The same for every event of a contact. An entry without a reference is known by its event alone. Entries of before
+ * December 2026 have their event's id instead, see {@link contactQuery}.
+ */
+function contactId({ event_id, event_type, reference_id }: CommunicationEntry): string {
+  const contact = reference_id.trim() === '' ? [event_id] : [event_type, reference_id];
+  return createHash('sha256').update(JSON.stringify(contact)).digest('hex');
 }
 
-/** Writes an entry; the whole write fails with ALREADY_EXISTS when the event was applied before. */
+/** Writes an entry; the whole write fails with ALREADY_EXISTS when the contact has one. */
 export function addCommunication(
   db: Firestore,
   writer: Writer,
   patientId: PatientId,
   { data, ...entry }: CommunicationEntry,
 ): void {
+  const doc = history(db, patientId).doc(contactId({ data, ...entry }));
   // As text: a foreign payload may hold what a Firestore map cannot, such as an array within an array.
-  writer.create(communicationDoc(db, patientId, entry.event_id), { ...entry, data: JSON.stringify(data) });
+  writer.create(doc, { ...entry, data: JSON.stringify(data) });
+}
+
+/** Entries of the same event or the same contact, whatever their document ids are. */
+export function contactQuery(db: Firestore, patientId: PatientId, entry: CommunicationEntry): Query {
+  const sameEvent = Filter.where('event_id', '==', entry.event_id);
+  const sameContact = Filter.and(
+    Filter.where('event_type', '==', entry.event_type),
+    Filter.where('reference_id', '==', entry.reference_id),
+  );
+  const same = entry.reference_id.trim() === '' ? sameEvent : Filter.or(sameEvent, sameContact);
+  return history(db, patientId).where(same).limit(1);
+}
+
+/** True when the contact has an entry already; the transaction then cannot commit beside another that adds one. */
+export async function isKnownContact(
+  db: Firestore,
+  transaction: Transaction,
+  patientId: PatientId,
+  entry: CommunicationEntry,
+): Promise<boolean> {
+  return !(await transaction.get(contactQuery(db, patientId, entry))).empty;
 }
 
 /** Newest first. */

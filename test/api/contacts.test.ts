@@ -137,8 +137,8 @@ describe('the history', () => {
     const [one, other] = [await api.create(), await api.create()];
     const batch = api.db.batch();
     for (const event_id of ['a', 'b']) {
-      const entry = { event_type: 'email.sent', occurred_at: '2026-11-01T10:00:00.000Z', reference_id: '1' };
-      addCommunication(api.db, batch, one.id, { ...entry, event_id, data: {} });
+      const entry = { event_type: 'email.sent', occurred_at: '2026-11-01T10:00:00.000Z' };
+      addCommunication(api.db, batch, one.id, { ...entry, event_id, reference_id: event_id, data: {} });
     }
     await batch.commit();
     const { body } = await api.send<History>('GET', `/api/patients/${one.id}/communication?limit=1`);

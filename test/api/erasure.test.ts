@@ -64,7 +64,7 @@ async function talk(entries: number) {
       event_id: `event-${entry}-of-${entries}`,
       event_type: 'email.sent',
       occurred_at: '2026-11-01T10:00:00.000Z',
-      reference_id: String(entry),
+      reference_id: `${entry} of ${entries}`,
       data: { email_data: { to: 'w.s@example.org' } },
     });
   }

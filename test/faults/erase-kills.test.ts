@@ -48,7 +48,7 @@ async function aPerson(name: string): Promise<{ id: PatientId; values: string[] 
       event_id: `${name}-${at}`,
       event_type: 'email.sent',
       occurred_at: '2026-11-01T10:00:00.000Z',
-      reference_id: '1',
+      reference_id: String(at),
       data: { name },
     });
   }

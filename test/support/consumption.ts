@@ -1,4 +1,4 @@
-/** A load of communication events with poison and duplicates, and the laws that hold after it whatever happened. */
+/** A load of communication events with poison and duplicates of both kinds, and the laws that hold after it whatever happened. */
 import { Writable } from 'node:stream';
 import { expect } from 'vitest';
 import { runOps } from '../../functions/kafka-worker/ops/program.ts';
@@ -26,7 +26,7 @@ export async function registerPatients(corner: WorkerCorner, count: number): Pro
   for (let id = 1; id <= count; id += 1) await corner.world.register(id);
 }
 
-/** Publishes the load: 1 % poison, 5 % duplicates. A failed publication is repeated, which makes more duplicates. */
+/** Publishes the load: 1 % poison, 5 % duplicates, 5 % sent again under new event ids. A failed publication is repeated, which makes more duplicates. */
 export async function publishLoad(corner: WorkerCorner, load: Load): Promise<Sent> {
   const publisher = createPublisher(corner.kafka.client);
   const perPatient = new Map<number, Set<string>>();
@@ -35,13 +35,14 @@ export async function publishLoad(corner: WorkerCorner, load: Load): Promise<Sen
   const topic = corner.communicationEvents;
   for (let n = 0; n < load.events; n += 1) {
     const patient = 1 + (n % load.patients);
-    const event = anEmailSent(patient, {
-      timestamp: new Date(Date.UTC(2026, 9, 1 + (n % 28))).toISOString(),
-    });
+    const timestamp = new Date(Date.UTC(2026, 9, 1 + (n % 28))).toISOString();
+    const event = anEmailSent(patient, { timestamp }, n);
     const value = JSON.stringify(event);
     messages.push({ topic, key: `mail-${n}`, value });
     perPatient.set(patient, (perPatient.get(patient) ?? new Set()).add(event.eventId));
     if (n % 20 === 0) messages.push({ topic, key: `mail-${n}`, value });
+    if (n % 20 === 10)
+      messages.push({ topic, key: `mail-${n}`, value: JSON.stringify(anEmailSent(patient, {}, String(n))) });
     if (n % 100 === 0) {
       poison.add(`poison ${n}`);
       messages.push({ topic, key: `mail-${n}`, value: `poison ${n}` });
@@ -70,10 +71,10 @@ export async function expectApplied(corner: WorkerCorner, sent: Sent, withinMs: 
     expect({ stored, reasons }).toEqual({ stored: all, reasons: new Set(['event.not_json']) });
     expect(new Set(letters.map(({ value }) => String(value)))).toEqual(sent.poison);
   }, withinMs);
-  const { docs } = await world.db.collectionGroup('communication').select().get();
+  const { docs } = await world.db.collectionGroup('communication').select('event_id').get();
   const stored = Map.groupBy(docs, (doc) => Number(doc.ref.parent.parent!.id));
   for (const [patient, ids] of sent.perPatient) {
-    expect(new Set(stored.get(patient)?.map((doc) => doc.id))).toEqual(ids);
+    expect(new Set(stored.get(patient)?.map((doc) => doc.get('event_id')))).toEqual(ids);
   }
   await eventually(async () => {
     expect(await lag(corner)).toBe(0);

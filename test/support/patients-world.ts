@@ -30,10 +30,10 @@ export function patientsWorld() {
     },
     patient: async (id: number): Promise<Patient> => (await readPatient(db, patientId.parse(id))).patient,
     sequence: async (id: number): Promise<number> => (await readPatient(db, patientId.parse(id))).sequence,
-    /** Ids of the patient's history entries. */
+    /** Event ids of the patient's history entries. */
     async history(id: number): Promise<string[]> {
       const { docs } = await db.collection(`patients/${id}/communication`).get();
-      return docs.map((doc) => doc.id);
+      return docs.map((doc) => doc.get('event_id') as string);
     },
     /** How many history entries all patients have together. */
     countHistory: async (): Promise<number> =>
@@ -65,9 +65,14 @@ export function aForeignEvent(
   };
 }
 
-export function anEmailSent(patient: number | null, overrides: Record<string, unknown> = {}) {
+/** A mail of its own, or another event of the mail `emailId`. */
+export function anEmailSent(
+  patient: number | null,
+  overrides: Record<string, unknown> = {},
+  emailId: string | number = randomUUID(),
+) {
   const payload = {
-    email_id: 7,
+    email_id: emailId,
     email_data: { betreff: 'x' },
     communication_type: 'patient',
     patient_id: patient,

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { testLog } from '../../../test/support/kafka.ts';
 import { aForeignEvent, anEmailSent, LATER, patientsWorld } from '../../../test/support/patients-world.ts';
 import type { IncomingMessage } from '../../../shared/kafka/ports.ts';
+import { readEnvelope } from '../../../shared/events/envelope.ts';
+import { connectFirestore } from '../../../shared/store/firestore.ts';
 import { berlinDateOf } from '../../../shared/platform/clock.ts';
 import { communicationEffect } from './communication.ts';
 import { handlerOf } from './effect.ts';
@@ -53,6 +55,78 @@ describe('a communication event', () => {
     expect(lastOutcome()).toBe('duplicate');
     expect(await world.history(2)).toHaveLength(1);
     expect(await world.sequence(2)).toBe(2);
+  });
+
+  it.each([
+    ['a text', 'm-1', 'm-1'],
+    ['a number', 7, 7],
+    ['a number, then the same as a text', 7, '7'],
+    ['a text with a slash', '../m/1', '../m/1'],
+  ])('of the same mail under new event ids is one contact: %s', async (_, first, again) => {
+    const id = 1_000 + Math.floor(Math.random() * 1e6);
+    await world.register(id);
+    const event = anEmailSent(id, { timestamp: '2026-11-03T10:00:00Z' }, first);
+    await consume(event);
+
+    const later = () => anEmailSent(id, { timestamp: '2026-11-04T10:00:00Z' }, again);
+    await Promise.all([consume(later()), consume(later())]);
+    await consume(event);
+
+    expect(lastOutcome()).toBe('duplicate');
+    expect(await world.history(id)).toEqual([event.eventId]);
+    expect((await world.patient(id)).letzter_kontakt).toBe('2026-11-03');
+    expect(await world.sequence(id)).toBe(2);
+  });
+
+  it('of the same mail in two processes at once is one contact', async () => {
+    await world.register(8);
+    const another = communicationEffect(
+      connectFirestore({ GOOGLE_CLOUD_PROJECT: world.project }),
+      () => LATER,
+    );
+    const values = Array.from({ length: 8 }, () => Buffer.from(JSON.stringify(anEmailSent(8, {}, 'm-8'))));
+    await Promise.all(
+      values.map((value, n) =>
+        n % 2 === 0 ? handle(message(value)) : another.apply(readEnvelope(value, LATER)),
+      ),
+    );
+    expect(await world.history(8)).toHaveLength(1);
+  });
+
+  it('is another contact with another type, another patient, another id or an empty id', async () => {
+    await world.register(9);
+    await world.register(10);
+    const answered = { ...anEmailSent(9, {}, 7), eventType: 'email.response_received' };
+    const { payload } = anEmailSent(9) as unknown as { payload: object };
+    const call = aForeignEvent('phone_call.completed', { ...payload, call_id: 7, call_data: {} });
+    for (const event of [anEmailSent(9, {}, 7), answered, call, anEmailSent(9, {}, '07')])
+      await consume(event);
+    for (const event of [anEmailSent(9, {}, ''), anEmailSent(9, {}, ' ')]) await consume(event);
+    await consume(anEmailSent(10, {}, 7));
+
+    expect(await world.history(9)).toHaveLength(6);
+    expect(await world.history(10)).toHaveLength(1);
+  });
+
+  it('counts as known when its entry was stored under its event id, as before December 2026', async () => {
+    await world.register(11);
+    const event = anEmailSent(11, {}, 7);
+    const entry = {
+      event_id: event.eventId,
+      event_type: 'email.sent',
+      occurred_at: '2026-11-03T10:00:00.000Z',
+      reference_id: '7',
+      data: '{}',
+    };
+    await world.db.doc(`patients/11/communication/${event.eventId}`).set(entry);
+
+    await consume(event);
+    await consume(anEmailSent(11, { timestamp: '2026-11-04T10:00:00Z' }, '7'));
+    // The same event, told otherwise.
+    await consume(anEmailSent(11, { eventId: event.eventId }, 'another'));
+
+    expect(await world.history(11)).toEqual([event.eventId]);
+    expect((await world.patient(11)).letzter_kontakt).toBeNull();
   });
 
   it('never moves the last contact backwards, and publishes nothing then', async () => {

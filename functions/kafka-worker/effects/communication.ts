@@ -1,6 +1,7 @@
 /**
- * What a mail or a call does to its patient (DOMAIN 3): one entry in the communication history for each event, and
- * `letzter_kontakt`, both in one transaction. The event's id is the entry's, so a repeat changes nothing.
+ * What a mail or a call does to its patient: one entry in the communication history, and `letzter_kontakt`, both in one
+ * transaction. A repeat changes nothing, neither of the event nor of the contact under a new event id: what came first
+ * counts, its time too.
  */
 import type { Firestore } from '@google-cloud/firestore';
 import { communicationEventPayloads } from '../../../shared/events/consumed-events.ts';
@@ -9,11 +10,15 @@ import { recordContact } from '../../../shared/patient/change.ts';
 import type { PatientId } from '../../../shared/patient/schema.ts';
 import { berlinDateOf, utcTimestamp, type Clock } from '../../../shared/platform/clock.ts';
 import { isServiceError, ServiceError } from '../../../shared/platform/errors.ts';
-import { addCommunication, type CommunicationEntry } from '../../../shared/store/communication-history.ts';
+import {
+  addCommunication,
+  isKnownContact,
+  type CommunicationEntry,
+} from '../../../shared/store/communication-history.ts';
 import { inTransaction, isAlreadyExists } from '../../../shared/store/firestore.ts';
 import { patientDoc, updatePatientWithin } from '../../../shared/store/patients.ts';
 import { inTurn } from '../../../shared/store/turns.ts';
-import type { Effect } from './effect.ts';
+import type { Applied, Effect } from './effect.ts';
 
 export function communicationEffect(db: Firestore, clock: Clock): Effect {
   return {
@@ -38,6 +43,7 @@ function read(event: ForeignEnvelope): { patientId: PatientId | null; entry: Com
       event_id: event.eventId,
       event_type: event.eventType,
       occurred_at: utcTimestamp(event.occurredAt),
+      // 7 and "7" are the same id: producers differ in how they write it.
       reference_id: String('email_id' in payload ? payload.email_id : payload.call_id),
       data: payload,
     },
@@ -50,19 +56,20 @@ async function record(
   patientId: PatientId,
   entry: CommunicationEntry,
   event: ForeignEnvelope,
-) {
+): Promise<Applied> {
   const now = clock();
   try {
-    await inTransaction(db, async (transaction) => {
+    return await inTransaction<Applied>(db, async (transaction) => {
+      if (await isKnownContact(db, transaction, patientId, entry)) return { outcome: 'duplicate', patientId };
       await updatePatientWithin(db, transaction, patientId, now, ({ patient }) =>
         recordContact(patient, berlinDateOf(event.occurredAt), now),
       );
       addCommunication(db, transaction, patientId, entry);
+      return { outcome: 'applied', patientId };
     });
-    return { outcome: 'applied', patientId } as const;
   } catch (error) {
-    if (isAlreadyExists(error)) return { outcome: 'duplicate', patientId } as const;
-    if (isServiceError(error, 'patient.not_found')) return { outcome: 'unknown_patient', patientId } as const;
+    if (isAlreadyExists(error)) return { outcome: 'duplicate', patientId };
+    if (isServiceError(error, 'patient.not_found')) return { outcome: 'unknown_patient', patientId };
     throw error;
   }
 }
