@@ -1,7 +1,8 @@
 /** How much the first step of an erasure may take at once, and what it leaves to the next. */
+import type { Firestore } from '@google-cloud/firestore';
 import { expect, it } from 'vitest';
 import { patientsWorld } from '../../test/support/patients-world.ts';
-import { changeDoctor } from '../../test/support/relay-world.ts';
+import { changeDoctor, changeFields } from '../../test/support/relay-world.ts';
 import { patientId } from '../patient/schema.ts';
 import { systemClock } from '../platform/clock.ts';
 import { announceErasure, beginErasure, erasePending } from './erasures.ts';
@@ -10,8 +11,8 @@ it('takes the newest of many large entries, so that the numbers it swallows stan
   const world = patientsWorld();
   const { db } = world;
   const id = patientId.parse(1);
-  const reasons = Array.from({ length: 400 }, (_, n) => ({ id: n + 1, reason: 'x'.repeat(450) }));
-  await world.register(1, { ausgeschlossene_therapeuten: reasons });
+  await world.register(1);
+  await makeLarge(db, 1);
   for (let n = 0; n < 22; n += 1) await changeDoctor(db, 1, `Dr. ${n}`);
   const waiting = async () => {
     const { docs } = await db.collection('outbox').get();
@@ -31,3 +32,14 @@ it('takes the newest of many large entries, so that the numbers it swallows stan
   await erasePending(db, id);
   expect(await waiting()).toHaveLength(1);
 });
+
+/** Gives a patient 400 exclusions with long reasons, 100 a change: about 190 KB in each of its events from then on. */
+async function makeLarge(db: Firestore, id: number): Promise<void> {
+  for (let count = 100; count <= 400; count += 100) {
+    const ausgeschlossene_therapeuten = Array.from({ length: count }, (_, n) => ({
+      id: n + 1,
+      reason: 'x'.repeat(450),
+    }));
+    await changeFields(db, id, { ausgeschlossene_therapeuten });
+  }
+}

@@ -76,10 +76,14 @@ export async function relayWorld() {
   };
 }
 
-export async function changeDoctor(db: Firestore, id: number, hausarzt: string): Promise<void> {
+export function changeDoctor(db: Firestore, id: number, hausarzt: string): Promise<void> {
+  return changeFields(db, id, { hausarzt });
+}
+
+export async function changeFields(db: Firestore, id: number, fields: object): Promise<void> {
   const now = systemClock();
   const change = ({ patient }: StoredPatient) =>
-    changePatient(patient, { hausarzt } as Parameters<typeof changePatient>[1], now);
+    changePatient(patient, fields as Parameters<typeof changePatient>[1], now);
   await inTransaction(db, (transaction) =>
     updatePatientWithin(db, transaction, patientId.parse(id), now, change),
   );
