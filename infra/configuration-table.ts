@@ -27,7 +27,7 @@ export async function updatedReadme(): Promise<{ readonly now: string; readonly 
   };
 }
 
-function shown(value: string | number | string[] | undefined): string {
+function shown(value: string | number | boolean | string[] | undefined): string {
   const text = String(value ?? '');
   return text === '' ? '' : `\`${text}\``;
 }

@@ -37,13 +37,15 @@ locals {
   }
 
   variables_of_auth = {
-    AUTH_ISSUER     = var.auth.issuer
-    AUTH_AUDIENCE   = var.auth.audience
-    AUTH_JWKS_URL   = var.auth.jwks_url
-    AUTH_ROLE_CLAIM = var.auth.role_claim
-    AUTH_READERS    = join(",", var.auth.readers)
-    AUTH_STAFF      = join(",", var.auth.staff)
-    AUTH_ADMINS     = join(",", var.auth.admins)
+    AUTH_ISSUER           = var.auth.issuer
+    AUTH_AUDIENCE         = var.auth.audience
+    AUTH_JWKS_URL         = var.auth.jwks_url
+    AUTH_ROLE_CLAIM       = var.auth.role_claim
+    AUTH_READERS          = join(",", var.auth.readers)
+    AUTH_STAFF            = join(",", var.auth.staff)
+    AUTH_ADMINS           = join(",", var.auth.admins)
+    AUTH_TRUSTED_BACKENDS = join(",", var.auth.trusted_backends)
+    AUTH_REQUIRE_ACTOR    = var.auth.require_actor
   }
 
   variables_of_kafka = {

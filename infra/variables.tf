@@ -205,7 +205,16 @@ variable "auth" {
     readers    = optional(list(string), [])
     staff      = optional(list(string), [])
     admins     = optional(list(string), [])
+
+    # Backends (token subjects or mail addresses) that may name in X-Actor the person they call for, and whether they must.
+    trusted_backends = optional(list(string), [])
+    require_actor    = optional(bool, false)
   })
+
+  validation {
+    condition     = length(var.auth.trusted_backends) > 0 || !var.auth.require_actor
+    error_message = "require_actor needs trusted_backends: nobody else may name an actor."
+  }
 
   validation {
     condition = anytrue([

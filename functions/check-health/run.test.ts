@@ -6,7 +6,7 @@ import type { PatientId } from '../../shared/patient/schema.ts';
 import { beginErasure, openErasures } from '../../shared/store/erasures.ts';
 import { EXPIRING } from '../../shared/store/expiry.ts';
 import { readNewestSnapshot } from '../../shared/store/health-snapshots.ts';
-import { aRegistration } from '../../test/support/builders.ts';
+import { BY_ADMIN, aRegistration } from '../../test/support/builders.ts';
 import { healthWorld } from '../../test/support/health-world.ts';
 import { documents, objectNames } from '../../test/support/import-world.ts';
 
@@ -73,7 +73,7 @@ it('completes an erasure that was interrupted', async () => {
   pass(120);
   await run();
   const [patient] = await documents(db, 'patients');
-  await beginErasure(db, Number(patient!.id) as PatientId, deps.clock());
+  await beginErasure(db, Number(patient!.id) as PatientId, deps.clock(), BY_ADMIN);
   expect(await objectNames(bucket)).toHaveLength(1);
 
   expect((await run()).body.erasures_completed).toBe(1);

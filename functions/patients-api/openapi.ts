@@ -10,6 +10,8 @@ const COMPONENTS = '#/components/schemas/';
 const requestHeaders: Record<RequestHeader, string> = {
   'If-Match': 'Entity tags; the change is refused when the patient has another version',
   'If-None-Match': 'Entity tags; 304 when the patient has one of these versions',
+  'X-Actor':
+    'Id of the person that a trusted backend calls for: 1 to 100 visible ASCII characters without @; refused from anybody else',
   'Idempotency-Key':
     '1 to 255 visible ASCII characters; the same key and body of the same caller again give the same answer',
 };
@@ -21,7 +23,13 @@ const answerHeaders: Record<AnswerHeader, string> = {
 
 const problemsOfUrls: readonly ErrorCode[] = ['request.malformed_url'];
 /** What every route that has the property may answer besides its own. */
-const problemsOfRoles: readonly ErrorCode[] = ['auth.unauthenticated', 'auth.forbidden'];
+const problemsOfRoles: readonly ErrorCode[] = [
+  'auth.unauthenticated',
+  'auth.forbidden',
+  'auth.actor_refused',
+  'auth.actor_required',
+  'request.invalid_parameter',
+];
 const problemsOfBodies: readonly ErrorCode[] = [
   'request.malformed_json',
   'request.too_large',
@@ -89,8 +97,9 @@ function queryParameters({ query }: Route): object[] {
   return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: false, schema }));
 }
 
-function headerParameters(route: Route): object[] {
-  return (route.requestHeaders ?? []).map((name) => ({
+function headerParameters({ role, requestHeaders: own = [] }: Route): object[] {
+  const names = role === undefined ? own : [...own, 'X-Actor' as const];
+  return names.map((name) => ({
     name,
     in: 'header',
     required: false,

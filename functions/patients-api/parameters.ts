@@ -37,12 +37,17 @@ export function readQuery<T extends z.ZodObject>(schema: T, call: Call): z.outpu
   return parsed.data;
 }
 
+/** The patient that the path names; undefined: what stands there cannot be an id. */
+export function findPatientId(call: Call): PatientId | undefined {
+  const text = call.req.param('id') ?? '';
+  return patientId.safeParse(/^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined).data;
+}
+
 /** The patient that the path names. What cannot be an id names nobody. @throws ServiceError `patient.not_found` */
 export function readPatientId(call: Call): PatientId {
-  const text = call.req.param('id') ?? '';
-  const parsed = patientId.safeParse(/^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined);
-  if (!parsed.success) throw new ServiceError('patient.not_found');
-  return parsed.data;
+  const id = findPatientId(call);
+  if (id === undefined) throw new ServiceError('patient.not_found');
+  return id;
 }
 
 /** @throws ServiceError `request.invalid_parameter` */

@@ -4,6 +4,7 @@ import { readPatientFields } from '../../shared/patient/read.ts';
 import type { BerlinDate } from '../../shared/platform/clock.ts';
 import { ServiceError } from '../../shared/platform/errors.ts';
 import type { StoredPatient } from '../../shared/store/patients.ts';
+import { noteSubjects } from './audit.ts';
 import { entityTag } from './entity-tag.ts';
 import type { Call } from './route.ts';
 
@@ -19,6 +20,7 @@ export function answerPatient(
   { patient, sequence }: StoredPatient,
   status: 200 | 201 = 200,
 ): Response {
+  noteSubjects(call, [patient.id]);
   call.header('etag', entityTag(sequence));
   return call.json(patient, status);
 }

@@ -4,12 +4,14 @@
 import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
 import type { Context } from 'hono';
+import type { PatientId } from '../../shared/patient/schema.ts';
 import type { Authenticate, Caller, Role } from '../../shared/platform/auth.ts';
 import type { Clock } from '../../shared/platform/clock.ts';
 import type { ErrorCode } from '../../shared/platform/errors.ts';
 import type { Log } from '../../shared/platform/log.ts';
 import type { AllocatePatientId } from '../../shared/store/patient-ids.ts';
 import type { z } from 'zod';
+import type { Acting } from './actor.ts';
 import type { SchemaName } from './schemas.ts';
 
 export interface Dependencies {
@@ -26,7 +28,17 @@ export interface Dependencies {
 }
 
 /** A request that has reached its route. */
-export type Call = Context<{ Variables: { route: string; caller: Caller } }>;
+export type Call = Context<{
+  Variables: {
+    route: string;
+    caller: Caller;
+    acting: Acting;
+    /** Whose data the answer holds, or whom the path names. */
+    subjects: readonly PatientId[];
+    isChangeLogged: boolean;
+    isImpersonal: boolean;
+  };
+}>;
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -40,7 +52,7 @@ export interface Answer {
 }
 
 export type AnswerHeader = 'ETag' | 'Location';
-export type RequestHeader = 'If-Match' | 'If-None-Match' | 'Idempotency-Key';
+export type RequestHeader = 'If-Match' | 'If-None-Match' | 'Idempotency-Key' | 'X-Actor';
 
 export interface Route {
   readonly method: Method;
@@ -48,6 +60,8 @@ export interface Route {
   readonly path: string;
   /** The weakest role that may; undefined: open to everybody. */
   readonly role: Role | undefined;
+  /** The answer holds no personal data, so that only refusals are audited. */
+  readonly isImpersonal?: true;
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly requestHeaders?: readonly RequestHeader[];

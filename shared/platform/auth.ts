@@ -13,12 +13,15 @@ export type Role = (typeof ROLES)[number];
 export interface Caller {
   /** The token's subject: an id, not a name. */
   readonly subject: string;
-  readonly role: Role;
+  /** Undefined: known, but without any role. */
+  readonly role: Role | undefined;
+  /** Whether the caller is a backend that names the person it calls for. */
+  readonly onBehalf: 'refused' | 'accepted' | 'required';
 }
 
 /**
  * Finds out who calls from the `Authorization` header.
- * @throws ServiceError `auth.unauthenticated`, `auth.forbidden` (no role), `auth.keys_unavailable`
+ * @throws ServiceError `auth.unauthenticated`, `auth.keys_unavailable`
  */
 export type Authenticate = (authorization: string | undefined) => Promise<Caller>;
 
@@ -30,6 +33,8 @@ export const authVariables = [
   'AUTH_READERS',
   'AUTH_STAFF',
   'AUTH_ADMINS',
+  'AUTH_TRUSTED_BACKENDS',
+  'AUTH_REQUIRE_ACTOR',
   'FIRESTORE_EMULATOR_HOST',
 ] as const;
 export type AuthConfig = Config<(typeof authVariables)[number]>;
@@ -53,6 +58,11 @@ export function createAuthentication(config: AuthConfig): Authenticate {
         'AUTH_ISSUER, AUTH_AUDIENCE and one of AUTH_ROLE_CLAIM, AUTH_READERS, AUTH_STAFF and AUTH_ADMINS must be set.',
     });
   }
+  if (config.AUTH_REQUIRE_ACTOR && config.AUTH_TRUSTED_BACKENDS.length === 0) {
+    throw new ServiceError('config.invalid', {
+      detail: 'AUTH_REQUIRE_ACTOR needs AUTH_TRUSTED_BACKENDS: nobody else may name an actor.',
+    });
+  }
 
   const keys = createRemoteJWKSet(new URL(config.AUTH_JWKS_URL));
   const expected = {
@@ -68,16 +78,18 @@ export function createAuthentication(config: AuthConfig): Authenticate {
     const token = /^Bearer +([\w.~+/=-]+)$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) throw unauthenticated();
     const payload = await verify(token, keys, expected);
-    const subject = subjectOf(payload);
-    const role = roleOf(payload, config);
-    if (role === undefined) throw new ServiceError('auth.forbidden');
-    return { subject, role };
+    return {
+      subject: subjectOf(payload),
+      role: roleOf(payload, config),
+      onBehalf: onBehalfOf(payload, config),
+    };
   };
 }
 
 /** @throws ServiceError `auth.forbidden` when the caller's role is weaker than `least` */
 export function requireRole(caller: Caller, least: Role): void {
-  if (ROLES.indexOf(caller.role) < ROLES.indexOf(least)) throw new ServiceError('auth.forbidden');
+  if (caller.role === undefined || ROLES.indexOf(caller.role) < ROLES.indexOf(least))
+    throw new ServiceError('auth.forbidden');
 }
 
 async function verify(
@@ -105,11 +117,24 @@ function subjectOf({ sub }: { readonly sub?: unknown }): string {
 /** The strongest role that the token's claim or the configured lists of addresses give. */
 function roleOf(payload: JWTPayload, config: AuthConfig): Role | undefined {
   const claimed = config.AUTH_ROLE_CLAIM === undefined ? [] : [payload[config.AUTH_ROLE_CLAIM]].flat();
-  const email = payload['email_verified'] === true ? payload['email'] : undefined;
+  const email = verifiedAddress(payload);
   const listed = { reader: config.AUTH_READERS, staff: config.AUTH_STAFF, admin: config.AUTH_ADMINS };
   return ROLES.findLast(
-    (role) => claimed.includes(role) || (typeof email === 'string' && listed[role].includes(email)),
+    (role) => claimed.includes(role) || (email !== undefined && listed[role].includes(email)),
   );
+}
+
+function onBehalfOf(payload: JWTPayload, config: AuthConfig): Caller['onBehalf'] {
+  const isTrusted = [payload.sub, verifiedAddress(payload)].some(
+    (name) => name !== undefined && config.AUTH_TRUSTED_BACKENDS.includes(name),
+  );
+  if (!isTrusted) return 'refused';
+  return config.AUTH_REQUIRE_ACTOR ? 'required' : 'accepted';
+}
+
+function verifiedAddress(payload: JWTPayload): string | undefined {
+  const { email } = payload;
+  return payload['email_verified'] === true && typeof email === 'string' ? email : undefined;
 }
 
 function unauthenticated(): ServiceError {

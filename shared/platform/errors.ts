@@ -48,6 +48,16 @@ const table = {
   'request.timed_out': { retriable: true, status: 503, title: 'The answer took too long, try again' },
   'auth.unauthenticated': { retriable: false, status: 401, title: 'A valid bearer token is required' },
   'auth.forbidden': { retriable: false, status: 403, title: 'The role does not permit this' },
+  'auth.actor_required': {
+    retriable: false,
+    status: 403,
+    title: 'The header X-Actor must name the person that the call is made for',
+  },
+  'auth.actor_refused': {
+    retriable: false,
+    status: 403,
+    title: 'The header X-Actor is accepted from trusted backends only',
+  },
   'auth.keys_unavailable': {
     retriable: true,
     status: 503,

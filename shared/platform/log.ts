@@ -43,7 +43,9 @@ export interface LogFields {
   readonly route?: string;
   readonly audit_id?: string;
   readonly actor?: string;
+  readonly via?: string;
   readonly role?: string;
+  readonly patient_ids?: readonly number[];
   /** Names of fields, never their values. */
   readonly fields?: readonly string[];
   /** Metric lines only, see metrics.ts. */

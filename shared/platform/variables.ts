@@ -117,6 +117,16 @@ export const variables = {
   AUTH_READERS: list.default([]).describe('Mail addresses with the role reader'),
   AUTH_STAFF: list.default([]).describe('Mail addresses with the role staff'),
   AUTH_ADMINS: list.default([]).describe('Mail addresses with the role admin'),
+  AUTH_TRUSTED_BACKENDS: list
+    .default([])
+    .describe(
+      'Token subjects or mail addresses of the backends that may name, in `X-Actor`, the person they call for',
+    ),
+  AUTH_REQUIRE_ACTOR: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((value) => value === 'true')
+    .describe('`true`: a trusted backend must name that person in each call'),
   CORS_ORIGINS: list.default([]).describe('Origins of browsers that may call the API; none: CORS is off'),
 } as const satisfies Record<string, z.ZodType>;
 

@@ -8,6 +8,7 @@ import type { PatientId } from '../patient/schema.ts';
 import { parseTimestamp, type Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { errorFields } from '../platform/log.ts';
+import { logAuditEntry, logCompletedErasure, removeAuditEntries } from '../store/audit-trail.ts';
 import {
   announceErasure,
   beginErasure,
@@ -36,15 +37,23 @@ export interface ErasureDependencies {
 }
 
 /**
- * Resolves when nothing of the person is left, or to false when `options.onlyIf` spared them.
+ * Resolves when nothing of the person is left, or to false when `options.onlyIf` spared them. The audit entry is logged as
+ * soon as nobody finds the patient any more.
+ * @param onBegun called then, if this request took the patient away
  * @throws ServiceError `patient.not_found`, `store.*`, `storage.unavailable`
  */
 export async function erasePatient(
   deps: ErasureDependencies,
   id: PatientId,
-  options: ErasureOptions = {},
+  options: ErasureOptions,
+  onBegun?: () => void,
 ): Promise<boolean> {
-  const erasure = await beginErasure(deps.db, id, deps.clock(), options);
+  const { erasure, audit } = await beginErasure(deps.db, id, deps.clock(), options);
+  if (audit !== undefined) {
+    logAuditEntry(deps.log, audit);
+    onBegun?.();
+    await removeAuditEntries(deps.db, [audit]);
+  }
   if (erasure === undefined) return false;
   await complete(deps, erasure);
   return true;
@@ -61,7 +70,7 @@ export async function completeErasures(deps: ErasureDependencies): Promise<numbe
     try {
       await complete(deps, erasure);
       completed += 1;
-      deps.log.info('erasure completed', { patient_id: erasure.patient_id });
+      logCompletedErasure(deps.log, erasure.patient_id, erasure.requested_by);
     } catch (error) {
       deps.log.error('erasure not completed', { patient_id: erasure.patient_id, ...errorFields(error) });
     }

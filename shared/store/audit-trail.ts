@@ -20,8 +20,10 @@ import { deleteAll, translated, type Writer } from './firestore.ts';
 
 /** Who makes a change, and by which request. */
 export interface Author {
-  /** The token's subject: an id, not a name. */
+  /** The person: the token's subject, or whom a trusted backend names. An id, not a name. */
   readonly actor: string;
+  /** The subject of the backend that made the request for the actor. */
+  readonly via?: string | undefined;
   readonly role: string;
   readonly method: string;
   readonly route: string;
@@ -77,8 +79,34 @@ export function removeAuditEntries(db: Firestore, entries: readonly AuditEntry[]
 /** One line for an entry. A line that comes twice has the same `audit_id`, by which Cloud Logging drops the repeat. */
 export function logAuditEntry(log: Log, { auditId, patientId, traceparent, ...entry }: AuditEntry): void {
   withTrace(continueTrace(traceparent), () => {
-    const { actor, role, method, route, fields } = entry;
-    log.record('audit', { audit_id: auditId, actor, role, method, route, patient_id: patientId, fields });
+    const { actor, via, role, method, route, fields } = entry;
+    log.record('audit', {
+      audit_id: auditId,
+      actor,
+      ...(via === undefined ? {} : { via }),
+      role,
+      method,
+      route,
+      outcome: 'changed',
+      patient_id: patientId,
+      patient_ids: [patientId],
+      fields,
+    });
+  });
+}
+
+/**
+ * One line for an erasure that was completed by another process than the one that was asked for it.
+ * @param author who asked; undefined in a job of a release that did not note it
+ */
+export function logCompletedErasure(log: Log, patientId: PatientId, author: Author | undefined): void {
+  const { via, ...rest } = author ?? {};
+  log.record('audit', {
+    ...rest,
+    ...(via === undefined ? {} : { via }),
+    outcome: 'erasure_completed',
+    patient_id: patientId,
+    patient_ids: [patientId],
   });
 }
 

@@ -1,6 +1,7 @@
 /** How much the first step of an erasure may take at once, and what it leaves to the next. */
 import type { Firestore } from '@google-cloud/firestore';
 import { expect, it } from 'vitest';
+import { BY_ADMIN } from '../../test/support/builders.ts';
 import { patientsWorld } from '../../test/support/patients-world.ts';
 import { changeDoctor, changeFields } from '../../test/support/relay-world.ts';
 import { patientId } from '../patient/schema.ts';
@@ -20,7 +21,7 @@ it('takes the newest of many large entries, so that the numbers it swallows stan
   };
   const before = await waiting();
 
-  await beginErasure(db, id, systemClock());
+  await beginErasure(db, id, systemClock(), BY_ADMIN);
 
   const left = await waiting();
   expect(left.length).toBeGreaterThan(0);

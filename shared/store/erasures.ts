@@ -14,6 +14,7 @@ import { erasureEvent } from '../patient/change.ts';
 import type { Patient, PatientId } from '../patient/schema.ts';
 import { utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
+import { addAuditEntry, committedEntry, newAuditEntry, type AuditEntry, type Author } from './audit-trail.ts';
 import { communicationQuery } from './communication-history.ts';
 import { consentDoc } from './consents.ts';
 import { deleteAll, inTransaction, translated } from './firestore.ts';
@@ -33,13 +34,24 @@ export interface Erasure {
   readonly announced: boolean;
   /** `patient.deleted` waits until then for the last mail that was being sent; null when none was. */
   readonly hold_until: Timestamp | null;
+  /** Who asked for it; undefined in a job of an older release. */
+  readonly requested_by?: Author;
 }
 
 export interface ErasureOptions {
+  /** Who asks for it, for the audit trail. */
+  readonly by: Author;
   /** Judges the stored patient within the transaction: false leaves everything as it is. */
   readonly onlyIf?: (patient: Patient) => boolean;
   /** `patient.deleted` is on the topic already: the database was restored since. */
   readonly isAnnounced?: boolean;
+}
+
+export interface Begun {
+  /** Undefined when `onlyIf` said no. */
+  readonly erasure: Erasure | undefined;
+  /** Undefined when this request did not take the patient away. */
+  readonly audit: AuditEntry | undefined;
 }
 
 /** A record of a file that the person sent. */
@@ -52,22 +64,28 @@ export function erasureDoc(db: Firestore, id: PatientId): DocumentReference {
 /**
  * Takes the patient away with consent, reference and what waits in the outbox, and buries the registration token. The
  * job it leaves stands for `patient.deleted` until {@link announceErasure} puts the event into the outbox. An erasure
- * that has begun before is returned as it is.
- * @returns undefined when `onlyIf` says no
+ * that has begun before is returned as it is. When the answer to the commit was lost, the result is that of the run
+ * that was committed.
  * @throws ServiceError `patient.not_found`, `store.*`
  */
 export function beginErasure(
   db: Firestore,
   id: PatientId,
   now: Instant,
-  { onlyIf = () => true, isAnnounced = false }: ErasureOptions = {},
-): Promise<Erasure | undefined> {
-  return inTransaction(db, async (transaction) => {
+  { by, onlyIf = () => true, isAnnounced = false }: ErasureOptions,
+): Promise<Begun> {
+  return inTransaction<Begun>(db, async (transaction, earlier) => {
+    const entries = earlier.flatMap(({ audit }) => audit ?? []);
+    const committed = await committedEntry(db, transaction, entries);
+    const made = earlier.find(({ audit }) => audit !== undefined && audit === committed);
+    if (made !== undefined) return made;
     const [begun, snapshot] = await transaction.getAll(erasureDoc(db, id), patientDoc(db, id));
-    if (begun?.exists === true && snapshot?.exists !== true) return begun.data() as Erasure;
+    if (begun?.exists === true && snapshot?.exists !== true) {
+      return { erasure: begun.data() as Erasure, audit: undefined };
+    }
     if (snapshot?.exists !== true) throw new ServiceError('patient.not_found');
     const { patient, sequence } = fromSnapshot(snapshot);
-    if (!onlyIf(patient)) return undefined;
+    if (!onlyIf(patient)) return { erasure: undefined, audit: undefined };
     const [waiting, tokens] = await Promise.all([
       transaction.get(patientEntriesQuery(db, id)),
       transaction.get(patientTokensQuery(db, id)),
@@ -87,9 +105,12 @@ export function beginErasure(
       sequence,
       announced: isAnnounced,
       hold_until: lastClaim(waiting.docs) ?? null,
+      requested_by: by,
     };
     transaction.set(erasureDoc(db, id), erasure);
-    return erasure;
+    const audit = newAuditEntry(by, id, []);
+    addAuditEntry(db, transaction, audit);
+    return { erasure, audit };
   });
 }
 

@@ -4,7 +4,7 @@
  */
 import { Firestore } from '@google-cloud/firestore';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { AUTUMN } from '../../test/support/builders.ts';
+import { AUTUMN, BY_ADMIN } from '../../test/support/builders.ts';
 import { patientsWorld } from '../../test/support/patients-world.ts';
 import { changePatient } from '../patient/change.ts';
 import { patientId } from '../patient/schema.ts';
@@ -92,7 +92,7 @@ it('an erasure whose answer was lost is one erasure', async () => {
   await world.register(5);
   loseNextAnswer();
 
-  await beginErasure(db, patientId.parse(5), AUTUMN);
+  await beginErasure(db, patientId.parse(5), AUTUMN, BY_ADMIN);
 
   expect(await world.events(5)).toEqual(['patient.deleted']);
 });

@@ -11,7 +11,7 @@ import { beginErasure } from '../../shared/store/erasures.ts';
 import { importDoc, recordIdOf, type ImportRecord } from '../../shared/store/imports.ts';
 import { hashToken } from '../../shared/store/registration-tokens.ts';
 import { aBody, startApi, type Api } from '../support/api.ts';
-import { aRegistration } from '../support/builders.ts';
+import { BY_ADMIN, aRegistration } from '../support/builders.ts';
 import { documents, importWorld, objectNames } from '../support/import-world.ts';
 import { everything, tracesOf } from '../support/person.ts';
 
@@ -109,7 +109,7 @@ describe('DELETE', () => {
   });
 
   it('is in the ledger before patient.deleted can leave, with id and date only', async () => {
-    await beginErasure(api.db, id, systemClock());
+    await beginErasure(api.db, id, systemClock(), BY_ADMIN);
     expect(await api.events(id)).toEqual([]);
     await completeErasures(api.deps);
     const [entry] = (await world.bucket.getFiles({ prefix: 'erasures/' }))[0];
@@ -122,7 +122,7 @@ describe('DELETE', () => {
   });
 
   it('announces nothing while the ledger cannot be written, and everything once it can', async () => {
-    await beginErasure(api.db, id, systemClock());
+    await beginErasure(api.db, id, systemClock(), BY_ADMIN);
     const bucket = connectBucket({ ...api.config, STORAGE_EMULATOR_HOST: 'http://127.0.0.1:9' });
     expect(await completeErasures({ ...api.deps, bucket })).toBe(0);
     expect(await api.events(id)).toEqual([]);
@@ -137,7 +137,7 @@ describe('DELETE', () => {
   });
 
   it('completes an erasure that was interrupted', async () => {
-    await beginErasure(api.db, id, systemClock());
+    await beginErasure(api.db, id, systemClock(), BY_ADMIN);
     expect((await api.send('GET', `/api/patients/${id}`)).status).toBe(404);
     expect((await api.send('DELETE', `/api/patients/${id}`)).status).toBe(204);
     await expectNothingLeft();
@@ -173,7 +173,7 @@ describe('DELETE', () => {
 
 describe('the scheduled check', () => {
   it('completes an erasure that was interrupted', async () => {
-    await beginErasure(api.db, id, systemClock());
+    await beginErasure(api.db, id, systemClock(), BY_ADMIN);
     expect(await completeErasures(api.deps)).toBe(1);
     await expectNothingLeft();
     expect(await completeErasures(api.deps)).toBe(0);

@@ -66,3 +66,8 @@ export function aNewPatient(fields: Record<string, unknown> = {}): NewPatient {
 export function aPatient(fields: Record<string, unknown> = {}, id = 1): Patient {
   return registerPatient(patientId.parse(id), aNewPatient(fields), AUTUMN).patient;
 }
+
+/** An erasure that an admin asks for. */
+export const BY_ADMIN = {
+  by: { actor: 'admin-1', role: 'admin', method: 'DELETE', route: 'DELETE /api/patients/{id}' },
+} as const;

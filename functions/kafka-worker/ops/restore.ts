@@ -123,7 +123,10 @@ async function repairAll(
   });
   const log = createLog({ service: 'ops', project: '', destination: process.stderr, level: 'error' });
   await limit.map([...erased], async (id) => {
-    await erasePatient({ ...deps, log }, id, { isAnnounced: survey.publishedOf(id, margin).deleted });
+    await erasePatient({ ...deps, log }, id, {
+      by: { actor: 'restore', role: 'service', method: 'ops', route: 'restore fence' },
+      isAnnounced: survey.publishedOf(id, margin).deleted,
+    });
     step();
   });
   output.progress('');

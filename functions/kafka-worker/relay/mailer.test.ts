@@ -1,5 +1,6 @@
 import { DocumentReference } from '@google-cloud/firestore';
 import { afterEach, expect, it, vi } from 'vitest';
+import { BY_ADMIN } from '../../../test/support/builders.ts';
 import { aMail, relayWorld } from '../../../test/support/relay-world.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { testLog } from '../../../test/support/kafka.ts';
@@ -84,7 +85,7 @@ it('sends no mail of a patient whose erasure began between the claim and the req
   const look = vi.spyOn(DocumentReference.prototype, 'get').mockImplementationOnce(async function (
     this: DocumentReference,
   ) {
-    await beginErasure(world.db, patientId.parse(1), systemClock());
+    await beginErasure(world.db, patientId.parse(1), systemClock(), BY_ADMIN);
     return this.get();
   });
   over.push(async () => look.mockRestore());
@@ -108,7 +109,7 @@ it('lets an erasure wait with patient.deleted until the claims of its mails have
   const expiresAt = systemClock().add({ seconds: 20 });
   await claimMail(mail!, expiresAt);
 
-  await beginErasure(world.db, patientId.parse(1), systemClock());
+  await beginErasure(world.db, patientId.parse(1), systemClock(), BY_ADMIN);
   await announceErasure(world.db, patientId.parse(1), systemClock());
 
   const { docs } = await world.db.collection('outbox').get();

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Timestamp } from '@google-cloud/firestore';
 import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import { afterEach, describe, expect, it } from 'vitest';
+import { BY_ADMIN } from '../../../test/support/builders.ts';
 import { aMail, entryOf, relayWorld } from '../../../test/support/relay-world.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { assertNoGaps, assertRepeatsAreExact } from '../../../test/support/history.ts';
@@ -172,7 +173,7 @@ describe('events', () => {
     const made = await world();
     await made.register(1);
     await made.change(1, 'a');
-    await beginErasure(made.db, patientId.parse(1), systemClock());
+    await beginErasure(made.db, patientId.parse(1), systemClock(), BY_ADMIN);
     await announceErasure(made.db, patientId.parse(1), systemClock());
 
     made.start();

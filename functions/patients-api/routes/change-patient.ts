@@ -37,7 +37,7 @@ function changeRoute(method: Method, summary: string): Route {
         requireMatch(call.req.header('if-match'), before.sequence);
         return changePatient(before.patient, patch, now);
       });
-      logChange(deps, audit);
+      logChange(call, deps, audit);
       return answerPatient(call, stored);
     },
   };

@@ -32,7 +32,7 @@ export const createPatientRoute: Route = {
     const { bytes, json } = await readJsonBody(call.req.raw);
     const input = validFields(newPatientSchema, json, berlinDateOf(now));
     const author = authorOf(call);
-    const request = key === undefined ? undefined : idempotentRequest(author.actor, key, bytes);
+    const request = key === undefined ? undefined : idempotentRequest(call.get('caller').subject, key, bytes);
     const { stored, audit } = await createPatient(
       deps.db,
       deps.allocatePatientId,
@@ -41,7 +41,7 @@ export const createPatientRoute: Route = {
       now,
       author,
     );
-    logChange(deps, audit);
+    logChange(call, deps, audit);
     call.header('location', `/api/patients/${stored.patient.id}`);
     return answerPatient(call, stored, 201);
   },

@@ -1,6 +1,6 @@
 /** DELETE /api/patients/{id}: erases the person (DOMAIN 7); answered when nothing of them is left. */
 import { erasePatient } from '../../../shared/registration/erase-patient.ts';
-import { auditErasure } from '../audit.ts';
+import { authorOf } from '../audit.ts';
 import { readPatientId } from '../parameters.ts';
 import type { Route } from '../route.ts';
 
@@ -12,9 +12,8 @@ export const erasePatientRoute: Route = {
   answers: { 204: { description: 'Nothing of the person is left' } },
   problems: ['patient.not_found', 'storage.unavailable'],
   async handle(call, deps) {
-    const id = readPatientId(call);
-    await erasePatient(deps, id);
-    auditErasure(call, deps, id);
+    const options = { by: authorOf(call) };
+    await erasePatient(deps, readPatientId(call), options, () => call.set('isChangeLogged', true));
     return call.body(null, 204);
   },
 };

@@ -6,6 +6,7 @@ export const importStatusRoute: Route = {
   method: 'GET',
   path: '/api/patients/import-status',
   role: 'reader',
+  isImpersonal: true,
   summary: 'See how the imports of registration files went',
   answers: { 200: { description: 'Counters and the last imports', schema: 'ImportStatus' } },
   problems: [],

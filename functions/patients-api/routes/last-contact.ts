@@ -32,7 +32,7 @@ export const lastContactRoute: Route = {
     const { stored, audit } = await updatePatient(deps.db, id, now, authorOf(call), (before) =>
       change(before.patient, date, now),
     );
-    logChange(deps, audit);
+    logChange(call, deps, audit);
     return call.json({ letzter_kontakt: stored.patient.letzter_kontakt });
   },
 };

@@ -5,6 +5,7 @@ import { trimmed } from '../../../shared/patient/text.ts';
 import { PATIENTENSTATUS } from '../../../shared/patient/vocabulary.ts';
 import { ServiceError } from '../../../shared/platform/errors.ts';
 import { listPatients } from '../../../shared/store/patient-list.ts';
+import { noteSubjects } from '../audit.ts';
 import { pageToken, readPageToken } from '../page-token.ts';
 import { integerParameter, limitParameter, pageTokenParameter, readQuery } from '../parameters.ts';
 import type { Route } from '../route.ts';
@@ -47,6 +48,10 @@ export const listPatientsRoute: Route = {
     const page = after?.page ?? wanted ?? 1;
     const offset = after === undefined ? (page - 1) * limit : 0;
     const { patients, total, next } = await listPatients(db, { status, search }, { limit, after, offset });
+    noteSubjects(
+      call,
+      patients.map(({ id }) => id),
+    );
     return call.json({
       data: patients,
       page,

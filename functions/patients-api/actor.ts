@@ -1,0 +1,40 @@
+/**
+ * For whom a call is made: the caller itself, or the person that a trusted backend names in `X-Actor`. The header of
+ * anybody else is refused rather than ignored: the caller would believe that the person is on record.
+ */
+import type { Caller } from '../../shared/platform/auth.ts';
+import { ServiceError } from '../../shared/platform/errors.ts';
+
+export interface Acting {
+  readonly actor: string;
+  /** The backend's subject, where it calls for the actor. */
+  readonly via?: string;
+}
+
+const POINTER = '/X-Actor';
+
+/** Printable ASCII without blanks, and no `@`: the id goes into the audit trail, and must not be an address. */
+const PSEUDONYM = /^[\x21-\x3f\x41-\x7e]{1,100}$/;
+
+/** @throws ServiceError `auth.actor_refused`, `auth.actor_required`, `request.invalid_parameter` */
+export function actingFor({ subject, onBehalf }: Caller, named: string | undefined): Acting {
+  if (named === undefined) {
+    if (onBehalf !== 'required') return { actor: subject };
+    throw new ServiceError('auth.actor_required', {
+      violations: [{ pointer: POINTER, detail: 'must name the person that the call is made for' }],
+    });
+  }
+  if (onBehalf === 'refused') {
+    throw new ServiceError('auth.actor_refused', {
+      violations: [{ pointer: POINTER, detail: 'is accepted from trusted backends only' }],
+    });
+  }
+  if (!PSEUDONYM.test(named)) {
+    throw new ServiceError('request.invalid_parameter', {
+      violations: [
+        { pointer: POINTER, detail: 'must be an id of 1 to 100 visible ASCII characters without @' },
+      ],
+    });
+  }
+  return { actor: named, via: subject };
+}
