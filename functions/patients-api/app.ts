@@ -19,7 +19,10 @@ import { routes } from './routes/index.ts';
 /** Before Cloud Run ends the request after 30 s, with an answer of its own (infra/functions.tf). */
 const ANSWER_WITHIN_MS = 20_000;
 
-export function createApp(deps: Dependencies): Hono<{ Variables: Call['var'] }> {
+export function createApp(
+  deps: Dependencies,
+  table: readonly Route[] = routes,
+): Hono<{ Variables: Call['var'] }> {
   const { log, corsOrigins } = deps;
   const app = new Hono<{ Variables: Call['var'] }>();
   app.use(observe(log));
@@ -38,7 +41,7 @@ export function createApp(deps: Dependencies): Hono<{ Variables: Call['var'] }> 
   app.notFound(() => answerProblem(new ServiceError('request.not_found'), log));
 
   const timedOut = () => new HTTPException(503, { cause: new ServiceError('request.timed_out') });
-  const paths = [...Map.groupBy(routes, (route) => route.path)].map(
+  const paths = [...Map.groupBy(table, (route) => route.path)].map(
     ([path, methods]) => [path, path.replaceAll(/\{(\w+)\}/g, ':$1'), methods] as const,
   );
   for (const [path, pattern, methods] of paths) app.use(pattern, nameRoute(path, methods));

@@ -9,7 +9,7 @@ import { patientsWorld } from '../../test/support/patients-world.ts';
 import { changePatient } from '../patient/change.ts';
 import { patientId } from '../patient/schema.ts';
 import { ServiceError } from '../platform/errors.ts';
-import { beginErasure } from './erasures.ts';
+import { announceErasure, beginErasure } from './erasures.ts';
 import { connectFirestore } from './firestore.ts';
 import { updatePatient, type StoredPatient } from './patients.ts';
 
@@ -92,7 +92,12 @@ it('an erasure whose answer was lost is one erasure', async () => {
   await world.register(5);
   loseNextAnswer();
 
-  await beginErasure(db, patientId.parse(5), AUTUMN, BY_ADMIN);
+  const { erasure, audit } = await beginErasure(db, patientId.parse(5), AUTUMN, BY_ADMIN);
+  loseNextAnswer();
+  await announceErasure(db, patientId.parse(5), AUTUMN);
 
+  expect(erasure).toMatchObject({ patient_id: 5, requested_by: BY_ADMIN.by });
+  expect(audit).toMatchObject({ actor: 'admin-1', patientId: 5 });
+  expect(await auditedFields(5)).toEqual([[]]);
   expect(await world.events(5)).toEqual(['patient.deleted']);
 });

@@ -116,7 +116,9 @@ export async function startApi(overrides: Record<string, string> = {}) {
     return {
       status: response.status,
       headers: response.headers,
-      body: (/json/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : text) as T,
+      body: (text !== '' && /json/.test(response.headers.get('content-type') ?? '')
+        ? JSON.parse(text)
+        : text) as T,
     };
   }
 
