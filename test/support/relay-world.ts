@@ -82,8 +82,7 @@ export function changeDoctor(db: Firestore, id: number, hausarzt: string): Promi
 
 export async function changeFields(db: Firestore, id: number, fields: object): Promise<void> {
   const now = systemClock();
-  const change = ({ patient }: StoredPatient) =>
-    changePatient(patient, fields as Parameters<typeof changePatient>[1], now);
+  const change = ({ patient }: StoredPatient) => changePatient(patient, fields, now);
   await inTransaction(db, (transaction) =>
     updatePatientWithin(db, transaction, patientId.parse(id), now, change),
   );
