@@ -34,7 +34,7 @@ export function startConsumers(dependencies: ConsumerDependencies): readonly Top
   const notesOf = unreadableBatchNotes(db, clock);
   const effects = {
     communication: communicationEffect(db, clock),
-    therapists: therapistEffect(db, clock),
+    therapists: therapistEffect(db, clock, log),
   } as const;
   return (['communication', 'therapists'] as const).map((name) => {
     const topic = names.topics[name];

@@ -1,7 +1,7 @@
 /**
  * Dead letters: messages that can never be applied, kept with the reason in `<topic>.dlq`. The key, the value
- * and the original headers stay as they were, as far as Kafka takes them; the reason is a code and its title, never
- * a value. Only this module and the book beside it write `dlq-*` headers, and what they read they do not trust:
+ * and the original headers stay as they were, as far as Kafka takes them; the reason is a code and a sentence with
+ * ids, never a value. Only this module and the book beside it write `dlq-*` headers, and what they read they do not trust:
  * others may be able to write to the topic.
  */
 import { parseTimestamp } from '../platform/clock.ts';
@@ -70,7 +70,9 @@ function deadLetterOf(
   failedAt: Date,
   omitted: readonly Part[],
 ): OutgoingMessage {
-  const { title } = fateOf(failure.code);
+  const sentence = isServiceError(failure.error, failure.code)
+    ? failure.error.message
+    : fateOf(failure.code).title;
   const kind =
     failure.code === 'event.handler_failed' && failure.error instanceof Error
       ? failure.error.constructor.name
@@ -80,7 +82,7 @@ function deadLetterOf(
     'origin-partition': String(message.partition),
     'origin-offset': String(message.offset),
     'error-class': failure.code,
-    'error-message': kind === undefined ? title : `${title} (${kind})`,
+    'error-message': kind === undefined ? sentence : `${sentence} (${kind})`,
     attempts: String(failure.attempts),
     'failed-at': failedAt.toISOString(),
     ...(omitted.length === 0 ? {} : { omitted: omitted.join(',') }),

@@ -119,6 +119,11 @@ const table = {
     status: 500,
     title: 'The handler failed for a reason of its own',
   },
+  'event.patients_left': {
+    retriable: false,
+    status: 500,
+    title: 'The event could not be applied to some patients',
+  },
   'event.process_killer': { retriable: false, status: 500, title: 'The message ended the process each time' },
 
   // A message of ours, an event or a dead letter

@@ -1,34 +1,106 @@
 /**
- * Consumed events whose effect spans many patients and is complete: one that comes again, perhaps after later
- * events have undone it, must find nothing left to do.
+ * Consumed events whose effect spans many patients: their turn among the events of their therapist, whether they are
+ * complete, and which patients are left. One that comes again, perhaps after later events, must not undo those.
  */
 import { Timestamp, type Firestore, type Transaction } from '@google-cloud/firestore';
+import type { TherapistId } from '../patient/schema.ts';
 import type { Instant } from '../platform/clock.ts';
-import { translated } from './firestore.ts';
+import { inTransaction, translated } from './firestore.ts';
+import { readTurnsWithin, writeTurns } from './therapist-turns.ts';
 
 /** Longer than any topic keeps an event that could come again. */
 const KEPT_MS = 90 * 24 * 3600 * 1000;
+/** More are not noted one by one; all whom the event concerns are then visited again. */
+const MAX_LEFT = 1000;
+
+export interface EventState {
+  /** Place among the events of the therapist, from 1, by first delivery. */
+  readonly turn: number;
+  readonly isComplete: boolean;
+  /** A later event of the therapist was applied. */
+  readonly isOutdated: boolean;
+  /** Document ids of the only patients who are still to be changed; undefined: all whom the event concerns. */
+  readonly left: readonly string[] | undefined;
+}
+
+/** `turn` is missing in what was stored before December 2026, which is complete. */
+interface Stored {
+  readonly turn?: number;
+  readonly complete?: boolean;
+  readonly left?: readonly string[];
+  readonly expires_at: Timestamp;
+}
 
 function eventDoc(db: Firestore, eventId: string) {
   return db.collection('applied_events').doc(eventId);
 }
 
-/** @throws ServiceError `store.unavailable` */
-export async function isApplied(db: Firestore, eventId: string): Promise<boolean> {
-  return (await translated(() => eventDoc(db, eventId).get())).exists;
+/**
+ * Gives an event its turn, once.
+ * @param isReadable false for an event that cannot be applied now, and perhaps can be when it is replayed
+ * @throws ServiceError `store.*`
+ */
+export function takeTurn(
+  db: Firestore,
+  eventId: string,
+  therapist: TherapistId,
+  isReadable: boolean,
+  now: Instant,
+): Promise<EventState> {
+  return inTransaction<EventState>(db, async (transaction) => {
+    const snapshot = await transaction.get(eventDoc(db, eventId));
+    const turns = await readTurnsWithin(db, transaction, therapist);
+    const known = stateOf(snapshot.data() as Stored | undefined);
+    const state = known ?? { turn: turns.last + 1, isComplete: false };
+    const applied = isReadable && !state.isComplete ? Math.max(turns.applied, state.turn) : turns.applied;
+    const last = Math.max(turns.last, state.turn);
+    if (last !== turns.last || applied !== turns.applied)
+      writeTurns(db, transaction, therapist, { last, applied });
+    if (known === undefined) transaction.set(eventDoc(db, eventId), stored(state, now));
+    return { left: undefined, ...state, isOutdated: state.turn < applied };
+  });
 }
 
-/** {@link isApplied} within a transaction, which then cannot commit beside another process's last step. */
-export async function isAppliedWithin(
+/**
+ * True when the event is still to be applied: it is not complete, and no later one of its therapist was applied. The
+ * transaction then cannot commit beside another process's last step, or beside a later event.
+ */
+export async function isDueWithin(
   db: Firestore,
   transaction: Transaction,
   eventId: string,
+  therapist: TherapistId,
 ): Promise<boolean> {
-  return (await transaction.get(eventDoc(db, eventId))).exists;
+  const snapshot = await transaction.get(eventDoc(db, eventId));
+  const { applied } = await readTurnsWithin(db, transaction, therapist);
+  const state = stateOf(snapshot.data() as Stored | undefined);
+  return state !== undefined && !state.isComplete && state.turn >= applied;
 }
 
-/** Notes that nothing is left to do for the event. @throws ServiceError `store.*` */
-export async function noteApplied(db: Firestore, eventId: string, now: Instant): Promise<void> {
-  const expires = Timestamp.fromMillis(now.epochMilliseconds + KEPT_MS);
-  await translated(() => eventDoc(db, eventId).set({ expires_at: expires }));
+/** Notes what is left to do for the event; no patients: nothing. @throws ServiceError `store.*` */
+export async function noteApplied(
+  db: Firestore,
+  eventId: string,
+  turn: number,
+  left: readonly string[],
+  now: Instant,
+): Promise<void> {
+  const state = { turn, isComplete: left.length === 0, ...(left.length > MAX_LEFT ? {} : { left }) };
+  await translated(() => eventDoc(db, eventId).set(stored(state, now)));
+}
+
+type Progress = Pick<EventState, 'turn' | 'isComplete'> & Partial<Pick<EventState, 'left'>>;
+
+function stateOf(data: Stored | undefined): Progress | undefined {
+  if (data === undefined) return undefined;
+  return { turn: data.turn ?? 0, isComplete: data.complete ?? true, left: data.left };
+}
+
+function stored({ turn, isComplete, left }: Progress, now: Instant): Stored {
+  return {
+    turn,
+    complete: isComplete,
+    ...(left === undefined || isComplete ? {} : { left }),
+    expires_at: Timestamp.fromMillis(now.epochMilliseconds + KEPT_MS),
+  };
 }

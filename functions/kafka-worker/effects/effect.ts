@@ -16,7 +16,7 @@ export interface Effect {
 }
 
 export interface Applied {
-  readonly outcome: 'applied' | 'duplicate' | 'no_patient' | 'unknown_patient';
+  readonly outcome: 'applied' | 'duplicate' | 'outdated' | 'no_patient' | 'unknown_patient';
   readonly patientId?: number;
   readonly therapistId?: number;
   /** Patients changed, where it can be more than one. */

@@ -1,17 +1,18 @@
 /**
- * What blocking and unblocking a therapist does to their patients (DOMAIN 3), however many: page by page, one
- * transaction for each patient. A crash leaves the rest to the event's next delivery; an event that is complete
- * is noted, so that a late repeat does not undo what came after it.
+ * What blocking and unblocking a therapist does to their patients, however many: page by page, one transaction for each
+ * patient. A crash leaves the rest to the event's next delivery. A patient who cannot be changed is noted, and a replay
+ * visits only those. An event changes nothing any more once it is complete, or a later one of its therapist was applied.
  */
 import type { DocumentSnapshot, Firestore, Query } from '@google-cloud/firestore';
 import pLimit from 'p-limit';
 import { therapistEventPayloads } from '../../../shared/events/consumed-events.ts';
 import type { ForeignEnvelope } from '../../../shared/events/envelope.ts';
 import { blockTherapist, unblockTherapist, type ChangeResult } from '../../../shared/patient/change.ts';
-import { patientId, type Patient, type PatientId, type TherapistId } from '../../../shared/patient/schema.ts';
+import { patientId, therapistId, type Patient, type TherapistId } from '../../../shared/patient/schema.ts';
 import type { Clock, Instant } from '../../../shared/platform/clock.ts';
 import { isServiceError, ServiceError } from '../../../shared/platform/errors.ts';
-import { isApplied, isAppliedWithin, noteApplied } from '../../../shared/store/applied-events.ts';
+import { errorFields, type Log, type LogFields } from '../../../shared/platform/log.ts';
+import { isDueWithin, noteApplied, takeTurn, type EventState } from '../../../shared/store/applied-events.ts';
 import { inTransaction, translated } from '../../../shared/store/firestore.ts';
 import {
   assignedPatientsQuery,
@@ -32,70 +33,97 @@ const reactions = {
   'therapist.unblocked': { concerned: blockedPatientsQuery, change: unblockTherapist },
 } as const satisfies Record<TherapistEvent, unknown>;
 
-export function therapistEffect(db: Firestore, clock: Clock): Effect {
+export function therapistEffect(db: Firestore, clock: Clock, log: Log): Effect {
   return {
     types: Object.keys(therapistEventPayloads),
     async apply(event) {
       const type = event.eventType as TherapistEvent;
+      const therapist = therapistOf(event);
       const parsed = therapistEventPayloads[type].safeParse(event.payload);
-      if (!parsed.success) throw new ServiceError('event.invalid_payload');
-      const therapistId = parsed.data.therapist_id;
-      if (await isApplied(db, event.eventId)) return { outcome: 'duplicate', therapistId };
-      const count = await changeAll(db, clock, type, therapistId, event);
-      await noteApplied(db, event.eventId, clock());
-      return { outcome: 'applied', therapistId, count };
+      const state =
+        therapist === undefined
+          ? undefined
+          : await takeTurn(db, event.eventId, therapist, parsed.success, clock());
+      if (!parsed.success || state === undefined || therapist === undefined) {
+        throw new ServiceError('event.invalid_payload');
+      }
+      if (state.isComplete) return { outcome: 'duplicate', therapistId: therapist };
+      const note = (left: Iterable<string>) => noteApplied(db, event.eventId, state.turn, [...left], clock());
+      if (state.isOutdated) {
+        await note([]);
+        return { outcome: 'outdated', therapistId: therapist };
+      }
+      const { change, concerned } = reactions[type];
+      const { visited, failures } = await changeAll(concerned(db, therapist, PAGE), state, (id) =>
+        changeOne(db, clock, id, event.eventId, therapist, change),
+      );
+      await note(failures.keys());
+      if (failures.size > 0)
+        throw someLeft(failures, log, { event_id: event.eventId, therapist_id: therapist });
+      return { outcome: 'applied', therapistId: therapist, count: visited };
     },
   };
 }
 
+/** Whom the event is about, also where the rest of it breaks its schema: its turn counts from now. */
+function therapistOf({ payload }: ForeignEnvelope): TherapistId | undefined {
+  return therapistId.safeParse((payload as { therapist_id?: unknown } | null)?.therapist_id).data;
+}
+
+interface Round {
+  readonly visited: number;
+  /** Why a patient could not be changed, by document id. */
+  readonly failures: ReadonlyMap<string, unknown>;
+}
+
 /**
- * Visits every patient concerned once; one whose change is refused does not keep the others from theirs.
- * @returns how many were visited
- * @throws the first failure, transient before permanent
+ * Visits every patient concerned once, or only those that are left; one who cannot be changed does not keep the others
+ * from their change.
+ * @throws ServiceError the first transient failure, once all were visited
  */
 async function changeAll(
-  db: Firestore,
-  clock: Clock,
-  type: TherapistEvent,
-  therapist: TherapistId,
-  event: ForeignEnvelope,
-): Promise<number> {
+  concerned: Query,
+  { left }: EventState,
+  change: (id: string) => Promise<void>,
+): Promise<Round> {
   const limit = pLimit(AT_ONCE);
-  const failures: unknown[] = [];
-  const { concerned, change } = reactions[type];
+  const failures = new Map<string, unknown>();
   let visited = 0;
-  for await (const page of pages(concerned(db, therapist, PAGE))) {
-    const results = await Promise.allSettled(
-      page.map((doc) =>
-        limit(() =>
-          changeOne(db, clock, patientId.parse(Number(doc.id)), event.eventId, (patient, now) =>
-            change(patient, therapist, now),
-          ),
-        ),
+  for await (const page of left === undefined ? pages(concerned) : [left]) {
+    await Promise.all(
+      page.map((id) =>
+        limit(async () => {
+          try {
+            await change(id);
+          } catch (error) {
+            failures.set(id, error);
+          }
+        }),
       ),
     );
     visited += page.length;
-    failures.push(...results.filter((result) => result.status === 'rejected').map(({ reason }) => reason));
   }
-  const worst = failures.find((error) => isServiceError(error) && error.retriable) ?? failures[0];
-  if (worst !== undefined) throw worst;
-  return visited;
+  const transient = [...failures.values()].find((error) => isServiceError(error) && error.retriable);
+  if (transient !== undefined) throw transient;
+  return { visited, failures };
 }
 
 /** A patient who was erased meanwhile needs no change. */
 async function changeOne(
   db: Firestore,
   clock: Clock,
-  id: PatientId,
+  docId: string,
   eventId: string,
-  change: (patient: Patient, now: Instant) => ChangeResult,
+  therapist: TherapistId,
+  change: (patient: Patient, therapist: TherapistId, now: Instant) => ChangeResult,
 ): Promise<void> {
   const now = clock();
+  const id = patientId.parse(Number(docId));
   try {
     await inTurn(patientDoc(db, id), () =>
       inTransaction(db, async (transaction) => {
-        if (await isAppliedWithin(db, transaction, eventId)) return;
-        await updatePatientWithin(db, transaction, id, now, ({ patient }) => change(patient, now));
+        if (!(await isDueWithin(db, transaction, eventId, therapist))) return;
+        await updatePatientWithin(db, transaction, id, now, ({ patient }) => change(patient, therapist, now));
       }),
     );
   } catch (error) {
@@ -103,12 +131,32 @@ async function changeOne(
   }
 }
 
-async function* pages(query: Query): AsyncGenerator<DocumentSnapshot[]> {
+/** How many patients are named, in the log and in the dead letter. */
+const NAMED = 10;
+
+function someLeft(failures: ReadonlyMap<string, unknown>, log: Log, fields: LogFields): ServiceError {
+  const named = [...failures].slice(0, NAMED);
+  for (const [id, error] of named) {
+    log.error('A patient could not be changed as an event of their therapist demands', {
+      ...fields,
+      patient_id: Number(id),
+      ...errorFields(error),
+    });
+  }
+  const more = failures.size > NAMED ? ` and ${failures.size - NAMED} more` : '';
+  return new ServiceError('event.patients_left', {
+    detail: `The event could not be applied to patient ${named.map(([id]) => id).join(', ')}${more}`,
+    cause: named[0]?.[1],
+  });
+}
+
+/** Document ids. */
+async function* pages(query: Query): AsyncGenerator<readonly string[]> {
   let after: DocumentSnapshot | undefined;
   do {
     const from = after === undefined ? query : query.startAfter(after);
     const { docs } = await translated(() => from.get());
-    if (docs.length > 0) yield docs;
+    if (docs.length > 0) yield docs.map(({ id }) => id);
     after = docs.at(-1);
   } while (after !== undefined);
 }
