@@ -27,6 +27,15 @@ const message = (value: Buffer | null): IncomingMessage => ({
 });
 const consume = (event: object) => handle(message(Buffer.from(JSON.stringify(event))));
 
+/** A mail whose data nobody could write again. */
+const nested = (depth: number) =>
+  Buffer.from(
+    JSON.stringify(anEmailSent(1)).replace(
+      '"email_data":{',
+      `"email_data":{"a":${'['.repeat(depth)}${']'.repeat(depth)},`,
+    ),
+  );
+
 /** Outcome of the last event consumed, as counted. */
 function lastOutcome(): string {
   const counted = lines.map((line) => JSON.parse(line)).filter(({ metric }) => metric === 'events_consumed');
@@ -179,6 +188,7 @@ describe('a communication event', () => {
       'event.unsupported_version',
     ],
     ['breaks its schema', Buffer.from(JSON.stringify(anEmailSent('1' as never))), 'event.invalid_payload'],
+    ['is nested 100,000 deep', nested(100_000), 'event.invalid_payload'],
   ])('that %s can never be applied', async (_, value, code) => {
     await expect(handle(message(value))).rejects.toMatchObject({ code, retriable: false });
   });

@@ -37,6 +37,7 @@ function read(event: ForeignEnvelope): { patientId: PatientId | null; entry: Com
   const parsed = schema.safeParse(event.payload);
   if (!parsed.success) throw new ServiceError('event.invalid_payload');
   const payload = parsed.data;
+  if (!canBeWritten(payload)) throw new ServiceError('event.invalid_payload');
   return {
     patientId: payload.patient_id ?? null,
     entry: {
@@ -48,6 +49,16 @@ function read(event: ForeignEnvelope): { patientId: PatientId | null; entry: Com
       data: payload,
     },
   };
+}
+
+/** JSON.parse follows brackets to any depth, JSON.stringify only as far as the stack reaches. */
+function canBeWritten(payload: object): boolean {
+  try {
+    JSON.stringify(payload);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function record(
