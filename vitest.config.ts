@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['{functions,shared,infra}/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['test/faults/**', 'test/load/**', '**/node_modules/**'],
+    exclude: ['test/{faults,hostile,load}/**', '**/node_modules/**'],
     globalSetup: ['test/support/engines.setup.ts'],
     // The engines and the tests share two cores: more workers only make them wait for each other.
     maxWorkers: 2,

@@ -1,0 +1,30 @@
+/**
+ * What comes in from outside, against the whole stack: each example ends as applied, refused with a reason, ignored and
+ * counted, or a dead letter, and nothing else stands for more than two seconds meanwhile.
+ */
+import { afterAll, afterEach, beforeAll, describe } from 'vitest';
+import { fileExamples } from './file-examples.ts';
+import { kafkaExamples } from './kafka-examples.ts';
+import { mailExamples } from './mail-examples.ts';
+import { randomInputs } from './random-inputs.ts';
+import { requestExamples } from './request-examples.ts';
+import { standingExamples } from './standing-examples.ts';
+import { startHostileWorld, type HostileWorld } from './world.ts';
+
+let world: HostileWorld;
+beforeAll(async () => {
+  world = await startHostileWorld();
+}, 300_000);
+afterAll(async () => {
+  console.log('slowest, in ms:', world?.watch.slowest());
+  await world?.watch.stop();
+  await world?.stop();
+});
+afterEach(() => world.watch.assertNothingStood());
+
+describe('on the topics', () => kafkaExamples(() => world));
+describe('in the bucket', () => fileExamples(() => world));
+describe('over HTTP', () => requestExamples(() => world));
+describe('in mails', () => mailExamples(() => world));
+describe('whatever else', () => randomInputs(() => world));
+describe('in a partition', () => standingExamples(() => world));

@@ -1,0 +1,288 @@
+/** A started stack under watch, and the means to send it anything and to look at what became of it. */
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Kafka, logLevel, Partitioners } from 'kafkajs';
+import { expect } from 'vitest';
+import { recordIdOf, type ImportRecord } from '../../shared/store/imports.ts';
+import { eventually } from '../support/eventually.ts';
+import { rawProducer } from '../support/raw-producer.ts';
+import { startTestStack, type TestStack } from '../support/stack.ts';
+import { deployables } from '../../infra/bundle.ts';
+import { environmentOf } from '../../infra/local/environment.ts';
+import type { PartName } from '../../infra/local/parts.ts';
+import { aBody } from '../support/api.ts';
+import { placeUnreadable } from './unreadable.ts';
+import { startWatch } from './watch.ts';
+
+const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-framework')).replace(
+  /index\.js$/,
+  'main.js',
+);
+
+type Role = keyof ReturnType<TestStack['describe']>['tokens'];
+
+interface Sent {
+  readonly role?: Role | undefined;
+  readonly token?: string;
+  /** Sent as JSON, unless it is a string or bytes. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly body: Record<string, unknown>;
+}
+
+/** A dead letter as `ops --json dlq list` shows it. */
+export interface ListedLetter {
+  readonly place: string;
+  readonly error: string;
+  readonly origin: string;
+}
+
+/** What the worker logs of a dead letter. */
+interface BuriedMessage {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly error_code: string;
+}
+
+export async function startHostileWorld() {
+  const stack = await startTestStack();
+  const { api: apiUrl, tokens, kafka: broker, communication } = stack.describe();
+  const producer = rawProducer(broker);
+  const kafka = new Kafka({ clientId: 'hostile', brokers: [broker], logLevel: logLevel.NOTHING });
+
+  async function request(method: string, path: string, sent: Sent = {}): Promise<Answered> {
+    const { role = 'admin', token = tokens[role], body, headers = {} } = sent;
+    const raw = typeof body === 'string' || body instanceof Uint8Array;
+    const answer = await fetch(apiUrl + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: raw ? (body as BodyInit) : JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    const isJson = /json/.test(answer.headers.get('content-type') ?? '');
+    return {
+      status: answer.status,
+      headers: answer.headers,
+      text,
+      body: (isJson ? JSON.parse(text) : {}) as Record<string, unknown>,
+    };
+  }
+
+  async function create(fields: Record<string, unknown> = {}): Promise<number> {
+    const { status, body } = await request('POST', '/api/patients', { body: aBody(fields) });
+    expect(status, JSON.stringify(body)).toBe(201);
+    return body['id'] as number;
+  }
+
+  async function ops(...args: string[]): Promise<string> {
+    const { project, bucket, firestore, storage } = stack.describe();
+    const env = {
+      ...process.env,
+      GOOGLE_CLOUD_PROJECT: project,
+      GCS_IMPORT_BUCKET: bucket,
+      FIRESTORE_EMULATOR_HOST: firestore.replace('http://', ''),
+      STORAGE_EMULATOR_HOST: storage,
+      KAFKA_BOOTSTRAP_SERVERS: broker,
+      METADATA_SERVER_DETECTION: 'none',
+    };
+    const script = join(dirname(stack.dropFolder), 'dist', 'kafka-worker', 'ops.js');
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, [script, ...args], { env, maxBuffer: 64 * 1024 ** 2 });
+    return stdout;
+  }
+
+  /** Lines of a part's log that hold a text. */
+  async function logged(part: PartName, text: string): Promise<Record<string, unknown>[]> {
+    const lines = (await readFile(stack.logFile(part), 'utf8')).split('\n');
+    return lines
+      .filter((line) => line.includes(text))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  const letters = async () =>
+    (await logged('worker', 'A message became a dead letter')) as unknown as BuriedMessage[];
+
+  /** The error code of the message's dead letter, as logged by the worker; undefined while there is none. */
+  async function buried(topic: string, partition: number, offset: bigint): Promise<string | undefined> {
+    const found = (await letters()).filter(
+      (one) => one.topic === topic && one.partition === partition && one.offset === String(offset),
+    );
+    expect(found.length, 'dead letters of one message').toBeLessThanOrEqual(1);
+    return found[0]?.error_code;
+  }
+
+  const [patient, ...probed] = (await Promise.all(Array.from({ length: 17 }, () => create()))) as [
+    number,
+    ...number[],
+  ];
+  await stack.part('worker').stop();
+  const unreadable = await placeUnreadable({ stack, producer, patient });
+  await stack.part('worker').start();
+  const standingSince = Date.now();
+  await eventually(async () => {
+    const answer = await fetch(`http://127.0.0.1:${stack.settings.ports.worker}/readyz`);
+    expect(answer.status).toBe(200);
+  }, 60_000);
+
+  const watch = startWatch(stack, producer, probed);
+  for (const { topic, partition } of unreadable) watch.leaveOut(topic, partition);
+
+  return {
+    stack,
+    logged,
+    kafka,
+    producer,
+    request,
+    create,
+    ops,
+    watch,
+    /** Somebody to whom an example's events may be addressed. */
+    patient,
+    /** What stood in the topics before the worker was started. */
+    unreadable,
+    standingSince,
+    read: async (id: number) => (await request('GET', `/api/patients/${id}`)).body,
+    deadLetters: async () => JSON.parse(await ops('--json', 'dlq', 'list')) as ListedLetter[],
+    /** Resolves once the event is in the patient's history. */
+    untilInHistory: async (id: number, eventId: string, withinMs = 10_000): Promise<void> => {
+      await eventually(async () => {
+        const entry = await stack.db.doc(`patients/${id}/communication/${eventId}`).get();
+        expect(entry.exists, `event ${eventId} is in the history`).toBe(true);
+      }, withinMs);
+    },
+    untilApplied: async (eventId: string, withinMs = 10_000): Promise<void> => {
+      await eventually(async () => {
+        const note = await stack.db.doc(`applied_events/${eventId}`).get();
+        expect(note.exists, `event ${eventId} is applied`).toBe(true);
+      }, withinMs);
+    },
+    /** Uploads an object below `incoming/`; `settled` tells what became of it. */
+    upload: async (
+      content: string | Buffer | object,
+      {
+        name = `incoming/${randomUUID()}.json`,
+        metadata = {},
+      }: { name?: string; metadata?: Record<string, string> } = {},
+    ) => {
+      const bytes = Buffer.isBuffer(content)
+        ? content
+        : Buffer.from(typeof content === 'string' ? content : JSON.stringify(content));
+      const file = stack.bucket.file(name);
+      await file.save(bytes, {
+        resumable: false,
+        metadata: { contentType: 'application/json', ...metadata },
+      });
+      const id = recordIdOf(stack.bucket.name, name, String(file.metadata.generation));
+      return {
+        id,
+        name,
+        settled: (withinMs = 10_000) =>
+          eventually(async () => {
+            const record = (await stack.db.doc(`imports/${id}`).get()).data() as ImportRecord | undefined;
+            expect(record?.archived_at).toEqual(expect.any(String));
+            return record!;
+          }, withinMs),
+      };
+    },
+    mails: async (what: 'emails' | 'system-messages'): Promise<Record<string, unknown>[]> => {
+      const answer = await fetch(`${communication}/api/${what}?limit=1000`);
+      return ((await answer.json()) as { data: Record<string, unknown>[] }).data;
+    },
+    buried,
+    /** Resolves when the message is a dead letter, with this code if one is given. */
+    untilBuried: async (topic: string, partition: number, offset: bigint, code?: string): Promise<void> => {
+      const letter = await eventually(async () => {
+        const found = await buried(topic, partition, offset);
+        expect(found, `${topic}/${partition}/${offset} is a dead letter`).toBeDefined();
+        return found;
+      });
+      if (code !== undefined) expect(letter).toBe(code);
+    },
+    /** A key that belongs into this partition of a consumed topic. */
+    keyOf(partition: number): string {
+      const partitionMetadata = Array.from({ length: 6 }, (_, partitionId) => ({ partitionId, leader: 1 }));
+      const choose = Partitioners.DefaultPartitioner() as (choice: object) => number;
+      const keys = Array.from({ length: 100 }, (_, n) => String(n));
+      return keys.find((key) => choose({ topic: '', partitionMetadata, message: { key } }) === partition)!;
+    },
+    /** Resolves when a message behind this offset is a dead letter. */
+    untilBuriedBehind: (topic: string, partition: number, offset: bigint) =>
+      eventually(async () => {
+        const later = (await letters()).filter((one) => one.topic === topic && one.partition === partition);
+        expect(later.some((one) => BigInt(one.offset) > offset)).toBe(true);
+      }),
+    /** Runs the import function with other variables. @throws Error with what it says when it ends */
+    startedWith: async (variables: Record<string, string>): Promise<void> => {
+      const { settings } = stack;
+      const env = {
+        ...environmentOf(settings, { firestore: 'unused', storage: 'http://unused', kafka: broker }),
+        FUNCTION_TARGET: deployables['import-registration'],
+        PORT: '0',
+        ...variables,
+      };
+      const source = join(dirname(stack.dropFolder), 'dist/import-registration');
+      await promisify(execFile)(process.execPath, [FRAMEWORK, `--source=${source}`], {
+        env,
+        timeout: 20_000,
+      });
+    },
+    /** How many consumed messages had which outcome: as counted by the worker, or the code of their dead letter. */
+    consumed: async (): Promise<Readonly<Record<string, number>>> => {
+      const counted = await logged('worker', '"metric":"events_consumed"');
+      const outcomes = [
+        ...counted.map((line) => (line['labels'] as { outcome: string }).outcome),
+        ...(await letters()).map((letter) => letter.error_code),
+      ];
+      return Object.fromEntries(
+        [...Map.groupBy(outcomes, (outcome) => outcome)].map(([outcome, { length }]) => [outcome, length]),
+      );
+    },
+    /** How many messages the partitions have that do not stand. */
+    appended: async (): Promise<number> => {
+      const admin = kafka.admin();
+      await admin.connect();
+      const topics = ['communication-events', 'therapist-events'];
+      const ends = await Promise.all(
+        topics.map(async (topic) => {
+          const open = watch.openPartitions(topic);
+          const offsets = await admin.fetchTopicOffsets(topic);
+          return offsets.filter(({ partition }) => open.includes(partition));
+        }),
+      );
+      await admin.disconnect();
+      return ends.flat().reduce((sum, { high }) => sum + Number(high), 0);
+    },
+    /** How many consumed messages had this outcome. */
+    countedOutcome: async (outcome: string) =>
+      (await logged('worker', '"metric":"events_consumed"')).filter(
+        (line) => (line['labels'] as { outcome?: string } | undefined)?.outcome === outcome,
+      ).length,
+    /** What the worker says of the group that reads the topic. */
+    groupStatus: async (topic: string): Promise<{ lag: number | null } | undefined> => {
+      const status = (await stack.db.doc('worker_status/kafka-worker').get()).data();
+      const groups = (status?.['groups'] ?? []) as { topic: string; lag: number | null }[];
+      return groups.find((group) => group.topic === topic);
+    },
+    stop: async (): Promise<void> => {
+      producer.close();
+      await stack.stop();
+    },
+  };
+}
+
+export type HostileWorld = Awaited<ReturnType<typeof startHostileWorld>>;
