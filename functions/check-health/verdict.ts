@@ -1,5 +1,5 @@
 /**
- * The verdict on the service's health (DOMAIN 6): facts in, a status with its reasons in words out. Pure.
+ * The verdict on the service's health (docs/domain.md#health): facts in, a status with its reasons in words out. Pure.
  * A figure that could not be found out is null, one that has nothing to count is zero.
  */
 import {

@@ -1,6 +1,6 @@
 /**
- * The HTTP API (DOMAIN 5) as a Hono application, which answers a Request without a socket. What it does for each
- * route is in routes/; which server it stands behind is index.ts's business.
+ * The HTTP API (docs/domain.md#http-api) as a Hono application, which answers a Request without a socket. What it
+ * does for each route is in routes/; which server it stands behind is index.ts's business.
  */
 import { Hono, type MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';

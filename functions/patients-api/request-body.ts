@@ -2,7 +2,7 @@
 import { MIMEType } from 'node:util';
 import { ServiceError } from '../../shared/platform/errors.ts';
 
-/** Bodies over 1 MiB are refused (DOMAIN 5). */
+/** Bodies over 1 MiB are refused. */
 const MAX_BYTES = 1024 * 1024;
 
 export interface JsonBody {

@@ -1,4 +1,4 @@
-/** The events of other services that this one acts on (DOMAIN 3). Unknown keys are accepted. */
+/** The events of other services that this one acts on (docs/domain.md#consumed-events). Unknown keys are accepted. */
 import { z } from 'zod';
 import { patientId, therapistId } from '../patient/schema.ts';
 

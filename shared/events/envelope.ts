@@ -1,5 +1,5 @@
 /**
- * The envelope around every event (DOMAIN 3): written for ours, read leniently from others.
+ * The envelope around every event (docs/domain.md#envelope): written for ours, read leniently from others.
  */
 import { z } from 'zod';
 import { parseTimestamp, utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock.ts';

@@ -8,7 +8,7 @@ import { ENVELOPE_VERSION, PRODUCER } from './envelope.ts';
 const patientData = z.object({ patient_id: patientId, patient_data: patientSchema });
 const status = z.enum(PATIENTENSTATUS);
 
-/** Payload by event type (DOMAIN 3). */
+/** Payload by event type (docs/domain.md#events). */
 export const patientEventPayloads = {
   'patient.created': patientData,
   'patient.updated': patientData,

@@ -1,6 +1,7 @@
 /**
- * What a change does to a patient: the new state and the events it causes (DOMAIN 2 and 3).
- * Pure: the caller supplies `now` and stores the result; nothing here reads a clock or a database.
+ * What a change does to a patient: the new state and the events it causes (docs/domain.md#start-of-the-search,
+ * docs/domain.md#events). Pure: the caller supplies `now` and stores the result; nothing here reads a clock or a
+ * database.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { berlinDateOf, utcTimestamp, type BerlinDate, type Instant } from '../platform/clock.ts';
@@ -56,7 +57,7 @@ export interface ChangeResult {
   readonly events: readonly PatientEvent[];
 }
 
-/** A whole patient is at most 256 KiB of JSON (DOMAIN 1). */
+/** A whole patient is at most 256 KiB of JSON. */
 const MAX_PATIENT_BYTES = 256 * 1024;
 
 /**
@@ -208,7 +209,7 @@ function settle(before: Patient, draft: Patient, now: Instant): ChangeResult {
   };
 }
 
-/** "Phase 2" (DOMAIN 2): `startdatum` remembers that it ran, so it runs once whatever is un-set later. */
+/** docs/domain.md#start-of-the-search. `startdatum` remembers that it happened, so it happens once. */
 function startSearch(patient: Patient, now: Instant): Patient {
   if (!patient.zahlung_eingegangen || !patient.vertraege_unterschrieben || patient.startdatum !== null)
     return patient;

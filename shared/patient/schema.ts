@@ -1,6 +1,6 @@
 /**
- * The patient: 37 public fields in the order of the contract (DOMAIN 1), as one schema from which the types,
- * the validation and the API documents are made. What a change does to a patient is in change.ts.
+ * The patient: 37 public fields in the order of the contract (docs/domain.md#patient-fields), as one schema from
+ * which the types, the validation and the API documents are made. What a change does to a patient is in change.ts.
  */
 import { z } from 'zod';
 import { emailAddress, phoneNumber } from './contact.ts';
@@ -133,7 +133,7 @@ export type FieldName = keyof Patient;
 
 export const FIELD_NAMES = Object.keys(fields) as readonly FieldName[];
 
-/** Written by the service alone: naming one in a body is a violation (DOMAIN 1 "auto"). */
+/** Written by the service alone. A body that names one is refused. */
 export const AUTO_FIELDS = ['id', 'startdatum', 'letzter_kontakt', 'created_at', 'updated_at'] as const;
 const auto = {
   id: true,
@@ -168,13 +168,16 @@ export const newPatientSchema = writable
   .required({ anrede: true, geschlecht: true, vorname: true, nachname: true });
 export type NewPatient = z.output<typeof newPatientSchema>;
 
-/** What a registration file may say of a patient (DOMAIN 4): not what staff or payment decide. */
+/**
+ * What a registration file may hold of a patient: nothing that staff or a payment decide
+ * (docs/domain.md#registration-files).
+ */
 export const registrationPatientSchema = newPatientSchema
   .omit({ status: true, zahlung_eingegangen: true, zahlungsreferenz: true })
   .required({ symptome: true })
   .extend({ symptome: fields.symptome.unwrap() });
 
-/** Fields in which a blank string means null (DOMAIN 1): all that may be null. */
+/** Fields in which a blank string means null: all that may be null. */
 export const BLANK_IS_NULL: ReadonlySet<string> = new Set(
   FIELD_NAMES.filter((name) => fields[name].safeParse(null).success),
 );

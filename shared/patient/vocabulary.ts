@@ -1,4 +1,7 @@
-/** The closed vocabularies of the contract (DOMAIN 1): exact and case-sensitive. A new symptom goes here. */
+/**
+ * The closed vocabularies of the contract (docs/domain.md#vocabularies): exact and case-sensitive. A new symptom goes
+ * here.
+ */
 
 export const PATIENTENSTATUS = [
   'offen',

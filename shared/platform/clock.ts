@@ -1,5 +1,5 @@
 /**
- * Time as the domain sees it: instants in UTC and calendar dates in Europe/Berlin (DOMAIN 7 "today").
+ * Time as the domain sees it: instants in UTC and calendar dates in Europe/Berlin (docs/domain.md#time).
  * Only {@link systemClock} reads the machine's clock; everything else is given an instant.
  */
 import { Temporal } from 'temporal-polyfill';
@@ -46,8 +46,8 @@ const END = Temporal.Instant.from('9999-12-31T23:00:00Z');
 
 /**
  * Reads a timestamp as in RFC 3339, and what other producers make of it: without a zone it is UTC, a blank may stand
- * for the `T`, seconds may be missing, and offsets may be written `+01:00`, `+0100` or `+01`. Undefined when the text is
- * no timestamp, or its year in UTC or Berlin has not four digits.
+ * for the `T`, seconds may be missing, and offsets may be written `+01:00`, `+0100` or `+01`. Undefined when the text
+ * is no timestamp, or its year in UTC or Berlin has not four digits.
  */
 export function parseTimestamp(text: string): Instant | undefined {
   if (text.length > 64) return undefined;

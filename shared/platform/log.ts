@@ -1,7 +1,7 @@
 /**
  * Structured logs in Cloud Logging's format, one JSON object a line on stdout
  * (https://cloud.google.com/logging/docs/structured-logging). Only the fields below can be logged, and none
- * of them can hold personal data (DOMAIN 7): ids, counts and codes.
+ * of them can hold personal data (docs/domain.md#personal-data): ids, counts and codes.
  */
 import pino from 'pino';
 import { ServiceError, type ErrorCode } from './errors.ts';

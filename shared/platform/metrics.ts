@@ -1,5 +1,5 @@
 /**
- * Counters and latencies as structured log lines (DOMAIN 6). Cloud Logging turns them into metrics by the
+ * Counters and latencies as structured log lines (docs/operations.md). Cloud Logging turns them into metrics by the
  * definitions in infra/metrics.tf, so there is no agent and no exporter to keep alive.
  */
 import type { Log, LogFields } from './log.ts';

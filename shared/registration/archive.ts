@@ -1,6 +1,7 @@
 /**
- * Where a file goes after its record is stored: processed/ or failed/, under the record's id and the Berlin day
- * of its upload (DOMAIN 4). Each step may be repeated, and a file whose person was erased meanwhile is deleted.
+ * Where a file goes after its record is stored: processed/ or failed/, under the record's id and the Berlin day of
+ * its upload (docs/domain.md#registration-files). Each step may be repeated, and a file whose person was erased
+ * meanwhile is deleted.
  */
 import { randomUUID } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';

@@ -1,7 +1,7 @@
 /**
- * The compact form of a JSON text over which a registration file is signed (DOMAIN 4): no spaces, Unicode and
- * slashes unescaped, everything else as it was written. It works on the text, because a parsed object would
- * forget the order of integer-like keys and how a number was spelled.
+ * The compact form of a JSON text over which a registration file is signed (docs/domain.md#signed-files): no spaces,
+ * Unicode and slashes unescaped, everything else as it was written. It works on the text, because a parsed object
+ * would forget the order of integer-like keys and how a number was spelled.
  */
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;

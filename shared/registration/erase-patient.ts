@@ -1,6 +1,6 @@
 /**
- * Erases a person from database and bucket (DOMAIN 7). Every step may be repeated: killed at any moment, the
- * erasure is completed by another request for it, or by check-health's scheduled run.
+ * Erases a person from database and bucket (docs/domain.md#erasure-and-retention). Every step may be repeated: killed
+ * at any moment, the erasure is completed by another request for it, or by check-health's scheduled run.
  */
 import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';

@@ -1,4 +1,7 @@
-/** The mail that tells staff of a file that could not be imported: ids, the reason and where to look, no personal data. */
+/**
+ * The mail that tells staff of a file that could not be imported: ids, the reason and where to look, no personal
+ * data.
+ */
 import { fateOf, type ErrorCode } from '../platform/errors.ts';
 import type { Mail } from '../store/outbox.ts';
 
@@ -28,7 +31,7 @@ Die Datei liegt unverändert im Bucket. Nach der Korrektur kann sie erneut unter
   };
 }
 
-/** Where the violations of a failed file stand: beside it (DOMAIN 4). */
+/** Where the violations of a failed file stand: beside it. */
 export function errorDocumentPath(archivePath: string): string {
   return archivePath.replace(/\.json$/, '.error.json');
 }

@@ -1,6 +1,6 @@
 /**
- * Reads a registration file (DOMAIN 4) from its bytes: encoding, JSON, signature, rules. All violations of a
- * file are found at once; none of them holds a value.
+ * Reads a registration file (docs/domain.md#registration-files) from its bytes: encoding, JSON, signature, rules. All
+ * violations of a file are found at once; none of them holds a value.
  */
 import { z } from 'zod';
 import { isRecord, readPatientFields, violationsOf } from '../patient/read.ts';
@@ -10,7 +10,7 @@ import { ServiceError, type Violation } from '../platform/errors.ts';
 import { hashToken, type TokenHash } from '../store/registration-tokens.ts';
 import { verifiedRegistration, type SignatureRules } from './signature.ts';
 
-/** A file is at most 1 MiB (DOMAIN 4). */
+/** Limit for a file, as stored and as unpacked. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 const MAX_CONSENT_BYTES = 16 * 1024;
 

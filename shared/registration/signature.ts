@@ -1,4 +1,7 @@
-/** The optional signature of a registration file (DOMAIN 4): who may write into the bucket is one guard, this is another. */
+/**
+ * The optional signature of a registration file (docs/domain.md#signed-files): who may write into the bucket is one
+ * guard, this is another.
+ */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { parseTimestamp, type Instant } from '../platform/clock.ts';

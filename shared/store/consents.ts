@@ -1,4 +1,7 @@
-/** The consent given with a registration (DOMAIN 4): the GDPR proof, kept with the patient and in no event. */
+/**
+ * The consent given with a registration (docs/domain.md#registration-files): the GDPR proof, kept with the patient
+ * and in no event.
+ */
 import type { DocumentReference, Firestore } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { UtcTimestamp } from '../platform/clock.ts';

@@ -1,7 +1,8 @@
 /**
- * Erasures (DOMAIN 7): what takes the person out of the database. The first step is one transaction, after which
- * nobody finds the patient any more; it leaves a job, `erasures/{patient_id}`, without personal data, which stands
- * until every later step is done. So an erasure that was interrupted anywhere can be taken up again.
+ * Erasures (docs/domain.md#erasure-and-retention): what takes the person out of the database. The first step is one
+ * transaction, after which nobody finds the patient any more; it leaves a job, `erasures/{patient_id}`, without
+ * personal data, which stands until every later step is done. So an erasure that was interrupted anywhere can be
+ * taken up again.
  */
 import type {
   DocumentReference,

@@ -1,6 +1,6 @@
 /**
  * Requests that may be sent twice (`Idempotency-Key`): hashes of the key and the body, the patient and the version
- * they made. The answer is not kept, it is made again from the same body (DOMAIN 5).
+ * they made. The answer is not kept, it is made again from the same body.
  */
 import { createHash } from 'node:crypto';
 import { Timestamp, type DocumentReference, type Firestore } from '@google-cloud/firestore';

@@ -31,7 +31,7 @@ export interface ImportRecord {
   readonly retried_at?: UtcTimestamp;
 }
 
-/** Stable for one generation of one object (DOMAIN 4): the name itself may be a person's and is not kept. */
+/** Stable for one generation of one object: the name itself may be a person's and is not kept. */
 export function recordIdOf(bucket: string, name: string, generation: string): RecordId {
   return createHash('sha256').update(`${bucket}/${name}/${generation}`).digest('hex') as RecordId;
 }

@@ -1,6 +1,7 @@
 /**
- * The outbox: what must leave the service, written in the transaction that caused it (DESIGN 2). An entry's
- * id is its event's id. Who sends the entries is the relay's business; here is how they are written and found.
+ * The outbox: what must leave the service, written in the transaction that caused it
+ * (docs/architecture.md#the-outbox-and-the-relay). An entry's id is its event's id. Who sends the entries is the
+ * relay's business; here is how they are written and found.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import {
@@ -143,7 +144,10 @@ export function eventsQuery(db: Firestore, shard: number, limit: number): Query 
   return oldestFirst(entriesOf(db, 'kafka', shard)).limit(limit);
 }
 
-/** The oldest events of all shards: which shards have work. A busy shard may fill the view; the others come when it is drained. */
+/**
+ * The oldest events of all shards: which shards have work. A busy shard may fill the view; the others come when it is
+ * drained.
+ */
 export function frontEventsQuery(db: Firestore): Query {
   return oldestFirst(entriesOf(db, 'kafka')).limit(SHARDS);
 }
@@ -249,7 +253,10 @@ export function claimMail(mail: OutboxMail, expiresAt: Instant): Promise<OutboxM
   return update(mail, { due_at, claimed_until: due_at, attempts: mail.attempts + 1 });
 }
 
-/** True while nobody has taken a claimed mail away: not another worker, and not an erasure. @throws ServiceError `store.*` */
+/**
+ * True while nobody has taken a claimed mail away: not another worker, and not an erasure. @throws ServiceError
+ * `store.*`
+ */
 export async function isStillClaimed(mail: OutboxMail): Promise<boolean> {
   const { updateTime } = await translated(() => mail.ref.get());
   return updateTime?.isEqual(mail.updateTime) === true;

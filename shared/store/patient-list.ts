@@ -8,7 +8,7 @@ import { gramsOfWords, matches, wordsOf } from '../patient/search.ts';
 import { translated } from './firestore.ts';
 import { fromSnapshot, patientDoc } from './patients.ts';
 
-/** A total is exact up to here, then null (DOMAIN 5). */
+/** A total is exact up to here, then null. */
 const MAX_TOTAL = 10_000;
 
 /** Grams of one search that are weighed against each other, and entries counted of each. */

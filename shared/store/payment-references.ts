@@ -1,5 +1,5 @@
 /**
- * Who holds which payment reference: what keeps `zahlungsreferenz` unique (DOMAIN 1). A document's id is the
+ * Who holds which payment reference: what keeps `zahlungsreferenz` unique. A document's id is the
  * hash of its reference, because the reference is a part of the registration's token and ids outlive data.
  */
 import { createHash } from 'node:crypto';

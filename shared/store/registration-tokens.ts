@@ -1,7 +1,7 @@
 /**
  * The registration tokens that became patients, by hash. One document is one person's registration: it makes a
  * second file of theirs a duplicate, and after the erasure it stays as a tombstone, so that a late delivery does
- * not bring them back (DOMAIN 4).
+ * not bring them back.
  */
 import { createHash } from 'node:crypto';
 import type { DocumentReference, Firestore, Transaction } from '@google-cloud/firestore';

@@ -1,7 +1,7 @@
 /**
- * The atomic writes of an import (DOMAIN 4): a patient with reference, token, consent, record, events and mail,
- * or a failure with its record and staff mail. Each says what the database decided, which may be another
- * outcome than the one asked for: the file may have been imported already, or its person erased.
+ * The atomic writes of an import (docs/domain.md#registration-files): a patient with reference, token, consent,
+ * record, events and mail, or a failure with its record and staff mail. Each says what the database decided, which
+ * may be another outcome than the one asked for: the file may have been imported already, or its person erased.
  */
 import type { DocumentReference, Firestore, Transaction } from '@google-cloud/firestore';
 import type { ChangeResult } from '../patient/change.ts';
@@ -30,7 +30,8 @@ export interface Registration {
 
 /**
  * Stores a registration in one batch of create preconditions: no read, one round trip.
- * @returns false when something stood in the way: this generation's record, the token, the reference or a count that has changed
+ * @returns false when something stood in the way: this generation's record, the token, the reference or a count that
+ * has changed
  * @throws ServiceError `store.unavailable`, `store.contention`
  */
 export async function storeRegistration(

@@ -1,5 +1,5 @@
 /**
- * Laws over the whole history of a topic (DESIGN 3): checked after each fault run, and tested themselves.
+ * Laws over the whole history of a topic (docs/domain.md#events): checked after each fault run, and tested themselves.
  */
 import { assert } from 'vitest';
 

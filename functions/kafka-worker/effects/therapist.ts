@@ -1,7 +1,8 @@
 /**
- * What blocking and unblocking a therapist does to their patients, however many: page by page, one transaction for each
- * patient. A crash leaves the rest to the event's next delivery. A patient who cannot be changed is noted, and a replay
- * visits only those. An event changes nothing any more once it is complete, or a later one of its therapist was applied.
+ * What blocking and unblocking a therapist does to their patients, however many: page by page, one transaction for
+ * each patient. A crash leaves the rest to the event's next delivery. A patient who cannot be changed is noted, and a
+ * replay visits only those. An event changes nothing any more once it is complete, or a later one of its therapist
+ * was applied.
  */
 import type { DocumentSnapshot, Firestore, Query } from '@google-cloud/firestore';
 import pLimit from 'p-limit';

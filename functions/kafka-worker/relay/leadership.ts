@@ -1,6 +1,6 @@
 /**
- * One worker leads, the others stand by (DESIGN 2). The lease makes repeats rare; that events are never lost or
- * out of order does not rest on it. What a leader does is passed in.
+ * One worker leads, the others stand by (docs/architecture.md#the-outbox-and-the-relay). The lease makes repeats
+ * rare; that events are never lost or out of order does not rest on it. What a leader does is passed in.
  */
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';

@@ -1,6 +1,7 @@
 /**
- * The relay: what waits in the outbox goes out, events to Kafka and mails to the communication service, by the
- * worker that holds the lease (DESIGN 2). Each part has a module of its own; here they are put together.
+ * The relay: what waits in the outbox goes out, events to Kafka and mails to the communication service, by the worker
+ * that holds the lease (docs/architecture.md#the-outbox-and-the-relay). Each part has a module of its own; here they
+ * are put together.
  */
 import type { Firestore, QuerySnapshot } from '@google-cloud/firestore';
 import type { Publisher } from '../../../shared/kafka/publish.ts';

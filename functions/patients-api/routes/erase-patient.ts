@@ -1,4 +1,7 @@
-/** DELETE /api/patients/{id}: erases the person (DOMAIN 7); answered when nothing of them is left. */
+/**
+ * DELETE /api/patients/{id}: erases the person (docs/domain.md#erasure-and-retention); answered when nothing of them
+ * is left.
+ */
 import { erasePatient } from '../../../shared/registration/erase-patient.ts';
 import { authorOf } from '../audit.ts';
 import { readPatientId } from '../parameters.ts';

@@ -1,6 +1,6 @@
 /**
- * The HTTP side of the stand-in: accepts mails as the communication service does (DOMAIN 4), shows what it
- * received, and fails on demand.
+ * The HTTP side of the stand-in: accepts mails as the communication service does (docs/domain.md#confirmation-mail),
+ * shows what it received, and fails on demand.
  */
 import { Hono, type Context } from 'hono';
 import { z } from 'zod';
