@@ -68,6 +68,24 @@ locals {
       period    = "120s"
       for       = "0s"
     }
+    "missing-offsets" = {
+      title     = "Consumed events were deleted before they were read"
+      severity  = "ERROR"
+      filter    = "resource.type=\"cloud_run_worker_pool\" AND metric.type=\"${local.metric}/offsets_missing\""
+      measure   = "count"
+      threshold = 0
+      period    = "60s"
+      for       = "0s"
+    }
+    "worker-fault" = {
+      title     = "The Kafka worker has a fault of its own"
+      severity  = "ERROR"
+      filter    = "resource.type=\"cloud_run_worker_pool\" AND metric.type=\"${local.metric}/errors\" AND metric.labels.error_code=\"internal\""
+      measure   = "count"
+      threshold = 0
+      period    = "60s"
+      for       = "0s"
+    }
     "dead-letters" = {
       title     = "An event lies in a dead-letter topic"
       severity  = "WARNING"

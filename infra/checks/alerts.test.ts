@@ -73,6 +73,14 @@ const cases: Record<string, { wakes: Point[]; sleeps: Point[] }> = {
     wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)),
     sleeps: everyMinute(() => 0),
   },
+  'missing-offsets': {
+    wakes: everyMinute((minute) => (minute === 20 ? 3 : 0)),
+    sleeps: everyMinute(() => 0),
+  },
+  'worker-fault': {
+    wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)),
+    sleeps: everyMinute(() => 0),
+  },
   'dead-letters': { wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)), sleeps: everyMinute(() => 0) },
   'unsendable-message': {
     wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)),

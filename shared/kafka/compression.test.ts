@@ -79,6 +79,72 @@ describe('the codecs', () => {
     );
   });
 
+  describe('of an lz4 frame', () => {
+    const MAGIC = [0x04, 0x22, 0x4d, 0x18];
+    const END = [0, 0, 0, 0];
+    /** Version 1, linked blocks of up to 64 KiB, nothing optional; the checksum of the header is wrong. */
+    const HEADER = [...MAGIC, 0x40, 0x40, 0x00];
+    const u32 = (value: number) => [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24];
+    const block = (bytes: readonly number[], stored = false) => [
+      ...u32((bytes.length | (stored ? 0x80000000 : 0)) >>> 0),
+      ...bytes,
+    ];
+    const abc = block([0x61, 0x62, 0x63], true);
+    const frame = (...blocks: number[][]) => Buffer.from([...HEADER, ...blocks.flat(), ...END]);
+    /** A literal, then a copy of `more` times 255 bytes and some, from `distance` bytes before. */
+    const copying = (distance: number, more: number) =>
+      block([0x1f, 0x61, distance & 0xff, distance >>> 8, ...Array.from({ length: more }, () => 255), 0, 0]);
+
+    it.each([
+      [
+        'two frames, with something to skip between',
+        Buffer.concat([frame(abc), Buffer.from([0x50, 0x2a, 0x4d, 0x18, ...u32(2), 9, 9]), frame(abc)]),
+        'abcabc',
+      ],
+      ['stored blocks without bytes', frame(block([], true), abc, block([], true)), 'abc'],
+      [
+        'a content size that lies',
+        Buffer.from([...MAGIC, 0x48, 0x40, 255, 255, 255, 255, 255, 255, 255, 127, 0, ...abc, ...END]),
+        'abc',
+      ],
+      [
+        'a dictionary that nothing copies from',
+        Buffer.from([...MAGIC, 0x41, 0x40, 1, 2, 3, 4, 0, ...abc, ...END]),
+        'abc',
+      ],
+      ['a copy that overlaps itself', frame(copying(1, 0)), 'a'.repeat(20)],
+      ['nothing', frame(), ''],
+    ])('read %s', async (_, packed, expected) => {
+      expect(String(await unpack(3, packed, LIMIT))).toBe(expected);
+    });
+
+    it.each([
+      ['a copy from before the beginning', frame(copying(2, 0))],
+      [
+        'a copy from the dictionary that nobody has',
+        Buffer.from([...MAGIC, 0x41, 0x40, 1, 2, 3, 4, 0, ...copying(60_000, 0), ...END]),
+      ],
+      ['a copy from no distance', frame(copying(0, 0))],
+      ['a copy from another frame', Buffer.concat([frame(abc), frame(copying(3, 0))])],
+      ['no end mark', Buffer.from([...HEADER, ...abc])],
+      ['a block that is longer than the frame', Buffer.from([...HEADER, ...u32(0x7fffffff), 1, 2, 3])],
+      ['a checksum that is cut off', Buffer.from([...MAGIC, 0x44, 0x40, 0, ...abc, ...END, 1, 2])],
+      ['more to skip than there is', Buffer.from([0x50, 0x2a, 0x4d, 0x18, ...u32(0xffffffff)])],
+      ['another version', Buffer.from([...MAGIC, 0x80, 0x40, 0, ...END])],
+      ['half a header', Buffer.from(MAGIC)],
+    ])('refuse %s', async (_, packed) => {
+      await expect(unpack(3, packed, LIMIT)).rejects.toMatchObject({ kind: 'malformed' });
+    });
+
+    it('stop at the limit, however much a copy announces', async () => {
+      await expect(unpack(3, frame(copying(1, 1_000_000)), LIMIT)).rejects.toMatchObject({
+        kind: 'too_large',
+      });
+      const many = Buffer.concat(Array.from({ length: 50_000 }, () => frame(copying(1, 10))));
+      await expect(unpack(3, many, LIMIT)).rejects.toMatchObject({ kind: 'too_large' });
+    });
+  });
+
   it('refuse a snappy block that announces more than it may hold', async () => {
     await expect(unpack(2, Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f]), LIMIT)).rejects.toMatchObject({
       kind: 'too_large',

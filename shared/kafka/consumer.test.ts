@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { consumerCorner } from '../../test/support/consuming.ts';
+import { consumerCorner, markers } from '../../test/support/consuming.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { closing, createTopics, testLog } from '../../test/support/kafka.ts';
 import { ServiceError } from '../platform/errors.ts';
@@ -34,6 +34,30 @@ describe('a consumer', () => {
       assigned: [0, 1, 2, 3, 4, 5],
       waiting: [],
     });
+  });
+
+  it('tells a fault of its own from an outage, counts it, and goes on when it is mended', async () => {
+    const topic = await kafka.topic('fault', 1);
+    await publish(topic, ['message']);
+    const lines: string[] = [];
+    const { inFlight } = markers();
+    let calls = 0;
+    const { seen } = consuming(topic, {
+      log: testLog(lines),
+      inFlight: {
+        ...inFlight,
+        async left(at) {
+          calls += 1;
+          if (calls <= 2) throw new TypeError('planted');
+          return inFlight.left(at);
+        },
+      },
+    });
+
+    await eventually(() => expect(seen).toEqual(['message']), WITHIN_MS);
+    const logged = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(logged.filter(({ metric }) => metric === 'errors')).toHaveLength(2);
+    expect(logged.map(({ message }) => message)).not.toContain('The partitions cannot be started yet');
   });
 
   it('goes on where it stopped', async () => {

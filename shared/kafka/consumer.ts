@@ -8,6 +8,8 @@ import { measure } from '../platform/metrics.ts';
 import { continueTrace, withTrace } from '../platform/trace.ts';
 import { delayAfter, pauseFor, type BackoffRange } from './backoff.ts';
 import { writeDeadLetter } from './dead-letters.ts';
+import { failureOf } from './failure.ts';
+import { reportFault } from './fault.ts';
 import type { InFlight } from './in-flight.ts';
 import { Membership, type MembershipState } from './membership.ts';
 import type { Failure } from './partition-work.ts';
@@ -81,13 +83,12 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
       if (stopping.signal.aborted) break;
       if (Date.now() - started > LASTING_MS) attempt = 1;
       const delay = delayAfter(attempt, backoff);
-      log.warn('The consumer lost Kafka and will join again', {
-        topic,
-        group,
-        attempt,
-        delay_ms: Math.round(delay),
-        ...errorFields(error),
-      });
+      const fields = { topic, group, attempt, delay_ms: Math.round(delay) };
+      if (failureOf(error, 'internal').retriable) {
+        log.warn('The consumer lost Kafka and will join again', { ...fields, ...errorFields(error) });
+      } else {
+        reportFault(log, 'The consumer ended, and this is no outage: it joins again', fields, error);
+      }
       await pauseFor(delay, stopping.signal);
     }
   })();

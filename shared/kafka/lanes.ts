@@ -1,23 +1,34 @@
-/** The order of work: the items of a lane one after another, the lanes in turn. */
-export class Lanes<T> {
-  private readonly queues = new Map<string, T[]>();
-  /** Lanes whose first item has not been begun. */
-  private readonly ready: string[] = [];
+/**
+ * The order of work: the items of a lane one after another, the lanes in turn. An item without a lane waits for
+ * everything before it, and everything behind it waits for that item.
+ */
+import { Queue } from './queue.ts';
 
-  add(lane: string, item: T): void {
-    const queue = this.queues.get(lane);
-    if (queue !== undefined) {
-      queue.push(item);
-      return;
-    }
-    this.queues.set(lane, [item]);
-    this.ready.push(lane);
+interface Waiting<T> {
+  readonly lane: string | undefined;
+  readonly item: T;
+}
+
+/** The lane of an item that has none. */
+const ALONE = Symbol('alone');
+export type Lane = string | typeof ALONE;
+
+export class Lanes<T> {
+  private readonly queues = new Map<Lane, Queue<T>>();
+  /** Lanes whose first item has not been begun. */
+  private readonly ready = new Queue<Lane>();
+  /** Items without a lane that may not begin yet, and whatever came after them. */
+  private readonly waiting = new Queue<Waiting<T>>();
+
+  add(lane: string | undefined, item: T): void {
+    this.waiting.push({ lane, item });
+    this.admit();
   }
 
   /** What would begin next. */
-  next(): { readonly lane: string; readonly item: T } | undefined {
-    const lane = this.ready[0];
-    const item = lane === undefined ? undefined : this.queues.get(lane)?.[0];
+  next(): { readonly lane: Lane; readonly item: T } | undefined {
+    const lane = this.ready.first;
+    const item = lane === undefined ? undefined : this.queues.get(lane)?.first;
     return lane === undefined || item === undefined ? undefined : { lane, item };
   }
 
@@ -27,10 +38,29 @@ export class Lanes<T> {
   }
 
   /** The item that the lane had begun is done. */
-  done(lane: string): void {
+  done(lane: Lane): void {
     const queue = this.queues.get(lane);
     queue?.shift();
-    if (queue !== undefined && queue.length > 0) this.ready.push(lane);
+    if (queue !== undefined && queue.first !== undefined) this.ready.push(lane);
     else this.queues.delete(lane);
+    this.admit();
+  }
+
+  /** Moves items into their lanes, up to the next one that must be alone. */
+  private admit(): void {
+    for (let next = this.waiting.first; next !== undefined; next = this.waiting.first) {
+      if (this.queues.has(ALONE) || (next.lane === undefined && this.queues.size > 0)) return;
+      this.waiting.shift();
+      this.enter(next.lane ?? ALONE, next.item);
+    }
+  }
+
+  private enter(lane: Lane, item: T): void {
+    const queue = this.queues.get(lane) ?? new Queue<T>();
+    if (queue.first === undefined) {
+      this.queues.set(lane, queue);
+      this.ready.push(lane);
+    }
+    queue.push(item);
   }
 }

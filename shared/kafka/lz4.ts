@@ -8,7 +8,7 @@ const MAGIC = 0x184d2204;
 /** Frames with these magic numbers (the last four bits are free) hold what a reader passes over. */
 const SKIPPABLE = 0x184d2a50;
 const UNCOMPRESSED = 0x80000000;
-/** A block of linked frames copies from at most this far back. */
+/** The shortest copy: its length is stored without these bytes. */
 const MIN_MATCH = 4;
 
 /** @throws UnpackError; RangeError where a length lies beyond the end */
@@ -22,6 +22,7 @@ export function unpackLz4Frames(packed: Buffer, limit: number): Buffer {
     else if (magic === MAGIC) at = unpackFrame(packed, at, output);
     else throw new UnpackError('malformed');
   }
+  if (at > packed.length) throw new UnpackError('malformed');
   return output.bytes();
 }
 
@@ -33,6 +34,7 @@ function unpackFrame(packed: Buffer, start: number, output: Output): number {
   // Flags, block size, then content size and dictionary where there are any, and the header's checksum.
   let at = start + 2 + (has(3) ? 8 : 0) + (has(0) ? 4 : 0) + 1;
   const independent = has(5);
+  output.forget();
   for (;;) {
     const head = packed.readUInt32LE(at);
     at += 4;

@@ -7,6 +7,8 @@ import { ServiceError } from '../platform/errors.ts';
 import { errorFields, type Log } from '../platform/log.ts';
 import { measure } from '../platform/metrics.ts';
 import { delayAfter, pauseFor, type BackoffRange } from './backoff.ts';
+import { failureOf } from './failure.ts';
+import { reportFault } from './fault.ts';
 import { FetchGate } from './fetch-gate.ts';
 import type { InFlight, Marker } from './in-flight.ts';
 import { OffsetCommits } from './offset-commits.ts';
@@ -234,13 +236,13 @@ export class Membership {
         if (isOver()) return;
         this.closeAdmin();
         const delay = delayAfter(attempt, backoff);
-        log.warn('The partitions cannot be started yet', {
-          topic,
-          group,
-          attempt,
-          delay_ms: Math.round(delay),
-          ...errorFields(error),
-        });
+        const fields = { topic, group, attempt, delay_ms: Math.round(delay) };
+        const failure = failureOf(error, 'internal');
+        if (failure.retriable) {
+          log.warn('The partitions cannot be started yet', { ...fields, ...errorFields(error) });
+        } else {
+          reportFault(log, 'The partitions cannot be started, and this is no outage', fields, error);
+        }
         await pauseFor(delay, this.ending.signal);
       }
     }
@@ -353,7 +355,7 @@ export class Membership {
   }
 }
 
-/** The key orders; messages without one keep the order of their partition. */
-function laneOf({ key }: IncomingMessage): string {
-  return key === null ? 'no key' : `key ${key.toString('latin1')}`;
+/** The key orders. A message without one keeps its place in the partition: it may concern what any other does. */
+function laneOf({ key }: IncomingMessage): string | undefined {
+  return key?.toString('latin1');
 }

@@ -332,3 +332,63 @@ describe('markers', () => {
     expect(tried).toEqual([0n, 0n]);
   });
 });
+
+describe('a fault that is no outage', () => {
+  const fault = () => Promise.reject(new TypeError('planted'));
+  const counted = (lines: readonly string[]) =>
+    lines.map((line) => JSON.parse(line) as { metric?: string }).filter(({ metric }) => metric === 'errors');
+
+  it.each([
+    ['while the marker is raised', { raise: fault }],
+    ['while a message is tried alone', { left: { until: 3n, suspects: [] }, try: fault }],
+  ] as const)('does not keep messages from their effect: %s', async (_, options) => {
+    const lines: string[] = [];
+    const { work, handled, progress, dead, until } = aPartition({ ...options, log: testLog(lines) });
+    work.accept(messages('abc'));
+    await until(() => progress.at(-1) === 3n);
+    expect(handled.toSorted()).toEqual([0n, 1n, 2n]);
+    expect(dead).toEqual([]);
+    expect(counted(lines).length).toBeGreaterThan(0);
+    expect(counted(lines).length).toBeLessThanOrEqual(3);
+  });
+
+  it('ends while a dead letter is written, counted', async () => {
+    const lines: string[] = [];
+    const { work, progress, until } = aPartition({
+      handle: fault,
+      deadLetter: fault,
+      log: testLog(lines),
+    });
+    work.accept(messages('a'));
+    await until(() => progress.at(-1) === 1n);
+    expect(counted(lines)).toMatchObject([{ labels: { error_code: 'internal' } }]);
+    expect(lines.join('')).toContain('A message is passed over');
+  });
+
+  it('and one that is an outage is waited for as before', async () => {
+    let calls = 0;
+    const lines: string[] = [];
+    const { work, progress, until } = aPartition({
+      raise: async () => {
+        calls += 1;
+        if (calls < 4) throw new ServiceError('store.unavailable');
+      },
+      log: testLog(lines),
+    });
+    work.accept(messages('a'));
+    await until(() => progress.at(-1) === 1n);
+    expect(calls).toBe(4);
+    expect(counted(lines)).toEqual([]);
+  });
+});
+
+it('takes time in proportion to what one batch brings', async () => {
+  const { work, progress, until } = aPartition({ concurrency: 8 });
+  // A batch of tiny records packs so many into 1 MiB; in quadratic time this takes minutes.
+  const many = messages('a'.repeat(100_000)).map((message, n) => ({
+    ...message,
+    key: n % 3 === 0 ? null : Buffer.from(String(n)),
+  }));
+  work.accept(many);
+  await until(() => progress.at(-1) === 100_000n);
+}, 60_000);

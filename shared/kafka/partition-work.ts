@@ -6,9 +6,10 @@
 import { ServiceError, type ErrorCode } from '../platform/errors.ts';
 import { errorFields, type Log } from '../platform/log.ts';
 import { delayAfter, pauseFor, type BackoffRange } from './backoff.ts';
+import { isTransient, orReport, reportFault } from './fault.ts';
 import type { Marker } from './in-flight.ts';
 import type { IncomingMessage } from './ports.ts';
-import { Lanes } from './lanes.ts';
+import { Lanes, type Lane } from './lanes.ts';
 import { Progress, type Step } from './progress.ts';
 import { Trial } from './trial.ts';
 
@@ -24,8 +25,8 @@ export interface PartitionOptions {
   readonly start: bigint;
   /** A marker that a dead process left. */
   readonly left: Marker | undefined;
-  /** Messages of one lane are worked on in order. */
-  readonly laneOf: (message: IncomingMessage) => string;
+  /** Messages of one lane are worked on in order; a message without a lane keeps its place among all others. */
+  readonly laneOf: (message: IncomingMessage) => string | undefined;
   readonly concurrency: number;
   readonly maxMessageBytes: number;
   readonly backoff: BackoffRange;
@@ -128,7 +129,7 @@ export class PartitionWork {
     if (this.closing.signal.aborted && this.running === 0) this.idle.resolve();
   }
 
-  private finish(lane: string, entry: Entry): void {
+  private finish(lane: Lane, entry: Entry): void {
     this.running -= 1;
     if (this.trial.covers(entry.from)) this.exclusive = false;
     if (entry.done) {
@@ -167,9 +168,11 @@ export class PartitionWork {
         failure = { code: codeOf(error), attempts: times + attempt, error };
       }
     };
-    const ended = await this.persist(message, (attempt) =>
-      careful ? options.try(message.offset, () => apply(attempt)) : apply(attempt),
-    );
+    const tryAlone = (attempt: number) => options.try(message.offset, () => apply(attempt));
+    const ended = await this.persist(message, async (attempt) => {
+      if (careful && (await this.step(message, 'A trial cannot be noted', () => tryAlone(attempt)))) return;
+      await apply(attempt);
+    });
     if (!ended) return;
     if (failure === undefined) entry.done = true;
     else await this.bury(entry, failure);
@@ -181,7 +184,10 @@ export class PartitionWork {
    */
   private async claim(message: IncomingMessage, careful: boolean): Promise<boolean> {
     const marker = this.trial.markerFor(message.offset);
-    if (!(await this.persist(message, () => this.options.raise(marker)))) return false;
+    const raise = async () => {
+      await this.step(message, 'A marker cannot be raised', () => this.options.raise(marker));
+    };
+    if (!(await this.persist(message, raise))) return false;
     this.trial.raised(marker);
     if (!careful) {
       this.exclusive = false;
@@ -191,11 +197,20 @@ export class PartitionWork {
   }
 
   private async bury(entry: Entry, failure: Failure): Promise<void> {
-    entry.done = await this.persist(entry.message, () => this.options.deadLetter(entry.message, failure));
+    const { message } = entry;
+    const write = () => this.options.deadLetter(message, failure);
+    entry.done = await this.persist(message, async () => {
+      await this.step(message, 'A message is passed over: its dead letter cannot be written', write);
+    });
+  }
+
+  /** Runs a step without which the message goes on when it fails by a fault. @returns false then @throws an outage */
+  private step(message: IncomingMessage, complaint: string, run: () => Promise<void>): Promise<boolean> {
+    return orReport(run, (error) => reportFault(this.options.log, complaint, placeOf(message), error));
   }
 
   /**
-   * Repeats an action until it succeeds, with growing delays.
+   * Repeats an action until it does not fail, with growing delays: it fails by outages only.
    * @returns false when the work was closed first
    */
   private async persist(
@@ -209,11 +224,8 @@ export class PartitionWork {
         return true;
       } catch (error) {
         const delay = delayAfter(attempt, this.options.backoff);
-        const { topic, partition, offset } = message;
         this.options.log.warn('A message waits for a transient fault to pass', {
-          topic,
-          partition,
-          offset: offset.toString(),
+          ...placeOf(message),
           attempt,
           delay_ms: Math.round(delay),
           ...errorFields(error),
@@ -227,8 +239,8 @@ export class PartitionWork {
   }
 }
 
-function isTransient(error: unknown): boolean {
-  return error instanceof ServiceError && error.retriable;
+function placeOf({ topic, partition, offset }: IncomingMessage) {
+  return { topic, partition, offset: offset.toString() };
 }
 
 function codeOf(error: unknown): ErrorCode {

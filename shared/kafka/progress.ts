@@ -1,4 +1,5 @@
 /** How far a partition is done without a gap: work ends in any order, offsets are committed in theirs. */
+import { Queue } from './queue.ts';
 
 /** Offsets up to `next`, which are done together. */
 export interface Step {
@@ -11,7 +12,7 @@ export interface Step {
 
 export class Progress<S extends Step> {
   /** Taken over and not done, or done behind one that is not. */
-  private readonly steps: S[] = [];
+  private readonly steps = new Queue<S>();
   private expected: bigint;
   private held = 0;
 
@@ -26,7 +27,7 @@ export class Progress<S extends Step> {
 
   /** The first offset that is not done. */
   get open(): bigint {
-    return this.steps[0]?.from ?? this.expected;
+    return this.steps.first?.from ?? this.expected;
   }
 
   get bytes(): number {
@@ -42,9 +43,8 @@ export class Progress<S extends Step> {
   /** @returns the offset up to which everything is done, where that has moved */
   advance(): bigint | undefined {
     let next: bigint | undefined;
-    while (this.steps[0]?.done === true) {
-      const step = this.steps.shift();
-      if (step === undefined) break;
+    for (let step = this.steps.first; step?.done === true; step = this.steps.first) {
+      this.steps.shift();
       this.held -= step.bytes;
       next = step.next;
     }

@@ -71,8 +71,9 @@ export async function readRecordSet(fetched: FetchedRecords): Promise<RecordSet>
           unpacked += (record.key?.length ?? 0) + (record.value?.length ?? 0);
         }
       } catch (error) {
-        if (!(error instanceof UnpackError)) throw error;
-        return { records, next, unreadable: unreadable(error.kind, next, header, rest, fetched.end) };
+        // Even a fault of our decoder is the batch's alone: the other partitions are fetched through the same loop.
+        const kind = error instanceof UnpackError ? error.kind : 'malformed';
+        return { records, next, unreadable: unreadable(kind, next, header, rest, fetched.end) };
       }
       next = header.lastOffset + 1n;
     }

@@ -1,0 +1,24 @@
+/** This many items may have left before the array is cut. */
+const CUT_AT = 1_000;
+
+/** First in, first out, each step in constant time: Array.shift moves all the rest of a long array. */
+export class Queue<T> {
+  private items: T[] = [];
+  private begin = 0;
+
+  get first(): T | undefined {
+    return this.items[this.begin];
+  }
+
+  push(item: T): void {
+    this.items.push(item);
+  }
+
+  shift(): void {
+    if (this.begin === this.items.length) return;
+    this.begin += 1;
+    if (this.begin < CUT_AT || this.begin * 2 < this.items.length) return;
+    this.items = this.items.slice(this.begin);
+    this.begin = 0;
+  }
+}
