@@ -1,10 +1,23 @@
-import { appendFile, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFile,
+  copyFile,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { importWorld, objectNames } from '../../test/support/import-world.ts';
-import { watchDropFolder, type DropFolder } from './drop-folder.ts';
+import { readWhole, watchDropFolder, type DropFolder } from './drop-folder.ts';
 
 let folder: string;
 let bucket: Awaited<ReturnType<typeof importWorld>>['bucket'];
@@ -61,4 +74,120 @@ it('waits for a file that is held open while it is empty, and uploads it once an
   await incoming(['incoming/slow.json']);
   const [bytes] = await bucket.file('incoming/slow.json').download();
   expect(bytes.toString()).toBe('{"a":1}');
+});
+
+const FIXTURE = join(import.meta.dirname, '../../test/fixtures/registration-valid.json');
+const contentOf = async (name: string) => (await bucket.file(`incoming/${name}`).download())[0].toString();
+const generations = async (name: string) =>
+  (await bucket.file(`incoming/${name}`).getMetadata())[0].generation;
+
+it('takes what a shell writes late only when the shell has written it', async () => {
+  dropFolder = await watchDropFolder(folder, bucket);
+  const shell = spawn('sh', ['-c', `{ sleep 2; cat "${FIXTURE}"; } > "${join(folder, 'slow.json')}"`]);
+  const ended = once(shell, 'exit');
+  await sleep(1_500);
+  expect(await objectNames(bucket)).toEqual([]);
+  await ended;
+  await incoming(['incoming/slow.json']);
+  const generation = await generations('slow.json');
+  expect(await contentOf('slow.json')).toBe(await readFile(FIXTURE, 'utf8'));
+  await vi.waitFor(async () => expect(await readdir(folder)).toEqual([]));
+  await sleep(500);
+  expect(await generations('slow.json')).toBe(generation);
+});
+
+it('leaves an empty file, and takes it once it is filled', async () => {
+  dropFolder = await watchDropFolder(folder, bucket);
+  const file = join(folder, 'later.json');
+  await writeFile(file, '');
+  await sleep(1_000);
+  expect(await objectNames(bucket)).toEqual([]);
+  expect(await readdir(folder)).toEqual(['later.json']);
+  await writeFile(file, '{}');
+  await incoming(['incoming/later.json']);
+  expect(await contentOf('later.json')).toBe('{}');
+});
+
+it('uploads again what changed after it was read, and removes only that', async () => {
+  const file = join(folder, 'twice.json');
+  await writeFile(file, '{"version":1}');
+  const changing = new Proxy(bucket, {
+    get(target, name, receiver) {
+      if (name !== 'file') return Reflect.get(target, name, receiver) as unknown;
+      return (object: string) => ({
+        async save(bytes: Buffer, options: object) {
+          if (bytes.toString() === '{"version":1}') await writeFile(file, '{"version":2}');
+          await target.file(object).save(bytes, options);
+        },
+      });
+    },
+  });
+  dropFolder = await watchDropFolder(folder, changing);
+  await vi.waitFor(async () => expect(await readdir(folder)).toEqual([]), 5000);
+  expect(await contentOf('twice.json')).toBe('{"version":2}');
+});
+
+it('leaves a link alone, and what it leads to', async () => {
+  const outside = await mkdtemp(join(tmpdir(), 'outside-'));
+  await writeFile(join(outside, 'private.json'), '{}');
+  await symlink(join(outside, 'private.json'), join(folder, 'link.json'));
+  await symlink(outside, join(folder, 'folder'));
+  dropFolder = await watchDropFolder(folder, bucket);
+  await writeFile(join(folder, 'plain.json'), '{}');
+  await incoming(['incoming/plain.json']);
+  await vi.waitFor(async () => expect((await readdir(folder)).sort()).toEqual(['folder', 'link.json']));
+  expect(await objectNames(bucket)).toEqual(['incoming/plain.json']);
+  expect(await readdir(outside)).toEqual(['private.json']);
+  await rm(outside, { recursive: true });
+});
+
+it('uploads a file whose name holds a line break', async () => {
+  dropFolder = await watchDropFolder(folder, bucket);
+  await writeFile(join(folder, 'two\nlines.json'), '{}');
+  await incoming(['incoming/two_lines.json']);
+  await vi.waitFor(async () => expect(await readdir(folder)).toEqual([]));
+});
+
+it('takes 50 files at once, each once and whole', async () => {
+  dropFolder = await watchDropFolder(folder, bucket);
+  const names = Array.from({ length: 50 }, (_, n) => `${String(n).padStart(2, '0')}.json`);
+  await Promise.all(
+    names.map(async (name) => {
+      // Half are written here, half come by a rename.
+      const file = join(folder, name);
+      if (Number(name.slice(0, 2)) % 2 === 0) return copyFile(FIXTURE, file);
+      await copyFile(FIXTURE, `${file}.part`);
+      return rename(`${file}.part`, file);
+    }),
+  );
+  await vi.waitFor(async () => expect(await readdir(folder)).toEqual([]), 15_000);
+  expect(await objectNames(bucket)).toEqual(names.map((name) => `incoming/${name}`));
+  const whole = await readFile(FIXTURE, 'utf8');
+  for (const name of names) expect(await contentOf(name)).toBe(whole);
+});
+
+it('says once where nobody tells who writes, and waits for longer then', async () => {
+  const said: string[] = [];
+  dropFolder = await watchDropFolder(folder, bucket, {
+    canTell: async () => false,
+    onTrouble: (sentence) => void said.push(sentence),
+  });
+  await writeFile(join(folder, 'a.json'), '{}');
+  await sleep(1_500);
+  expect(await objectNames(bucket)).toEqual([]);
+  await incoming(['incoming/a.json']);
+  expect(said).toEqual([
+    'this system does not tell who writes a file: one is taken when it has not changed for 3 s',
+  ]);
+});
+
+it('refuses to read a named file that is empty, open for writing or none, and says which', async () => {
+  const file = join(folder, 'named.json');
+  const writer = await open(file, 'w');
+  await expect(readWhole(file)).rejects.toThrow('named.json is empty: drop it again when it is written.');
+  await writer.write('{}');
+  await expect(readWhole(file)).rejects.toThrow('named.json is still being written');
+  await writer.close();
+  expect((await readWhole(file)).toString()).toBe('{}');
+  await expect(readWhole(folder)).rejects.toThrow('is not a file');
 });

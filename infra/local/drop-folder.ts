@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, unlink } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import type { Bucket } from '@google-cloud/storage';
 import { watch } from 'chokidar';
@@ -14,6 +14,14 @@ import { canTellWriters, heldForWriting, identityOf, type FileIdentity } from '.
 
 export interface DropFolder {
   close(): Promise<void>;
+}
+
+export interface DropFolderOptions {
+  /** How long a file must not have changed; by default longer where nobody tells who writes it. */
+  readonly settledAfterMs?: number;
+  readonly retryAfterMs?: number;
+  readonly canTell?: () => Promise<boolean>;
+  readonly onTrouble?: (sentence: string) => void;
 }
 
 /** A file of the folder, as it was when it was last looked at. */
@@ -39,20 +47,23 @@ const LOOK_EVERY_MS = 50;
 /** At a file that is empty or held open. */
 const LOOK_LATER_MS = 500;
 
-/**
- * Watches a folder, which is made when it is missing.
- * @param settledAfterMs how long a file must not have changed; longer where nobody tells who writes it
- */
+/** Watches a folder, which is made when it is missing. */
 export async function watchDropFolder(
   folder: string,
   bucket: Bucket,
   {
-    settledAfterMs = canTellWriters ? 100 : 3000,
+    settledAfterMs,
     retryAfterMs = 1000,
-    onTrouble = (_sentence: string): void => {},
-  } = {},
+    canTell = canTellWriters,
+    onTrouble = () => {},
+  }: DropFolderOptions = {},
 ): Promise<DropFolder> {
   mkdirSync(folder, { recursive: true });
+  const tellsWriters = await canTell();
+  const settledMs = settledAfterMs ?? (tellsWriters ? 100 : 3000);
+  if (!tellsWriters) {
+    onTrouble('this system does not tell who writes a file: one is taken when it has not changed for 3 s');
+  }
   const waiting = new Map<string, Dropped>();
   const limit = pLimit(8);
   let isClosing = false;
@@ -73,7 +84,7 @@ export async function watchDropFolder(
     }
     if (!isSame(version, file.seen)) Object.assign(file, { seen: version, since: now });
     file.nextLook = version.size === 0n ? now + LOOK_LATER_MS : now;
-    return version.size > 0n && now - file.since >= settledAfterMs;
+    return version.size > 0n && now - file.since >= settledMs;
   }
 
   async function lookAtAll(): Promise<void> {
@@ -98,7 +109,7 @@ export async function watchDropFolder(
 
   async function upload(file: Dropped): Promise<Dropped[]> {
     try {
-      await uploadFile(bucket, file.path, file.name);
+      await uploadDropped(bucket, await readFile(file.path), file.name);
       isTroubled = false;
       return [file];
     } catch (error) {
@@ -201,9 +212,25 @@ function isSame(one: Version | undefined, other: Version | undefined): boolean {
   );
 }
 
-/** Uploads a local file below `incoming/`. A line break, which no object's name may hold, becomes `_`. */
-export async function uploadFile(bucket: Bucket, path: string, name: string): Promise<void> {
+/**
+ * The content of a file that an operator names.
+ * @throws Error when there is no such file, when it is empty, or when somebody still writes to it
+ */
+export async function readWhole(file: string): Promise<Buffer> {
+  const path = await realpath(file);
+  const version = await versionOf(path);
+  if (version === undefined) throw new Error(`${file} is not a file.`);
+  if (version.size === 0n) throw new Error(`${file} is empty: drop it again when it is written.`);
   const bytes = await readFile(path);
+  const held = await heldForWriting(new Map([[version.identity, path]]));
+  if (held.size > 0 || !isSame(await versionOf(path), version)) {
+    throw new Error(`${file} is still being written: drop it again when that has ended.`);
+  }
+  return bytes;
+}
+
+/** Uploads a file's content below `incoming/`. A line break, which no object's name may hold, becomes `_`. */
+export async function uploadDropped(bucket: Bucket, bytes: Buffer, name: string): Promise<void> {
   const object = `incoming/${name.replaceAll(/\p{Cc}/gu, '_')}`;
   await bucket.file(object).save(bytes, { resumable: false, contentType: 'application/json' });
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import { connectBucket } from '../../shared/registration/bucket.ts';
-import { uploadFile } from './drop-folder.ts';
+import { readWhole, uploadDropped } from './drop-folder.ts';
 
 const STACK = join(import.meta.dirname, '../../.local/stack.json');
 
@@ -14,7 +14,7 @@ const command = new Command('npm run drop --')
   .action(async (files: string[]) => {
     const bucket = await bucketOfStack();
     for (const file of files) {
-      await uploadFile(bucket, file, basename(file));
+      await uploadDropped(bucket, await readWhole(file), basename(file));
       console.log(`uploaded ${file} to incoming/`);
     }
   });

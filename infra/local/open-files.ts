@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { platform } from 'node:process';
 import { promisify } from 'node:util';
@@ -16,7 +17,18 @@ export function identityOf({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): File
 }
 
 /** True where {@link heldForWriting} can tell; elsewhere only time shows that a file is whole. */
-export const canTellWriters = platform === 'linux' || platform === 'darwin';
+export async function canTellWriters(): Promise<boolean> {
+  const ask =
+    platform === 'linux'
+      ? access('/proc/self/fdinfo')
+      : platform === 'darwin'
+        ? promisify(execFile)('lsof', ['-v'])
+        : Promise.reject(new Error('nobody tells'));
+  return ask.then(
+    () => true,
+    () => false,
+  );
+}
 
 /** Those of the files that are open for writing somewhere. One look serves them all. */
 export async function heldForWriting(files: ReadonlyMap<FileIdentity, string>): Promise<Set<FileIdentity>> {
@@ -30,7 +42,7 @@ export async function heldForWriting(files: ReadonlyMap<FileIdentity, string>): 
 function heldOnLinux(files: ReadonlyMap<FileIdentity, string>): FileIdentity[] {
   const names = new Set([...files.values()].map((path) => basename(path)));
   const held: FileIdentity[] = [];
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+  for (const pid of (unlessGone(() => readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name))) {
     for (const fd of unlessGone(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
       const identity = unlessGone(() => writtenBy(`/proc/${pid}`, fd, names));
       if (identity !== undefined) held.push(identity);
