@@ -79,7 +79,7 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
   };
   const listen = (collection: Query) =>
     collection.onSnapshot(
-      (snapshot) => arrived(snapshot.docChanges().map(({ doc }) => doc.id)),
+      (snapshot) => arrived(snapshot.docChanges().map(({ doc }) => String(doc.get('event_id') ?? doc.id))),
       () => undefined,
     );
   const unsubscribe = [

@@ -161,8 +161,9 @@ export async function startHostileWorld() {
     /** Resolves once the event is in the patient's history. */
     untilInHistory: async (id: number, eventId: string, withinMs = 10_000): Promise<void> => {
       await eventually(async () => {
-        const entry = await stack.db.doc(`patients/${id}/communication/${eventId}`).get();
-        expect(entry.exists, `event ${eventId} is in the history`).toBe(true);
+        const history = stack.db.collection(`patients/${id}/communication`);
+        const entries = await history.where('event_id', '==', eventId).get();
+        expect(entries.size, `event ${eventId} is in the history`).toBe(1);
       }, withinMs);
     },
     untilApplied: async (eventId: string, withinMs = 10_000): Promise<void> => {
