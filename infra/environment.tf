@@ -36,6 +36,11 @@ locals {
     IMPORT_STORAGE_QUOTA_BYTES            = var.import_storage_quota_bytes
   }
 
+  variables_of_retention = {
+    RETENTION_UNPAID_DAYS = var.retention_unpaid_days
+    RETENTION_CLOSED_DAYS = var.retention_closed_days
+  }
+
   variables_of_auth = {
     AUTH_ISSUER           = var.auth.issuer
     AUTH_AUDIENCE         = var.auth.audience
@@ -67,9 +72,9 @@ locals {
   variable_groups = {
     import-registration = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts]
     patients-api        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_auth]
-    check-health        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts, local.variables_of_health]
+    check-health        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts, local.variables_of_health, local.variables_of_retention]
     kafka-worker        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_kafka, local.variables_of_mail_delivery]
-    ops                 = [local.variables_of_project, local.variables_of_bucket, local.variables_of_kafka]
+    ops                 = [local.variables_of_project, local.variables_of_bucket, local.variables_of_kafka, local.variables_of_retention]
   }
 
   environment = {

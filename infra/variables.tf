@@ -130,6 +130,28 @@ variable "import_stuck_after_seconds" {
   }
 }
 
+variable "retention_unpaid_days" {
+  description = "Days without contact after which a registration that never paid is erased; null: never."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.retention_unpaid_days == null ? true : var.retention_unpaid_days >= 30 && floor(var.retention_unpaid_days) == var.retention_unpaid_days
+    error_message = "At least 30 whole days."
+  }
+}
+
+variable "retention_closed_days" {
+  description = "Days after which a patient whose case is closed is erased; null: never."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.retention_closed_days == null ? true : var.retention_closed_days >= 30 && floor(var.retention_closed_days) == var.retention_closed_days
+    error_message = "At least 30 whole days."
+  }
+}
+
 variable "import_storage_quota_bytes" {
   description = "Size of the bucket against which its fill is judged."
   type        = number

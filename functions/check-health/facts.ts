@@ -44,7 +44,7 @@ export interface Facts {
   /** Undefined: no worker has ever reported. */
   readonly worker: Reading<WorkerStatus | undefined>;
   /** Undefined: there was no scheduled run yet. */
-  readonly lastRun: Reading<Pick<HealthSnapshot, 'taken_at' | 'bucket'> | undefined>;
+  readonly lastRun: Reading<Pick<HealthSnapshot, 'taken_at' | 'bucket' | 'retention'> | undefined>;
   /** Undefined: the database may be published from. */
   readonly fence: Reading<FenceFault | undefined>;
   /** Bytes; undefined where there is no drop folder. */

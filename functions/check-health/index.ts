@@ -28,6 +28,7 @@ const deps: HealthDependencies = {
   mail: config,
   signature: { key: config.REGISTRATION_HMAC_KEY, environment: config.ENVIRONMENT },
   dropFolder: config.PATIENT_IMPORT_LOCAL_PATH,
+  retention: { unpaid: config.RETENTION_UNPAID_DAYS, closed: config.RETENTION_CLOSED_DAYS },
   limits: config,
 };
 

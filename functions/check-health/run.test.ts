@@ -158,3 +158,26 @@ it('goes on when the bucket refuses, and reports the run as failed', async () =>
   expect(samples('outbox_entries')).toEqual([0]);
   expect(samples('import_oldest_incoming_seconds')).toEqual([]);
 });
+
+it('erases who is kept no longer, and says in /health how many it erased and how many are left', async () => {
+  const { run, health, drop, pass, db } = await healthWorld({ retention: { unpaid: 30, closed: undefined } });
+  await drop(aRegistration());
+  pass(120);
+  expect((await run()).body).toMatchObject({ swept: { imported: 1 }, retention_erased: 0 });
+  expect((await health()).body.checks.retention).toMatchObject({ erased_last_run: 0, due: 0, paused: null });
+  pass(32 * 24 * 3600);
+  expect((await run()).body).toMatchObject({ retention_erased: 1, failed_steps: [] });
+  expect((await health()).body.checks.retention).toMatchObject({ erased_last_run: 1, due: 0 });
+  expect(await documents(db, 'patients')).toEqual([]);
+});
+
+it('erases nobody where no rule is on', async () => {
+  const { run, health, drop, pass, db } = await healthWorld();
+  await drop(aRegistration());
+  pass(120);
+  await run();
+  pass(10_000 * 24 * 3600);
+  expect((await run()).body).toMatchObject({ retention_erased: null });
+  expect((await health()).body.checks.retention).toMatchObject({ erased_last_run: null, due: null });
+  expect(await documents(db, 'patients')).toHaveLength(1);
+});

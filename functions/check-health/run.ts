@@ -3,12 +3,14 @@
  * and leaves a snapshot and its figures as metrics. A step that fails or hangs keeps no other from its turn.
  */
 import { randomUUID } from 'node:crypto';
+import type { RetentionDays } from '../../shared/patient/retention.ts';
 import { parseTimestamp, utcTimestamp, type Instant } from '../../shared/platform/clock.ts';
 import { measure } from '../../shared/platform/metrics.ts';
 import { isServiceError } from '../../shared/platform/errors.ts';
 import { errorFields } from '../../shared/platform/log.ts';
 import { completeErasures } from '../../shared/registration/erase-patient.ts';
 import type { ImportDependencies } from '../../shared/registration/import-object.ts';
+import { eraseLapsed } from '../../shared/registration/retention.ts';
 import { removeExpired } from '../../shared/store/expiry.ts';
 import {
   readNewestSnapshot,
@@ -23,6 +25,7 @@ import { sweepIncoming, type Swept } from './sweep.ts';
 import { judge, type Limits, type Status } from './verdict.ts';
 
 export interface HealthDependencies extends ImportDependencies, FactSources {
+  readonly retention: RetentionDays;
   readonly limits: Limits & { readonly PATIENT_IMPORT_CHECK_INTERVAL_SECONDS: number };
 }
 
@@ -32,6 +35,8 @@ export interface RunReport {
   readonly swept: Swept | null;
   readonly erasures_completed: number | null;
   readonly expired_removed: number | null;
+  /** Patients erased because they are kept no longer; null also where no rule is on. */
+  readonly retention_erased: number | null;
   readonly failed_steps: readonly string[];
 }
 
@@ -71,7 +76,7 @@ export async function runScheduled(deps: HealthDependencies): Promise<RunReport 
 }
 
 async function runAlone(deps: HealthDependencies): Promise<RunReport> {
-  const { db, bucket, clock, log, limits } = deps;
+  const { db, bucket, clock, log, limits, retention } = deps;
   const failed: string[] = [];
 
   async function step<T>(name: string, work: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
@@ -97,18 +102,20 @@ async function runAlone(deps: HealthDependencies): Promise<RunReport> {
   const sweptAt = utcTimestamp(clock());
   // Where less is promised than the usual wait for the event, the sweep must come within the promise.
   const olderThan = Math.min(LEFT_TO_EVENT_SECONDS, limits.IMPORT_STUCK_AFTER_SECONDS);
-  const [swept, erasures, expired, measured] = await Promise.all([
+  const isRetentionOn = retention.unpaid !== undefined || retention.closed !== undefined;
+  const [swept, erasures, expired, measured, lapsed] = await Promise.all([
     due ? step('sweep', (signal) => sweepIncoming(deps, olderThan, signal)) : null,
     step('complete erasures', () => completeErasures(deps)),
     step('remove what has expired', () => removeExpired(db, clock())),
     measureIfDue(last),
+    isRetentionOn ? step('retention', (signal) => eraseLapsed(deps, retention, { signal })) : null,
   ]);
   if (swept !== null && swept.failed > 0) failed.push('sweep');
   const bucketSize = measured?.size ?? last?.bucket ?? null;
 
   const facts = {
     ...(await gatherFacts(deps, 10_000)),
-    lastRun: { value: { taken_at: utcTimestamp(clock()), bucket: bucketSize } },
+    lastRun: { value: { taken_at: utcTimestamp(clock()), bucket: bucketSize, retention: lapsed } },
   };
   const report = judge(facts, limits);
   reportSamples(log, facts, report);
@@ -119,6 +126,7 @@ async function runAlone(deps: HealthDependencies): Promise<RunReport> {
     swept_at: swept === null ? (last?.swept_at ?? null) : sweptAt,
     bucket: bucketSize,
     walk: measured === null ? (last?.walk ?? null) : measured.walk,
+    retention: lapsed,
   };
   await step('write the snapshot', () => writeSnapshot(db, snapshot, facts.now));
   const done: RunReport = {
@@ -126,6 +134,7 @@ async function runAlone(deps: HealthDependencies): Promise<RunReport> {
     swept,
     erasures_completed: erasures,
     expired_removed: expired,
+    retention_erased: lapsed?.erased ?? null,
     failed_steps: failed,
   };
   log.info('scheduled run', { status: report.status, count: swept?.imported ?? 0 });

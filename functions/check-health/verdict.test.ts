@@ -31,7 +31,11 @@ const imports = {
   successes_24h: 10,
   failures_24h: 0,
 };
-const lastRun = { taken_at: ago(30), bucket: { bytes: 500, measured_at: ago(30), took_ms: 5 } };
+const lastRun = {
+  taken_at: ago(30),
+  bucket: { bytes: 500, measured_at: ago(30), took_ms: 5 },
+  retention: null,
+};
 
 /** A service in order, but for what the test names. */
 function facts(differing: Partial<Facts> = {}): Facts {
@@ -294,7 +298,10 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
   ),
   fence: reading(fc.constantFrom<FenceFault | undefined>(undefined, 'mark_older', 'mark_missing')),
   lastRun: reading(
-    fc.option(fc.record({ taken_at: count.map(ago), bucket: fc.constant(null) }), { nil: undefined }),
+    fc.option(
+      fc.record({ taken_at: count.map(ago), bucket: fc.constant(null), retention: fc.constant(null) }),
+      { nil: undefined },
+    ),
   ),
   freeDisk: fc.option(reading(fc.nat()), { nil: undefined }),
 });

@@ -64,6 +64,13 @@ export interface Report {
       /** True: the database is a restored copy that no operator has released yet. */
       readonly fenced: boolean | null;
     }>;
+    /** Null where no rule is on. */
+    readonly retention: Check<{
+      readonly erased_last_run: number | null;
+      readonly due: number | null;
+      /** Why nobody is erased although some may be due. */
+      readonly paused: string | null;
+    }>;
     readonly scheduled_run: Check<{ readonly last_run: UtcTimestamp | null }>;
   };
 }
@@ -93,6 +100,7 @@ export function judge(facts: Facts, limits: Limits): Report {
     storage: judgeStorage(facts, limits),
     firestore: judgeFirestore(facts),
     restore: judgeRestore(facts),
+    retention: judgeRetention(facts),
     scheduled_run: judgeScheduledRun(facts),
   };
   return {
@@ -254,6 +262,12 @@ function judgeRestore({ fence }: Facts): Report['checks']['restore'] {
       ? undefined
       : unhealthy(`${fenceFaults[fault]}: nothing is sent and no id is given (runbook restore.md)`),
   ]);
+}
+
+/** Figures only: a step that fails fails its run, and a hundred patients a minute leave no backlog. */
+function judgeRetention({ lastRun }: Facts): Report['checks']['retention'] {
+  const { erased = null, due = null, paused = null } = valueOf(lastRun)?.retention ?? {};
+  return verdict({ erased_last_run: erased, due, paused }, []);
 }
 
 function judgeScheduledRun({ lastRun, now }: Facts): Report['checks']['scheduled_run'] {

@@ -4,6 +4,7 @@
  */
 import type { Firestore, Query } from '@google-cloud/firestore';
 import { Temporal } from 'temporal-polyfill';
+import { keptSince, RETENTION_RULES } from '../../shared/patient/retention.ts';
 import type { PatientId, TherapistId } from '../../shared/patient/schema.ts';
 import type { UtcTimestamp } from '../../shared/platform/clock.ts';
 import { auditTrailQuery } from '../../shared/store/audit-trail.ts';
@@ -17,6 +18,7 @@ import { eventsQuery, frontEventsQuery, mailsQuery, patientEntriesQuery } from '
 import { longestWaitingQuery, waitingQuery } from '../../shared/store/outbox-backlog.ts';
 import { patientsQuery } from '../../shared/store/patient-list.ts';
 import { assignedPatientsQuery, blockedPatientsQuery } from '../../shared/store/patients.ts';
+import { lapsedQuery } from '../../shared/store/retention.ts';
 import { knownQuery, standingQuery } from '../../shared/store/unreadable-batches.ts';
 import { patientTokensQuery, type TokenHash } from '../../shared/store/registration-tokens.ts';
 
@@ -29,6 +31,7 @@ const contact = {
   reference_id: '7',
   data: {},
 };
+const before = keptSince(30, Temporal.Instant.fromEpochMilliseconds(0));
 const position = { occurred_at: '2026-01-01T00:00:00.000Z', event_id: 'event' };
 
 /** Name of the builder → its queries. */
@@ -66,6 +69,9 @@ export function queries(db: Firestore): Record<string, Query[]> {
     ],
     assignedPatientsQuery: [assignedPatientsQuery(db, therapist, 100)],
     blockedPatientsQuery: [blockedPatientsQuery(db, therapist, 100)],
+    lapsedQuery: RETENTION_RULES.flatMap((rule) =>
+      [false, true].map((hadContact) => lapsedQuery(db, rule, before, hadContact)),
+    ),
     knownQuery: [knownQuery(db, 'group')],
     standingQuery: [standingQuery(db, 'group')],
     patientTokensQuery: [patientTokensQuery(db, patient)],

@@ -25,6 +25,16 @@ export function berlinDateOf(instant: Instant): BerlinDate {
   return instant.toZonedDateTimeISO(BERLIN).toPlainDate().toString() as BerlinDate;
 }
 
+/** The day so many days later, or earlier where `days` is negative. */
+export function addDays(date: BerlinDate, days: number): BerlinDate {
+  return Temporal.PlainDate.from(date).add({ days }).toString() as BerlinDate;
+}
+
+/** Midnight in Berlin: 22:00 or 23:00 UTC of the day before. */
+export function startOfBerlinDay(date: BerlinDate): Instant {
+  return Temporal.PlainDate.from(date).toZonedDateTime(BERLIN).toInstant();
+}
+
 /** True for a date of the calendar written `YYYY-MM-DD` (years 0001 to 9999): 2023-02-29 is none. */
 export function isCalendarDate(text: string): text is BerlinDate {
   if (!/^(?!0000)\d{4}-\d{2}-\d{2}$/.test(text)) return false;

@@ -58,6 +58,26 @@ describe('the configuration', () => {
     });
   });
 
+  it.each(['0', '-1', '29', '1.5', '3e2', '0x40', ' 60', 'sixty', '999999'])(
+    'refuses to erase anybody after %j days',
+    async (days) => {
+      const read = readConfig(['RETENTION_UNPAID_DAYS'], { RETENTION_UNPAID_DAYS: days }, noSecrets);
+      await expect(read).rejects.toMatchObject({
+        code: 'config.invalid',
+        message: expect.stringMatching(/RETENTION_UNPAID_DAYS must be (a number of|at least 30) days/),
+      });
+    },
+  );
+
+  it('erases nobody where no retention is set, and after the days where one is', async () => {
+    const names = ['RETENTION_UNPAID_DAYS', 'RETENTION_CLOSED_DAYS'] as const;
+    const environment = { RETENTION_UNPAID_DAYS: '', RETENTION_CLOSED_DAYS: '30' };
+    expect(await readConfig(names, environment, noSecrets)).toEqual({
+      RETENTION_UNPAID_DAYS: undefined,
+      RETENTION_CLOSED_DAYS: 30,
+    });
+  });
+
   it('says which secret cannot be read', async () => {
     const environment = { REGISTRATION_HMAC_KEY: 'sm://a-project/a-secret' };
     await expect(readConfig(['REGISTRATION_HMAC_KEY'], environment, noSecrets)).rejects.toThrow(

@@ -5,6 +5,9 @@
 import { isValidBIC, isValidIBAN } from 'ibantools';
 import { z } from 'zod';
 
+/** No retention is shorter. */
+const MIN_RETENTION_DAYS = 30;
+
 const text = z.string().min(1);
 const seconds = z.coerce.number().int().positive();
 const euros = z.string().regex(/^\d{1,6}\.\d{2}$/, 'must be an amount like 95.00');
@@ -14,6 +17,13 @@ const list = z.string().transform((value) =>
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 );
+/** Erases people, so nothing but a plain number is understood, and a slip of the keyboard is too small. */
+const retentionDays = z
+  .string()
+  .regex(/^\d{1,5}$/, 'must be a number of days')
+  .transform(Number)
+  .refine((days) => days >= MIN_RETENTION_DAYS, `must be at least ${MIN_RETENTION_DAYS} days`)
+  .optional();
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
 
 export const variables = {
@@ -56,6 +66,12 @@ export const variables = {
     .positive()
     .default(10 * 1024 ** 3)
     .describe('Size of the bucket against which its fill is judged'),
+  RETENTION_UNPAID_DAYS: retentionDays.describe(
+    'Days without contact after which a registration that never paid is erased, at least 30; unset: never',
+  ),
+  RETENTION_CLOSED_DAYS: retentionDays.describe(
+    'Days after which a patient whose case is closed is erased, at least 30; unset: never',
+  ),
 
   PAYMENT_ACCOUNT_HOLDER: text.describe('Account holder in the confirmation mail'),
   PAYMENT_IBAN: z

@@ -16,6 +16,16 @@ export interface HealthSnapshot {
   readonly bucket: BucketSize | null;
   /** A walk that is under way. */
   readonly walk: BucketWalk | null;
+  /** Null where no rule is on, or it could not be told. */
+  readonly retention: RetentionFigures | null;
+}
+
+export interface RetentionFigures {
+  /** Patients whom the run erased. */
+  readonly erased: number;
+  /** Patients whom it left to the next ones. */
+  readonly due: number;
+  readonly paused: string | null;
 }
 
 /** How far a walk through the bucket has come. */

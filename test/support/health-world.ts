@@ -26,6 +26,7 @@ export async function healthWorld(overrides: Partial<HealthDependencies> = {}) {
     ...world.deps,
     clock,
     dropFolder: undefined,
+    retention: { unpaid: undefined, closed: undefined },
     limits: {
       IMPORT_STUCK_AFTER_SECONDS: 900,
       IMPORT_STORAGE_QUOTA_BYTES: 1_000_000,

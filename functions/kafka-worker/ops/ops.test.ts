@@ -1,15 +1,18 @@
 import { Writable } from 'node:stream';
+import { Temporal } from 'temporal-polyfill';
 import { describe, expect, it } from 'vitest';
 import { createPublisher } from '../../../shared/kafka/publish.ts';
 import { writeDeadLetter } from '../../../shared/kafka/dead-letters.ts';
 import type { IncomingMessage } from '../../../shared/kafka/ports.ts';
+import { registerPatient } from '../../../shared/patient/change.ts';
 import { patientId } from '../../../shared/patient/schema.ts';
 import { recordIdOf } from '../../../shared/store/imports.ts';
+import { addPatient } from '../../../shared/store/patients.ts';
 import { readEventsBut, SHARDS } from '../../../shared/store/outbox.ts';
 import { systemClock, utcTimestamp } from '../../../shared/platform/clock.ts';
 import { retryName } from '../../../shared/registration/archive.ts';
 import { importObject } from '../../../shared/registration/import-object.ts';
-import { aRegistration, signedRegistration } from '../../../test/support/builders.ts';
+import { aNewPatient, aRegistration, signedRegistration } from '../../../test/support/builders.ts';
 import { importWorld } from '../../../test/support/import-world.ts';
 import { createTopics, kafkaCorner } from '../../../test/support/kafka.ts';
 import { patientsWorld } from '../../../test/support/patients-world.ts';
@@ -303,3 +306,32 @@ async function relayAll(): Promise<void> {
     }
   }
 }
+
+describe('ops retention preview', () => {
+  it('lists ids, rule and due date of those whom a run would erase, and changes nothing', async () => {
+    const { db, project } = patientsWorld();
+    const where = { GOOGLE_CLOUD_PROJECT: project };
+    const batch = db.batch();
+    for (const [id, at] of [
+      [1, '2020-03-01T09:00:00Z'],
+      [2, utcTimestamp(systemClock())],
+    ] as const) {
+      const created = registerPatient(patientId.parse(id), aNewPatient(), Temporal.Instant.from(at));
+      addPatient(db, batch, created, systemClock());
+    }
+    await batch.commit();
+
+    expect((await ops('retention preview', where)).out).toContain('Retention is off');
+    const due = [{ patient_id: 1, rule: 'unpaid', due_on: '2020-04-01' }];
+    const set = await ops('--json retention preview', { ...where, RETENTION_UNPAID_DAYS: '30' });
+    expect(set.json()).toEqual(due);
+    expect((await ops('--json retention preview --unpaid 30', where)).json()).toEqual(due);
+    expect((await ops('--json retention preview --closed 30', where)).json()).toEqual([]);
+    const { out } = await ops('retention preview --unpaid 30', where);
+    expect(out).toContain('1 patient would be erased');
+    expect(out).not.toContain('Beispiel');
+    expect((await ops('retention preview --unpaid x', where)).code).toBe(2);
+    expect((await ops('retention preview', { ...where, RETENTION_UNPAID_DAYS: '0' })).code).toBe(2);
+    expect((await db.collection('patients').count().get()).data().count).toBe(2);
+  });
+});

@@ -22,6 +22,7 @@ import { listImports, listWaiting, retryImport, showImport, UnknownFile } from '
 import { createOutput, type Output, type Streams } from './output.ts';
 import { lag, outboxStatus } from './queues.ts';
 import { republish } from './republish.ts';
+import { previewRetention } from './retention.ts';
 import { rebuildSearch } from './search.ts';
 import { fence, rewind } from './restore.ts';
 import { verify } from './verify.ts';
@@ -99,6 +100,7 @@ Examples:
   ops search rebuild
   ops verify --json
   ops restore fence
+  ops retention preview --unpaid 180
 
 Exit codes: 0 done, 1 verify or restore fence found something amiss or a replay left something, 2 usage or configuration, 3 a dependency is not
 reachable, 4 no such dead letter, batch, file or patient.`;
@@ -157,6 +159,7 @@ function commandLine(context: Context, streams: Streams, finish: (code: number) 
   addImports(program, context, output);
   addBatches(program, context, output);
   addRestore(program, context, output, finish);
+  addRetention(program, context, output);
   return program;
 }
 
@@ -297,6 +300,17 @@ function addRestore(
     .action(({ since }: { since: string }) => rewind(context, output(), since));
 }
 
+function addRetention(program: Command, context: Context, output: () => Output): void {
+  program
+    .command('retention')
+    .description('patients who are kept no longer')
+    .command('preview')
+    .description('whom the scheduled run would erase: ids, rule and due date')
+    .option('--unpaid <days>', 'try this in place of RETENTION_UNPAID_DAYS', readDays)
+    .option('--closed <days>', 'try this in place of RETENTION_CLOSED_DAYS', readDays)
+    .action((tried: { unpaid?: number; closed?: number }) => previewRetention(context, output(), tried));
+}
+
 function filterOf({ topic, error, since }: FilterOptions, places: readonly string[] = []): Filter {
   return {
     ...(topic === undefined ? {} : { topic }),
@@ -320,6 +334,11 @@ function readPartition(text: string): number {
 function readOffset(text: string): bigint {
   if (!/^\d{1,19}$/.test(text)) throw new InvalidArgumentError('It must be an offset.');
   return BigInt(text);
+}
+
+function readDays(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('It must be a number of days.');
+  return Number(text);
 }
 
 function readRate(text: string): number {

@@ -84,14 +84,20 @@ describe('the operators’ service', () => {
     expect(await readLastImports(world.db, 1)).toEqual([]);
   });
 
-  it.each(['dlq list', 'dlq show', 'import list', 'import show', 'import waiting', 'lag', 'outbox status'])(
-    'knows the reading command %s by its name in the program',
-    async (name) => {
-      expect(readOnly(name, {})).toBe(true);
-      const { text } = await ask(read, [...name.split(' '), '--help']);
-      expect(text).toContain(`Usage: ops ${name}`);
-    },
-  );
+  it.each([
+    'dlq list',
+    'dlq show',
+    'import list',
+    'import show',
+    'import waiting',
+    'lag',
+    'outbox status',
+    'retention preview',
+  ])('knows the reading command %s by its name in the program', async (name) => {
+    expect(readOnly(name, {})).toBe(true);
+    const { text } = await ask(read, [...name.split(' '), '--help']);
+    expect(text).toContain(`Usage: ops ${name}`);
+  });
 
   it('takes no option of Node and no environment: the command line is the program’s alone', async () => {
     for (const trick of ['--import=data:text/javascript,process.exit(7)', 'NODE_OPTIONS=--inspect']) {

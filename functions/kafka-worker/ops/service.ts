@@ -18,6 +18,7 @@ const reading: ReadonlySet<string> = new Set([
   'import waiting',
   'lag',
   'outbox status',
+  'retention preview',
   'verify',
 ]);
 
