@@ -79,7 +79,14 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
   };
   const listen = (collection: Query) =>
     collection.onSnapshot(
-      (snapshot) => arrived(snapshot.docChanges().map(({ doc }) => String(doc.get('event_id') ?? doc.id))),
+      (snapshot) =>
+        arrived(
+          snapshot
+            .docChanges()
+            // A therapist's event is noted when it is begun, and again when it is complete.
+            .filter(({ doc }) => doc.get('complete') !== false)
+            .map(({ doc }) => String(doc.get('event_id') ?? doc.id)),
+        ),
       () => undefined,
     );
   const unsubscribe = [
@@ -163,7 +170,8 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
     })(),
     repeat('communication-events', 300, () => send('communication-events', aMailTo(nextPatient()))),
     repeat('therapist-events', 300, () => {
-      const payload = { therapist_id: 2_000_000_000, therapist_data: {} };
+      // Of events of one therapist an older one might find itself outdated.
+      const payload = { therapist_id: 1_900_000_000 + round, therapist_data: {} };
       return send('therapist-events', aForeignEvent('therapist.blocked', payload));
     }),
     repeat('GET a patient', 300, async () => {

@@ -169,7 +169,7 @@ export async function startHostileWorld() {
     untilApplied: async (eventId: string, withinMs = 10_000): Promise<void> => {
       await eventually(async () => {
         const note = await stack.db.doc(`applied_events/${eventId}`).get();
-        expect(note.exists, `event ${eventId} is applied`).toBe(true);
+        expect(note.get('complete'), `event ${eventId} is complete`).toBe(true);
       }, withinMs);
     },
     /** Uploads an object below `incoming/`; `settled` tells what became of it. */
