@@ -3,7 +3,7 @@
  * mail or one call. It stays one when its event comes twice, and when its producer sends it again under a new event id.
  */
 import { createHash } from 'node:crypto';
-import { Filter, type Firestore, type Query, type Transaction } from '@google-cloud/firestore';
+import { Filter, type Firestore, type Query } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { UtcTimestamp } from '../platform/clock.ts';
 import { translated, type Writer } from './firestore.ts';
@@ -58,14 +58,17 @@ export function contactQuery(db: Firestore, patientId: PatientId, entry: Communi
   return history(db, patientId).where(same).limit(1);
 }
 
-/** True when the contact has an entry already; the transaction then cannot commit beside another that adds one. */
+/**
+ * True when the contact has an entry already. To be asked before the write and not within its transaction, where the
+ * query would lock the patient's whole history: two that ask at once are told apart by {@link addCommunication}.
+ * @throws ServiceError `store.unavailable`
+ */
 export async function isKnownContact(
   db: Firestore,
-  transaction: Transaction,
   patientId: PatientId,
   entry: CommunicationEntry,
 ): Promise<boolean> {
-  return !(await transaction.get(contactQuery(db, patientId, entry))).empty;
+  return !(await translated(() => contactQuery(db, patientId, entry).get())).empty;
 }
 
 /** Newest first. */

@@ -69,9 +69,9 @@ async function record(
   event: ForeignEnvelope,
 ): Promise<Applied> {
   const now = clock();
+  if (await isKnownContact(db, patientId, entry)) return { outcome: 'duplicate', patientId };
   try {
     return await inTransaction<Applied>(db, async (transaction) => {
-      if (await isKnownContact(db, transaction, patientId, entry)) return { outcome: 'duplicate', patientId };
       await updatePatientWithin(db, transaction, patientId, now, ({ patient }) =>
         recordContact(patient, berlinDateOf(event.occurredAt), now),
       );
