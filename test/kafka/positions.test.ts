@@ -133,6 +133,52 @@ it('messages that are deleted while the consumer waits to read them do not stop 
   await eventually(() => expect(again.seen).toEqual(['1', '2', '3']), WITHIN_MS);
 });
 
+it('a consumer that is overtaken while it runs goes on with what is left, and counts the rest', async () => {
+  const topic = await kafka.topic('outrun', 1);
+  const logged: string[] = [];
+  const away = Promise.withResolvers<void>();
+  // 1.2 MB in hand stop the fetching: what comes behind is deleted before it is fetched.
+  const { seen } = consuming(topic, {
+    log: testLog(logged),
+    handle: async ({ value }) => {
+      await away.promise;
+      seen.push(String(value).slice(0, 7));
+    },
+  });
+  for (let n = 0; n < 6; n += 1) await publish(topic, 0, [`large ${n}${' '.repeat(400_000)}`]);
+  await sleep(5_000);
+  const admin = closing(await kafka.client.admin());
+  const high = (await admin.ranges(topic)).get(0)!.high;
+  await publish(topic, 0, ['small 1']);
+  await admin.deleteBefore(topic, 0, high);
+  away.resolve();
+
+  await eventually(() => expect(seen.at(-1)).toBe('small 1'), WITHIN_MS);
+  await eventually(async () => expect(await lag(topic)).toEqual([0]), WITHIN_MS);
+  const lines = logged.map((line) => JSON.parse(line) as { metric?: string; value?: number });
+  const missing = lines.filter(({ metric }) => metric === 'offsets_missing').map(({ value }) => value ?? 0);
+  expect(missing).toEqual([6 - (firsts(seen).length - 1)]);
+  expect(missing[0]).toBeGreaterThan(0);
+}, 120_000);
+
+it.skipIf(noJava)(
+  'a topic that is recreated with more partitions while the consumer runs is read whole',
+  async () => {
+    const topic = await kafka.topic('widened', 1);
+    const { seen } = consuming(topic);
+    await publish(topic, 0, seven('old'));
+    await eventually(async () => expect(await lag(topic)).toEqual([0]), WITHIN_MS);
+
+    await kafkaTool('recreate', topic, '3');
+    for (const partition of [0, 1, 2]) await publish(topic, partition, seven(`new ${partition}`));
+
+    const all = [0, 1, 2].flatMap((partition) => seven(`new ${partition}`));
+    await eventually(() => expect(firsts(seen)).toEqual(expect.arrayContaining(all)), WITHIN_MS);
+    expect(firsts(seen)).toHaveLength(28);
+    await eventually(async () => expect(await lag(topic)).toEqual([0, 0, 0]), WITHIN_MS);
+  },
+);
+
 it('a committed offset beyond the end reads the partition again', async () => {
   const topic = await kafka.topic('beyond', 1);
   await publish(topic, 0, seven('message'));

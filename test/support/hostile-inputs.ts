@@ -5,14 +5,19 @@
 import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
 import { createOutput } from '../../functions/kafka-worker/ops/output.ts';
+import { runOps } from '../../functions/kafka-worker/ops/program.ts';
 import { isKnown, requireMatch } from '../../functions/patients-api/entity-tag.ts';
 import { readPageToken } from '../../functions/patients-api/page-token.ts';
+import { readIdempotencyKey, readQuery } from '../../functions/patients-api/parameters.ts';
 import { readJsonBody } from '../../functions/patients-api/request-body.ts';
+import type { Call } from '../../functions/patients-api/route.ts';
+import { listPatientsRoute } from '../../functions/patients-api/routes/list-patients.ts';
 import { communicationEventPayloads } from '../../shared/events/consumed-events.ts';
 import { readEnvelope } from '../../shared/events/envelope.ts';
 import { withoutForeignText } from '../../shared/kafka/client-log.ts';
 import { readReason } from '../../shared/kafka/dead-letters.ts';
 import { readPatientFields } from '../../shared/patient/read.ts';
+import { wordsOf } from '../../shared/patient/search.ts';
 import { newPatientSchema, patientId } from '../../shared/patient/schema.ts';
 import { isCalendarDate, parseTimestamp, systemClock, type BerlinDate } from '../../shared/platform/clock.ts';
 import { continueTrace } from '../../shared/platform/trace.ts';
@@ -82,14 +87,31 @@ function record(headers: object): () => object {
     decodeRecord(new Decoder(new Decoder(buffer).readVarIntBytes()), { firstOffset: 0, firstTimestamp: 0 });
 }
 
-/** Headers of a request: Node itself allows 16 KiB of them. */
+/** Node itself refuses a request whose line and headers are longer. */
+const MAX_HEAD = 16 * 1024;
+
 const inHeader =
   (unit: string, begin = '') =>
   (bytes: number) => {
-    const headers = { 'content-type': begin + repeat(unit, Math.min(bytes, 16_384)) };
+    const headers = { 'content-type': begin + repeat(unit, Math.min(bytes, MAX_HEAD)) };
     return () =>
       readJsonBody(new Request('http://localhost', { method: 'POST', headers, body: '{}' })).catch(() => 0);
   };
+
+/** A request as far as the readers of its parameters look at it. */
+const call = (query: object, header?: string) =>
+  ({ req: { query: () => query, header: () => header } }) as unknown as Call;
+
+const search = (unit: string) => (bytes: number) => {
+  const query = call({ search: repeat(unit, bytes) });
+  return quietly(() => wordsOf(String(readQuery(listPatientsRoute.query!, query)['search'])));
+};
+
+/** The command line is read, and nothing is run. */
+const command = (...args: readonly string[]) => {
+  const streams = { out: nowhere(), err: nowhere() };
+  return () => runOps(args, { GOOGLE_CLOUD_PROJECT: 'test' }, streams, () => false);
+};
 
 const quietly = (read: () => unknown) => () => {
   try {
@@ -179,6 +201,25 @@ export const hostileInputs: Record<string, HostileInput> = {
   'Content-Type of parameters': inHeader(';a=b', 'application/json'),
   'Content-Type of blanks': inHeader('; ', 'application/json'),
   'Content-Type of quotes': inHeader('\\"', 'application/json;a="'),
+  'a search of words': search('a '),
+  'a search of marks': search('a\u0301\u0323'),
+  'a search of blanks': search(' '),
+  'a search of one word': search('a'),
+  'an Idempotency-Key': (bytes) => {
+    const request = call({}, `${'a'.repeat(bytes)} `);
+    return quietly(() => readIdempotencyKey(request));
+  },
+  'a query of many parameters': (bytes) => {
+    const names = Array.from({ length: Math.min(bytes, MAX_HEAD) / 4 }, (_, n) => [`p${n}`, 'x']);
+    const request = call(Object.fromEntries(names));
+    return quietly(() => readQuery(listPatientsRoute.query!, request));
+  },
+  'a command of one long word': (bytes) => command('d'.repeat(bytes)),
+  'a command of many words': (bytes) => command('dlq', 'show', ...Array<string>(bytes / 8).fill('x')),
+  'a command of many options': (bytes) => command('dlq', 'list', ...Array<string>(bytes / 8).fill('--x=y')),
+  'a command with a long number': (bytes) => command('dlq', 'list', '--since', '9'.repeat(bytes)),
+  'a command with a long place': (bytes) =>
+    command('dlq', 'show', 'communication', '0'.repeat(bytes), `${'1'.repeat(bytes)}x`),
   'a page token': (bytes) => {
     const text = Buffer.from('['.repeat(bytes)).toString('base64url');
     return quietly(() => readPageToken(text, patientId, []));
