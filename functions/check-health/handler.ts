@@ -1,5 +1,5 @@
 /**
- * The paths of check-health: GET /health and /health/import for whoever watches, POST /run for Cloud Scheduler.
+ * The paths of check-health: GET /health and /health/import for monitoring, POST /run for Cloud Scheduler.
  * Both health paths answer the same: everything that is checked is a part of the import's way to its end.
  */
 import type { HttpFunction, Request, Response } from '@google-cloud/functions-framework';

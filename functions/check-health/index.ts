@@ -32,6 +32,6 @@ const deps: HealthDependencies = {
   limits: config,
 };
 
-// The first questions pay for connections and tokens, which must not look like an outage to whoever asks first.
+// The first questions pay for connections and tokens, which must not look like an outage.
 await gatherFacts(deps, WARM_UP_MS);
 http('checkHealth', createHandler(deps));

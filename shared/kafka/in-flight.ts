@@ -1,7 +1,7 @@
 /**
- * Protection against a message that ends the process each time: before a partition's messages are worked on, a
- * marker is raised in a store that outlives the process. Who finds one that another process left tries its messages
- * one by one, and a message that was on trial at too many ends is the culprit.
+ * Protection against a message that ends the process each time: before a partition's messages are worked on, a marker
+ * is stored where it outlives the process. A process that finds another one's marker tries the messages it covers one
+ * by one. A message that {@link DEADLY_TIMES} processes died on goes to the dead letters.
  */
 
 export interface Marker {
@@ -10,7 +10,7 @@ export interface Marker {
   readonly suspects: readonly Suspect[];
 }
 
-/** A message and how many processes have ended while it was on trial. */
+/** A message, and how many processes ended while they tried it alone. */
 export interface Suspect {
   readonly offset: bigint;
   readonly times: number;
@@ -25,27 +25,27 @@ export interface TopicPartition {
 export interface InFlight {
   raise(at: TopicPartition, marker: Marker): Promise<void>;
   /**
-   * Takes down the marker that this process raised, not one that another has raised since. Where messages are still on
-   * suspicion, a marker of nobody takes its place for whoever has the partition next.
+   * Takes down the marker that this process raised, but not one that another has raised since. If messages are still
+   * suspected, a marker without an owner replaces it, for the process that has the partition next.
    */
   lower(at: TopicPartition, suspicion?: Marker): Promise<void>;
-  /** A marker that was not lowered by the process that raised it, or is nobody's, with what was on trial then. */
+  /** A marker that its process did not lower, or that has no owner, with the suspected messages. */
   left(at: TopicPartition): Promise<Marker | undefined>;
   /**
-   * Runs `work` with the message on trial: noted beforehand, and alone in the whole process. Otherwise a killer in
-   * one partition would bring those down with it that happen to be tried in the others.
+   * Runs `work` for one suspected message: notes it first, then runs nothing else in the whole process. Otherwise a
+   * deadly message in one partition would cast suspicion on the messages of the others.
    */
   try(at: TopicPartition, offset: bigint, work: () => Promise<void>): Promise<void>;
 }
 
 /**
- * One marker covers so many offsets ahead: a quiet topic pays one write for many messages, and after a
- * crash at most so many are tried one by one.
+ * How many offsets one marker covers. A quiet topic pays one write for many messages, and after a crash at most this
+ * many are tried one by one.
  */
 export const CLAIM = 200n;
 
 /**
- * A message that was on trial at so many ends is dead. More than one, since a process can also be killed for other
- * reasons while it tries an innocent message.
+ * Dead-letter a message after this many processes ended while they tried it. More than one, since a process can also be
+ * killed for another reason.
  */
 export const DEADLY_TIMES = 3;

@@ -44,7 +44,7 @@ export function kafkaClient(config: KafkaConfig, log: Log, clientId = 'patient-s
     ...connectionOptions(securityOf(config)),
     connectionTimeout: 3_000,
     requestTimeout: 15_000,
-    // Short: whoever uses a connection has a loop of his own around it, which also knows when to stop.
+    // Short: each user of a connection repeats by itself, and knows when to stop.
     retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 },
     logLevel: logLevel[config.KAFKA_LOG_LEVEL.toUpperCase() as keyof typeof logLevel],
     logCreator: () => (entry) => forward(log, entry),
@@ -188,7 +188,7 @@ async function openMember(kafka: Kafka, topic: string, group: string, events: Me
     metadataMaxAge: METADATA_MAX_AGE_MS,
     sessionTimeout: SESSION_TIMEOUT_MS,
     heartbeatInterval: 3_000,
-    // kafkajs restarts itself for some errors only: one rule for all is that whoever joined joins again.
+    // kafkajs restarts itself after some errors only. Here the member joins again after every error.
     retry: { retries: 5, maxRetryTime: 5_000, restartOnFailure: async () => false },
   });
   const at = (partition: number) => [{ topic, partitions: [partition] }];
@@ -239,7 +239,9 @@ async function openMember(kafka: Kafka, topic: string, group: string, events: Me
   };
 }
 
-/** What a fetch returned for one partition, by patches/kafkajs: the bytes, and an error that is the partition's alone. */
+/**
+ * What a fetch returned for one partition, by patches/kafkajs: the bytes, and an error that is the partition's alone.
+ */
 interface RawPartition {
   readonly partition: number;
   readonly topicId: string | undefined;
@@ -308,7 +310,7 @@ const expected = /^Limiting retries for the idempotent producer/;
 
 /**
  * One line of kafkajs in our format: what it says and where, without what may be a message's.
- * Its errors are warnings to us: whoever uses the connection tries again, and reports what it cannot cure.
+ * Its errors become warnings: the user of the connection tries again, and reports what does not pass.
  */
 function forward(
   log: Log,

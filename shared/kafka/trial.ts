@@ -1,6 +1,6 @@
 /**
- * Which messages of a partition are tried one by one, since a process has ended while it worked on them, and under
- * which marker the next ones are begun (see in-flight.ts).
+ * Which messages of a partition are tried one by one because a process ended while it worked on them, and which marker
+ * covers the next ones (see in-flight.ts).
  */
 import { CLAIM, DEADLY_TIMES, type Marker } from './in-flight.ts';
 

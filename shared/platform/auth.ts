@@ -39,12 +39,15 @@ export const authVariables = [
 ] as const;
 export type AuthConfig = Config<(typeof authVariables)[number]>;
 
-/** Signatures by a private key only: a shared secret could be the public key in disguise, `none` is no signature. */
+/**
+ * Only signatures by a private key: with a shared secret, the public key itself could be used to sign; `none` does
+ * not sign.
+ */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 
 /**
  * @throws ServiceError `config.invalid` when issuer, audience or every source of roles is missing; against an
- * emulator such a service starts, and refuses every caller
+ * emulator the service starts without them and refuses every caller
  */
 export function createAuthentication(config: AuthConfig): Authenticate {
   const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = config;

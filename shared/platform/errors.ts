@@ -1,7 +1,7 @@
 /**
  * Every way this service can refuse or fail, as a closed set of codes with their fate.
  * The table below is the only place that says which code is worth a retry and which HTTP status it has;
- * whoever catches asks the table, never the message text.
+ * code that catches an error looks it up there and never reads the message.
  */
 
 interface Fate {
@@ -177,7 +177,7 @@ export interface Violation {
   readonly detail: string;
 }
 
-/** A document of violations must fit where it is stored and sent: what lies beyond is counted. */
+/** Most violations that are listed, so that the document fits where it is stored and sent. The rest is counted. */
 const MAX_VIOLATIONS = 500;
 
 function capped(violations: readonly Violation[]): readonly Violation[] {

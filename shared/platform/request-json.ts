@@ -1,13 +1,13 @@
 /**
- * Reads the JSON body of a plain Node request, in bounds of size and time. For functions that functions-framework calls,
- * once its own parsers are kept away (request-stream.ts). Nothing of a body reaches a log or an answer.
+ * Reads the JSON body of a plain Node request, in bounds of size and time. For functions that functions-framework
+ * calls, once its own parsers are kept away (request-stream.ts). Nothing of a body reaches a log or an answer.
  */
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from './errors.ts';
 
 const MAX_BYTES = 1024 * 1024;
 const WITHIN_MS = 10_000;
-/** What a refused sender may still send before it is cut off, so that it gets to read its answer. */
+/** How much a refused sender may still send before the connection is cut, so that it can read the answer. */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -54,7 +54,7 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
     else if (size > MAX_UNREAD_BYTES) request.destroy();
   });
   request.on('end', () => resolve(Buffer.concat(chunks)));
-  // Cut off: nobody is left to read the answer.
+  // The connection was cut: nobody can read an answer.
   request.on('error', () => refuse(new ServiceError('request.malformed_json')));
   request.on('close', () => {
     clearTimeout(timer);

@@ -1,14 +1,14 @@
 /**
- * Keeps requests out of functions-framework's hands until its function is called. Its five body parsers read up to 1 GB
- * into memory, and its router decodes the path; both answer what is faulty with a page of their own. The parsers take a
- * request for one without a body when it has neither of two headers, and `/` needs no decoding.
+ * Keeps functions-framework from reading a request before its function is called. Its five body parsers read up to 1
+ * GB into memory, and its router decodes the path; both answer a faulty request with a page of their own. So a
+ * request's path is `/` and two of its headers are removed until then: without them the parsers see no body.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 
 const targets = new WeakMap<IncomingMessage, string>();
 
-/** For every HTTP server of this process, before its own listeners run. */
+/** Works for every HTTP server of this process, before its own listeners run. */
 export function hideRequests(): void {
   // https://nodejs.org/docs/latest-v24.x/api/diagnostics_channel.html#http
   unsubscribe('http.server.request.start', hide);

@@ -1,6 +1,6 @@
 /**
- * Which mails a registration causes: the confirmation, or, once its address has had enough for a day, a message to staff
- * instead. The count of an address goes on by one beyond the limit: that one is the message to staff.
+ * Which mails a registration causes: the confirmation, or, once its address has had enough for a day, a message to
+ * staff instead. The count of an address goes on by one beyond the limit: that one is the message to staff.
  */
 import type { Patient } from '../patient/schema.ts';
 import type { Firestore } from '@google-cloud/firestore';
@@ -12,7 +12,7 @@ import { confirmationMail, type MailSettings } from './confirmation-mail.ts';
 
 /** To one address in 24 hours. */
 const MAX_CONFIRMATIONS = 3;
-/** To staff in 24 hours: whoever registers thousands of others' addresses shall not flood them too. */
+/** To staff in 24 hours, so that somebody who registers thousands of addresses cannot flood them too. */
 const MAX_NOTICES = 10;
 
 export interface CountedMails {

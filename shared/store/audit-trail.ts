@@ -1,7 +1,7 @@
 /**
- * The audit trail of changes: an entry is written in the transaction that makes the change, so there is one for each
- * change and none without. Whoever made the change logs its entry and removes it; what a process that died has left
- * behind, the worker logs. So `audit_trail` holds only what has not reached the log, and no personal data.
+ * The audit trail of changes: an entry is written in the transaction that makes the change, so each
+ * change has exactly one. The process that made the change logs the entry and removes it; the worker logs what a dead
+ * process left. So `audit_trail` holds only entries that are not logged yet, and no personal data.
  */
 import { randomUUID } from 'node:crypto';
 import {

@@ -9,10 +9,13 @@ import type { Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { isPreconditionLost, translated, type Writer } from './firestore.ts';
 
-/** Longer than any client goes on trying. */
+/** 24 hours: longer than any client goes on trying. */
 const KEPT_MS = 24 * 3600 * 1000;
 
-/** A request by its hashes, SHA-256 in hexadecimal. A key belongs to its caller: another's is another key. */
+/**
+ * A request by its hashes, SHA-256 in hexadecimal. A key belongs to its caller: the same key from another caller is
+ * another key.
+ */
 export interface IdempotentRequest {
   readonly keyHash: string;
   readonly bodyHash: string;
@@ -84,7 +87,7 @@ export function patientKeysQuery(db: Firestore, patientId: PatientId) {
   return db.collection('idempotency_keys').where('patient_id', '==', patientId);
 }
 
-/** Leaves of the patient's requests only that their patient is gone, until they would have expired. */
+/** Replaces the patient's requests by tombstones, which expire when the requests would have. */
 export async function buryIdempotencyKeys(db: Firestore, patientId: PatientId): Promise<void> {
   const known = await translated(() => patientKeysQuery(db, patientId).get());
   const batch = db.batch();

@@ -17,7 +17,7 @@ export interface ImportRecord {
   readonly outcome: 'imported' | 'duplicate' | 'failed' | 'erased';
   /** Null where no patient came of the file. */
   readonly patient_id: PatientId | null;
-  /** Finds at an erasure every file that the person ever sent; null where no token could be read. */
+  /** By this an erasure finds every file that the person sent; null if no token could be read. */
   readonly token_sha256: TokenHash | null;
   readonly reason: ErrorCode | null;
   readonly violations: readonly Violation[];
@@ -25,13 +25,13 @@ export interface ImportRecord {
   readonly archive_path: string | null;
   readonly archived_at: UtcTimestamp | null;
   readonly received_at: UtcTimestamp;
-  /** When the file was uploaded; of one that was sent through the import again, when its original was. */
+  /** When the file was uploaded. For a retried file: when its original was uploaded. */
   readonly uploaded_at: UtcTimestamp;
   /** When an operator last sent the failed file through the import again. */
   readonly retried_at?: UtcTimestamp;
 }
 
-/** Stable for one generation of one object: the name itself may be a person's and is not kept. */
+/** The same for each delivery of one object generation. The name may hold a person's, so only its hash is kept. */
 export function recordIdOf(bucket: string, name: string, generation: string): RecordId {
   return createHash('sha256').update(`${bucket}/${name}/${generation}`).digest('hex') as RecordId;
 }

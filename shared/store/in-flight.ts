@@ -19,7 +19,7 @@ interface Marker {
   readonly suspects: readonly { readonly offset: bigint; readonly times: number }[];
 }
 
-/** What a process says of the message that it tries; of use to the next one that takes the partition, and then no more. */
+/** Which message a process tries alone. Only the next process that takes the partition needs it. */
 interface Trial {
   readonly place: string;
   readonly offset: string;
@@ -44,7 +44,7 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
         raisedAt.set(id, writeTime);
       },
 
-      /** Takes down the own marker, or makes it nobody's; one that another process has put in its place stays. */
+      /** Removes this process's marker, or its owner. A marker that another process has put in its place stays. */
       async lower(place: Place, suspicion?: Marker): Promise<void> {
         const id = idOf(place);
         const lastUpdateTime = raisedAt.get(id);
@@ -61,7 +61,10 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
         }
       },
 
-      /** The marker of another process, which has died or will soon lower it, and what that one was trying. */
+      /**
+       * The marker of another process, which has died or will soon lower it, and the message which that process
+       * tried.
+       */
       async left(place: Place): Promise<Marker | undefined> {
         const id = idOf(place);
         return translated(async () => {
@@ -90,7 +93,7 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
           };
           await translated(() => docOf(owner).set(note));
           try {
-            // Where it works, the note stays until the next trial: its message is done, and will not be tried again.
+            // After a success the note stays until the next trial: the message is done and is not tried again.
             await work();
           } catch (error) {
             await docOf(owner)
@@ -105,7 +108,7 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
 }
 
 interface StoredMarker {
-  /** Null: it was left on purpose, by a process that lives on or has ended in order. */
+  /** Null: its process handed it on, and is alive or has ended in order. */
   readonly owner: string | null;
   readonly until: string;
   readonly suspects: readonly { readonly offset: string; readonly times: number }[];

@@ -1,7 +1,7 @@
 /**
- * Leases: which of several processes does what only one should do. A lease is a document `leases/{name}` that
- * its holder keeps changing; once it has stayed unchanged for too long, anybody may take it. Its age is the
- * database's own, so no machine's clock has a say. How long a holder may rely on it is the holder's business.
+ * Leases: they choose one of several processes for work that only one should do. A lease is a document
+ * `leases/{name}` that its holder keeps changing; once it has been unchanged for too long, any process may take it.
+ * Its age is measured by the database, not by a machine's clock. The holder decides how long it relies on the lease.
  */
 import { FieldValue, type DocumentReference, type Firestore, type Timestamp } from '@google-cloud/firestore';
 import { isAlreadyExists, isPreconditionLost, translated } from './firestore.ts';
@@ -20,7 +20,7 @@ export interface Lease {
 }
 
 /**
- * Takes a lease that is free, unchanged for `ttlMs`, or still in the own name (a renewal whose answer was lost).
+ * Takes a lease that is free, unchanged for `ttlMs`, or held by this process already (a renewal whose answer was lost).
  * @returns undefined while another holds it
  * @throws ServiceError `store.*`
  */
@@ -62,8 +62,8 @@ export function renewLease(lease: Lease): Promise<Lease | undefined> {
 }
 
 /**
- * Lets the next one take it at once; one that has been taken already stays.
- * @param isSettled false when something that was begun may still take effect
+ * Releases the lease, so that the next process can take it at once. A lease that another has taken stays.
+ * @param isSettled false when something that was begun, such as a send, may still take effect
  * @throws ServiceError `store.*`
  */
 export async function releaseLease(lease: Lease, isSettled: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 /**
- * How many mails of one kind went out in the last 24 hours, so that no stranger can make the service write to an address
- * as often as they like. A count is a part of the write that causes the mail. Its id is a hash: nobody can read an
- * address in it, and it leaves within a day or two.
+ * How many mails of one kind went out in the last 24 hours, so that no stranger can make the service write to an
+ * address as often as they like. A count is a part of the write that causes the mail. Its id is a hash: nobody can
+ * read an address in it, and it leaves within a day or two.
  */
 import { createHash } from 'node:crypto';
 import { domainToASCII } from 'node:url';
@@ -40,7 +40,7 @@ export interface MailCount {
   readonly updateTime: Timestamp | undefined;
 }
 
-/** The count of a mailbox that nobody has written to, without looking: the write fails where that is wrong. */
+/** The count of a mailbox without mails, assumed without a read: if the assumption is wrong, the write fails. */
 export function emptyCount(id: CounterId): MailCount {
   return { id, sent: [], updateTime: undefined };
 }
@@ -53,7 +53,7 @@ export async function readCount(db: Firestore, id: CounterId, now: Instant): Pro
   return { id, sent, updateTime: snapshot.updateTime };
 }
 
-/** Counts one more; the whole write fails where the counter is no longer as it was looked at. */
+/** Counts one more. The whole write fails if the counter has changed since it was read. */
 export function addCount(db: Firestore, batch: WriteBatch, count: MailCount, now: Instant): void {
   const { id, sent, updateTime } = count;
   const document = {

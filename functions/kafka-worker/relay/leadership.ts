@@ -19,7 +19,7 @@ export interface Term {
    * paused or has waited for too long must throw away what it has read.
    */
   isHeld(): boolean;
-  /** Ends the term. The lease expires, and whoever takes it next begins with a new look at the database. */
+  /** Ends the term. The lease expires, and the worker that takes it next reads the database afresh. */
   resign(): void;
   /** {@link Lease.unsettledForMs}, when the term began. */
   readonly unsettledForMs: number | undefined;
