@@ -1,8 +1,7 @@
 /**
- * Erasures (docs/domain.md#erasure-and-retention): what takes the person out of the database. The first step is one
- * transaction, after which nobody finds the patient any more; it leaves a job, `erasures/{patient_id}`, without
- * personal data, which stands until every later step is done. So an erasure that was interrupted anywhere can be
- * taken up again.
+ * Erasures (docs/domain.md#erasure-and-retention): the steps that remove a person from the database. The first step
+ * is one transaction that removes the patient and leaves a job, `erasures/{patient_id}`, without personal data. The
+ * job remains until every later step is done, so an interrupted erasure can be resumed anywhere.
  */
 import type {
   DocumentReference,
@@ -63,7 +62,7 @@ export function erasureDoc(db: Firestore, id: PatientId): DocumentReference {
 }
 
 /**
- * Takes the patient away with consent, reference and what waits in the outbox, and buries the registration token. The
+ * Removes the patient, consent, reference and waiting outbox entries, and makes the registration token a tombstone. The
  * job it leaves stands for `patient.deleted` until {@link announceErasure} puts the event into the outbox. An erasure
  * that has begun before is returned as it is. When the answer to the commit was lost, the result is that of the run
  * that was committed.
@@ -120,7 +119,7 @@ export async function announceErasure(db: Firestore, id: PatientId, now: Instant
   await inTransaction(db, async (transaction) => {
     const job = await transaction.get(erasureDoc(db, id));
     const erasure = job.data() as Erasure | undefined;
-    // One without the note is older than it, and announced when it began.
+    // A job without this field is of an older release, which announced the erasure at its beginning.
     if (erasure?.announced !== false) return;
     const { sequence, hold_until } = erasure;
     addEvents(db, transaction, id, [erasureEvent(id)], sequence, now, {

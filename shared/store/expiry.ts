@@ -6,7 +6,7 @@ import { Timestamp, type Firestore, type Query } from '@google-cloud/firestore';
 import type { Instant } from '../platform/clock.ts';
 import { deleteAll, isPreconditionLost, translated } from './firestore.ts';
 
-/** The collections whose documents carry `expires_at`; null there, or none, means never. */
+/** The collections whose documents may have `expires_at`. A document without it, or with null, never expires. */
 export const EXPIRING = [
   'imports',
   'idempotency_keys',
@@ -27,7 +27,7 @@ export function expiredQuery(db: Firestore, collection: (typeof EXPIRING)[number
 }
 
 /**
- * Removes at most one page of each collection: what is left is the next run's.
+ * Removes at most 300 documents of each collection. The next run removes the rest.
  * @returns how many documents were removed
  * @throws ServiceError `store.*`
  */
@@ -47,7 +47,7 @@ async function removePage(query: Query): Promise<number> {
     );
     return page.size;
   } catch (error) {
-    // One of them was written again meanwhile.
+    // One of the documents was written again meanwhile.
     if (isPreconditionLost(error)) return 0;
     throw error;
   }

@@ -1,5 +1,5 @@
 /**
- * The restore fence: how an older copy of the database, put back from a backup, is told from the one whose events were
+ * The restore fence tells a copy of the database that was restored from a backup from the one whose events were
  * published. Two marks rise together: `fences/current` here, and one in the bucket, which a restore of the database
  * leaves alone. A restored copy holds a mark that is older or missing, and neither relays nor allots ids until
  * `ops restore fence --apply` has raised it above what was published (docs/runbooks/restore.md).
@@ -19,7 +19,7 @@ export interface Mark {
 
 /** What a restore threw away: changes from the snapshot until the fence was raised. */
 export interface LostTime {
-  /** Null: the snapshot says nothing of its age. */
+  /** Null: the age of the snapshot is not known. */
   readonly from: UtcTimestamp | null;
   readonly until: UtcTimestamp;
 }
@@ -41,7 +41,7 @@ export const fenceFaults: Readonly<Record<FenceFault, string>> = {
   bucket_mark_missing: 'the mark in the bucket is gone, and the ledger of erasures may be gone with it',
 };
 
-/** Undefined: nothing speaks against publishing. The database's mark is written first, so it may be ahead. */
+/** Undefined: the database may publish. Its mark is written before the bucket's, so it may be ahead. */
 export function fenceFaultOf(
   inside: InsideMark | undefined,
   outside: Mark | undefined,

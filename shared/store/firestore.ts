@@ -1,5 +1,6 @@
 /**
- * The Firestore client and the fate of its failures. Every other module of this folder is one collection.
+ * The Firestore client, and which of our errors each of its failures becomes. Every other module here is one
+ * collection.
  */
 import {
   Firestore,
@@ -13,22 +14,22 @@ import {
 import { within } from '../platform/deadline.ts';
 import { ServiceError } from '../platform/errors.ts';
 
-/** What a transaction and a batch have in common: writes that happen together or not at all. */
+/** A transaction or a batch: writes that happen together or not at all. */
 export type Writer = Pick<Transaction, 'create' | 'delete'> | Pick<WriteBatch, 'create' | 'delete'>;
 
-/** Without it a connection that the network has dropped silently seems alive for a quarter of an hour. */
+/** Without keepalive pings, a connection that the network dropped silently seems alive for 15 minutes. */
 const KEEPALIVE = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 10_000 };
 
 /**
- * The client would try a commit again for ten minutes: long after the caller has been told that it failed, it would
- * come true. patches/ bounds it at 15 seconds, about when the caller is answered; a short outage is waited out, since
- * what is given up leaves its locks behind for a minute.
+ * Unpatched, the client repeats a commit for ten minutes, so it could succeed long after the caller was told that it
+ * failed. patches/ bounds it at 15 seconds, about when the caller is answered. It is not shorter, because a commit
+ * that is given up leaves its locks behind for a minute.
  */
 export function connectFirestore(config: { readonly GOOGLE_CLOUD_PROJECT: string }): Firestore {
   const settings = {
     projectId: config.GOOGLE_CLOUD_PROJECT,
     ignoreUndefinedProperties: true,
-    // The emulator takes so many pings for an attack.
+    // The emulator treats frequent pings as an attack.
     ...(process.env['FIRESTORE_EMULATOR_HOST'] === undefined ? KEEPALIVE : {}),
   };
   return new Firestore(settings);
@@ -46,14 +47,14 @@ export function isAlreadyExists(error: unknown): boolean {
   return grpcCode(error) === ALREADY_EXISTS;
 }
 
-/** A write whose document is gone, or has changed since it was read. */
+/** True when a write failed because its document is gone or has changed since it was read. */
 export function isPreconditionLost(error: unknown): boolean {
   const code = grpcCode(error);
   return code === NOT_FOUND || code === FAILED_PRECONDITION;
 }
 
 const ATTEMPTS = 20;
-/** No attempt and no commit begins later; twenty of them, each with the client's own repeats, could take an hour. */
+/** No attempt and no commit begins after this time. Without it, the client's twenty attempts could take an hour. */
 const BEGIN_WITHIN_MS = 10_000;
 
 /**
@@ -99,12 +100,12 @@ export function inSnapshot<T>(
   );
 }
 
-/** The client asks eight minutes for a document that a hanging server does not send. */
+/** The client itself waits eight minutes for a document that a hanging server does not send. */
 const ANSWER_WITHIN_MS = 60_000;
 
 /**
- * Runs a call to Firestore and turns its failure into one of ours, unless it is one already, or one that says
- * something of the call: that a precondition was not met, or that it is invalid and will be so each time.
+ * Runs a call to Firestore and turns an outage into a ServiceError. Other failures pass unchanged: errors of ours,
+ * failed preconditions, and calls that are invalid each time.
  */
 export async function translated<T>(call: () => Promise<T>): Promise<T> {
   try {
@@ -126,7 +127,9 @@ export async function translated<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A transaction that took too long, or that was committed before, is called invalid too, and passes in a new one. */
+/**
+ * Firestore also reports a transaction as invalid when it took too long or was committed before. A new one succeeds.
+ */
 function isInvalid(error: unknown): boolean {
   const isCall = isTooBig(error) || !/transaction/i.test((error as Error).message);
   return grpcCode(error) === INVALID_ARGUMENT && isCall;
@@ -139,8 +142,8 @@ export interface Deletion {
 }
 
 /**
- * Deletes documents, not at once if that is too much: a commit is charged with what it deletes and with its index
- * entries, 10 MiB at most, which can only be found out.
+ * Deletes documents, in halves if one commit cannot: a commit may delete at most 10 MiB, index entries included, and
+ * only trying tells how much that is.
  */
 export async function deleteAll(db: Firestore, deletions: readonly Deletion[]): Promise<void> {
   if (deletions.length === 0) return;

@@ -11,7 +11,7 @@ import { fromSnapshot, patientDoc } from './patients.ts';
 /** A total is exact up to here, then null. */
 const MAX_TOTAL = 10_000;
 
-/** Grams of one search that are weighed against each other, and entries counted of each. */
+/** How many grams of a search are compared by frequency, and how many entries of each are counted for it. */
 const MAX_WEIGHED = 4;
 const MAX_WEIGHT = 2000;
 
@@ -122,7 +122,7 @@ async function verified(
   const shown = hits.slice(0, limit);
   const docs = shown.length === 0 ? [] : await db.getAll(...shown.map(({ id }) => patientDoc(db, id)));
   return {
-    // One erased since the search is left out.
+    // A patient who was erased since the search is left out.
     patients: docs.filter((doc) => doc.exists).map((doc) => inContractOrder(doc.data() as Patient)),
     total: total > MAX_TOTAL ? null : total,
     next: hits.length > limit ? shown.at(-1) : undefined,

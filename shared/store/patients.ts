@@ -25,7 +25,7 @@ interface Meta {
   readonly sequence: number;
   /** Search index, see patient/search.ts. */
   readonly grams: readonly string[];
-  /** Therapists excluded with the reason `therapist_blocked`, to find whom an unblocking concerns. */
+  /** Therapists excluded with the reason `therapist_blocked`, to find the patients for `therapist.unblocked`. */
   readonly blocked_therapists: readonly number[];
 }
 
@@ -64,9 +64,9 @@ export interface Update {
 }
 
 /**
- * Reads a patient, applies `change` and stores the result with its events and its audit entry, all in one transaction; a
- * change without events writes nothing. When the answer to the commit was lost, the result is that of the run that
- * was committed.
+ * Reads a patient, applies `change` and stores the result with its events and its audit entry, all in one
+ * transaction; a change without events writes nothing. When the answer to the commit was lost, the result is that of
+ * the run that was committed.
  * @param change pure: it may run again when another writer was faster
  * @throws ServiceError `patient.not_found`, `patient.reference_taken`, whatever `change` throws, `store.*`
  */
@@ -94,7 +94,7 @@ export function updatePatient(
 
 /**
  * {@link updatePatient} as a part of a larger transaction, whose reads must come before; without an audit entry.
- * @returns one and the same patient twice when nothing changed
+ * @returns the patient before and after; the same object when nothing changed
  */
 export async function updatePatientWithin(
   db: Firestore,
@@ -112,12 +112,16 @@ export async function updatePatientWithin(
   return { before: stored, after: { patient, sequence } };
 }
 
-/** Ids of the patients whom blocking a therapist concerns, in bounded pages: each change takes one off. */
+/**
+ * Ids of the patients who are assigned to a therapist, in bounded pages. A change removes its patient from the query.
+ */
 export function assignedPatientsQuery(db: Firestore, therapist: TherapistId, limit: number) {
   return db.collection('patients').where('zugewiesener_therapeut', '==', therapist).limit(limit);
 }
 
-/** Ids of the patients whom unblocking a therapist concerns, in bounded pages: each change takes one off. */
+/**
+ * Ids of the patients who exclude a blocked therapist, in bounded pages. A change removes its patient from the query.
+ */
 export function blockedPatientsQuery(db: Firestore, therapist: TherapistId, limit: number) {
   return db
     .collection('patients')

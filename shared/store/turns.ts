@@ -6,7 +6,7 @@ import type { DocumentReference, Firestore } from '@google-cloud/firestore';
 
 const lastTurns = new WeakMap<Firestore, Map<string, Promise<unknown>>>();
 
-/** Runs `work` when those before it on the same document are done, whatever came of them. */
+/** Runs `work` after the earlier ones on the same document, whether they succeeded or failed. */
 export async function inTurn<T>(document: DocumentReference, work: () => Promise<T>): Promise<T> {
   const turns = lastTurns.get(document.firestore) ?? new Map<string, Promise<unknown>>();
   lastTurns.set(document.firestore, turns);
