@@ -1,12 +1,33 @@
 import { defineConfig } from 'vitest/config';
 
-/** The long runs: processes are killed, connections cut, engines stopped, hostile input sent. One file at a time. */
+/** The long runs: processes are killed, connections cut, engines stopped, hostile input sent. */
 export default defineConfig({
   test: {
-    include: ['test/{faults,hostile}/**/*.test.ts'],
-    globalSetup: ['test/support/engines.setup.ts'],
-    fileParallelism: false,
-    testTimeout: 300_000,
-    hookTimeout: 120_000,
+    projects: [
+      {
+        test: {
+          name: 'hostile',
+          include: ['test/hostile/**/*.test.ts'],
+          globalSetup: ['test/support/engines.setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          // Alone: it says that nothing stands for more than two seconds, and others would take its processor.
+          sequence: { groupOrder: 0 },
+          maxWorkers: 1,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          globalSetup: ['test/support/engines.setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          // Each file has engines of its own where it stops them, and waits for most of its time.
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
+        },
+      },
+    ],
   },
 });
