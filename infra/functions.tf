@@ -3,7 +3,7 @@
 locals {
   functions = {
     import-registration = { ingress = "INGRESS_TRAFFIC_INTERNAL_ONLY", concurrency = 16, max_instances = 10, timeout = "60s", probe = null }
-    patients-api        = { ingress = "INGRESS_TRAFFIC_ALL", concurrency = 80, max_instances = 10, timeout = "30s", probe = "/livez" }
+    patients-api        = { ingress = "INGRESS_TRAFFIC_ALL", concurrency = 80, max_instances = 10, timeout = "300s", probe = "/livez" }
     check-health        = { ingress = "INGRESS_TRAFFIC_ALL", concurrency = 16, max_instances = 2, timeout = "300s", probe = null }
   }
 }

@@ -16,7 +16,7 @@ import { findPatientId } from './parameters.ts';
 import type { Call, Dependencies, Route } from './route.ts';
 import { routes } from './routes/index.ts';
 
-/** Before Cloud Run ends the request after 30 s, with an answer of its own (infra/functions.tf). */
+/** Until the answer begins; an export may then go on for as long as Cloud Run lets it (infra/functions.tf). */
 const ANSWER_WITHIN_MS = 20_000;
 
 export function createApp(

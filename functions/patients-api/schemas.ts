@@ -44,6 +44,22 @@ export const requestSchemas = {
   NewContact: lastContactSchema,
 } as const;
 
+const consentSchema = z.object({
+  consent_metadata: z.looseObject({}).describe("The website's block, unchanged"),
+  registration_timestamp: z.string().nullable().describe('As the website wrote it'),
+  stored_at: timestamp,
+});
+
+const communicationEntry = z.object({
+  event_id: z.uuid(),
+  event_type: z.string(),
+  occurred_at: timestamp,
+  reference_id: z.string(),
+  data: z.looseObject({}).describe('The payload of the event, as received'),
+});
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
 /** Bodies of answers. */
 export const answerSchemas = {
   Patient: patientSchema,
@@ -56,17 +72,37 @@ export const answerSchemas = {
   }),
   LastContact: z.object({ letzter_kontakt: calendarDate }),
   CommunicationPage: z.object({
-    data: z.array(
-      z.object({
-        event_id: z.uuid(),
-        event_type: z.string(),
-        occurred_at: timestamp,
-        reference_id: z.string(),
-        data: z.looseObject({}).describe('The payload of the event, as received'),
-      }),
-    ),
+    data: z.array(communicationEntry),
     limit,
     next_page_token: nextPageToken,
+  }),
+  Consent: consentSchema,
+  PatientExport: z.object({
+    patient_id: patientId,
+    exported_at: timestamp,
+    patient: patientSchema,
+    consent: consentSchema.nullable(),
+    payment_reference: z.string().nullable(),
+    registration_token_sha256: z.array(sha256),
+    imports: z.array(
+      z.object({
+        record_id: z.string(),
+        outcome: z.enum(IMPORT_OUTCOMES),
+        reason: z.enum(codesOf('import')).nullable(),
+        violations: z.array(violation),
+        archive_path: z.string().nullable().describe("Where the file lies in the import's bucket"),
+        archived_at: timestamp.nullable(),
+        received_at: timestamp,
+        uploaded_at: timestamp,
+      }),
+    ),
+    idempotency_keys: z.array(z.object({ key_sha256: sha256, body_sha256: sha256, expires_at: timestamp })),
+    waiting_mails: z.array(z.object({ body: z.looseObject({}), created_at: timestamp })),
+    waiting_events: z.array(z.looseObject({})).describe('Envelopes that were not published yet'),
+    copies: z
+      .array(z.object({ place: z.string(), days: z.int().min(1) }))
+      .describe('What else may lie where'),
+    communication: z.array(communicationEntry).describe('Newest first'),
   }),
   ImportStatus: z.object({
     total: counters,

@@ -67,6 +67,11 @@ const table = {
   // The patient
   'patient.invalid': { retriable: false, status: 422, title: 'The patient data is not valid' },
   'patient.not_found': { retriable: false, status: 404, title: 'There is no such patient' },
+  'patient.no_consent': {
+    retriable: false,
+    status: 404,
+    title: 'The patient was registered without a consent',
+  },
   'patient.reference_taken': { retriable: false, status: 409, title: 'The payment reference is taken' },
 
   // A registration file: each of these ends it in failed/ with this code as its reason

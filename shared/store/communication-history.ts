@@ -3,7 +3,7 @@
  * mail or one call. It stays one when its event comes twice, and when its producer sends it again under a new event id.
  */
 import { createHash } from 'node:crypto';
-import { Filter, type Firestore, type Query } from '@google-cloud/firestore';
+import { Filter, type Firestore, type Query, type Transaction } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { UtcTimestamp } from '../platform/clock.ts';
 import { translated, type Writer } from './firestore.ts';
@@ -69,6 +69,17 @@ export async function isKnownContact(
   entry: CommunicationEntry,
 ): Promise<boolean> {
   return !(await translated(() => contactQuery(db, patientId, entry).get())).empty;
+}
+
+/** The event that the contact's entry was written for, if it has one; reads this one document. */
+export async function eventOfContact(
+  db: Firestore,
+  transaction: Transaction,
+  patientId: PatientId,
+  entry: CommunicationEntry,
+): Promise<string | undefined> {
+  const stored = await transaction.get(history(db, patientId).doc(contactId(entry)));
+  return stored.get('event_id') as string | undefined;
 }
 
 /** Newest first. */

@@ -5,7 +5,7 @@
 import type { DocumentReference, Firestore } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { UtcTimestamp } from '../platform/clock.ts';
-import type { Writer } from './firestore.ts';
+import { translated, type Writer } from './firestore.ts';
 
 export interface Consent {
   /** The website's block, unchanged. */
@@ -16,6 +16,17 @@ export interface Consent {
 
 export function consentDoc(db: Firestore, patientId: PatientId): DocumentReference {
   return db.collection('consents').doc(String(patientId));
+}
+
+/** Undefined where none was given: the patient was registered through the API. @throws ServiceError `store.*` */
+export async function readConsent(db: Firestore, patientId: PatientId): Promise<Consent | undefined> {
+  const stored = (await translated(() => consentDoc(db, patientId).get())).data();
+  if (stored === undefined) return undefined;
+  return {
+    consent_metadata: JSON.parse(stored['consent_metadata'] as string) as Consent['consent_metadata'],
+    registration_timestamp: stored['registration_timestamp'] as string | null,
+    stored_at: stored['stored_at'] as UtcTimestamp,
+  };
 }
 
 export function addConsent(db: Firestore, writer: Writer, patientId: PatientId, consent: Consent): void {

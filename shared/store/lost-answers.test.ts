@@ -2,9 +2,9 @@
  * A commit that happened and whose answer was lost: the client runs the transaction again, which then sees its own write.
  * The result must be that of the run that was committed.
  */
-import { Firestore } from '@google-cloud/firestore';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { AUTUMN, BY_ADMIN } from '../../test/support/builders.ts';
+import { loseNextAnswer } from '../../test/support/lost-answer.ts';
 import { patientsWorld } from '../../test/support/patients-world.ts';
 import { changePatient } from '../patient/change.ts';
 import { patientId } from '../patient/schema.ts';
@@ -17,22 +17,6 @@ const world = patientsWorld();
 const { db } = world;
 const author = { actor: 'staff-1', role: 'staff', method: 'PATCH', route: '/api/patients/{id}' };
 afterEach(() => vi.restoreAllMocks());
-
-type Request = (this: Firestore, method: string, ...rest: unknown[]) => Promise<unknown>;
-
-/** Cuts the connection after the next commit, and after `meanwhile`. */
-function loseNextAnswer(meanwhile: () => Promise<unknown> = async () => {}): void {
-  const client = Firestore.prototype as unknown as { request: Request };
-  const request = client.request;
-  let isNext = true;
-  vi.spyOn(client, 'request').mockImplementation(async function (this: Firestore, method, ...rest) {
-    const answer = await request.call(this, method, ...rest);
-    if (method !== 'commit' || !isNext) return answer;
-    isNext = false;
-    await meanwhile();
-    throw Object.assign(new Error('The connection was cut'), { code: 14 });
-  });
-}
 
 const auditedFields = async (id: number) =>
   (await db.collection('audit_trail').where('patientId', '==', id).get()).docs.map((doc) =>
@@ -93,6 +77,7 @@ it('an erasure whose answer was lost is one erasure', async () => {
   loseNextAnswer();
 
   const { erasure, audit } = await beginErasure(db, patientId.parse(5), AUTUMN, BY_ADMIN);
+  vi.restoreAllMocks();
   loseNextAnswer();
   await announceErasure(db, patientId.parse(5), AUTUMN);
 

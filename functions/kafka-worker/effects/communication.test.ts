@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { loseNextAnswer } from '../../../test/support/lost-answer.ts';
 import { testLog } from '../../../test/support/kafka.ts';
 import { aForeignEvent, anEmailSent, LATER, patientsWorld } from '../../../test/support/patients-world.ts';
 import type { IncomingMessage } from '../../../shared/kafka/ports.ts';
@@ -52,6 +53,18 @@ describe('a communication event', () => {
     expect((await world.patient(1)).letzter_kontakt).toBe('2026-11-04');
     expect(await world.history(1)).toEqual([event.eventId]);
     expect(await world.events(1)).toEqual(['patient.created', 'patient.updated']);
+  });
+
+  it('counts as applied when the answer to its commit was lost', async () => {
+    await world.register(71);
+    loseNextAnswer();
+
+    await consume(anEmailSent(71));
+
+    vi.restoreAllMocks();
+    expect(lastOutcome()).toBe('applied');
+    expect(await world.history(71)).toHaveLength(1);
+    expect(await world.sequence(71)).toBe(2);
   });
 
   it('changes nothing when it comes again', async () => {

@@ -12,6 +12,7 @@ import { berlinDateOf, utcTimestamp, type Clock } from '../../../shared/platform
 import { isServiceError, ServiceError } from '../../../shared/platform/errors.ts';
 import {
   addCommunication,
+  eventOfContact,
   isKnownContact,
   type CommunicationEntry,
 } from '../../../shared/store/communication-history.ts';
@@ -71,7 +72,11 @@ async function record(
   const now = clock();
   if (await isKnownContact(db, patientId, entry)) return { outcome: 'duplicate', patientId };
   try {
-    return await inTransaction<Applied>(db, async (transaction) => {
+    return await inTransaction<Applied>(db, async (transaction, earlier) => {
+      // The answer to an earlier run's commit was lost: what that run wrote is no duplicate.
+      const made = earlier.at(-1);
+      if (made !== undefined && (await eventOfContact(db, transaction, patientId, entry)) === entry.event_id)
+        return made;
       await updatePatientWithin(db, transaction, patientId, now, ({ patient }) =>
         recordContact(patient, berlinDateOf(event.occurredAt), now),
       );

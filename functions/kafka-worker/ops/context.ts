@@ -17,6 +17,8 @@ import { connectFirestore } from '../../../shared/store/firestore.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Context {
+  /** Who runs the command, for the audit trail. */
+  readonly operator: string;
   config<K extends VariableName>(names: readonly K[]): Promise<Config<K>>;
   db(): Promise<Firestore>;
   kafka(): Promise<{ client: KafkaClient; names: Names }>;
@@ -54,7 +56,7 @@ export async function opsEnvironment(environment: Environment = process.env): Pr
   return { ...environment, ...local };
 }
 
-export function openContext(environment: Environment): Context {
+export function openContext(environment: Environment, operator: string): Context {
   const opened: (() => Promise<unknown>)[] = [];
   const config: Context['config'] = (names) => readConfig(names, environment);
   /** Opens once, and remembers how to close. */
@@ -79,6 +81,7 @@ export function openContext(environment: Environment): Context {
     async () => undefined,
   );
   return {
+    operator,
     config,
     kafka,
     db: once(

@@ -20,6 +20,7 @@ import {
 } from './dead-letters.ts';
 import { listImports, listWaiting, retryImport, showImport, UnknownFile } from './imports.ts';
 import { createOutput, type Output, type Streams } from './output.ts';
+import { writeExport } from './patients.ts';
 import { lag, outboxStatus } from './queues.ts';
 import { republish } from './republish.ts';
 import { previewRetention } from './retention.ts';
@@ -43,8 +44,9 @@ export async function runOps(
   environment: Environment,
   streams: Streams,
   mayRun: MayRun = () => true,
+  operator = 'local operator',
 ): Promise<number> {
-  const context = openContext(environment);
+  const context = openContext(environment, operator);
   let code = 0;
   try {
     const program = commandLine(context, streams, (outcome) => (code = outcome));
@@ -81,7 +83,7 @@ function nameOf(command: Command): string {
 
 class RefusedCommand extends Error {
   constructor(name: string) {
-    super(`\`${name}\` changes something or shows a message's value: ask ops-write (OPS=write).`);
+    super(`\`${name}\` changes something or shows personal data: ask ops-write (OPS=write).`);
   }
 }
 
@@ -98,6 +100,7 @@ Examples:
   ops republish --patient 4711
   ops batch skip communication 3 --from 17 --apply
   ops search rebuild
+  ops patient export 4711 > export.json
   ops verify --json
   ops restore fence
   ops retention preview --unpaid 180
@@ -156,6 +159,13 @@ function commandLine(context: Context, streams: Streams, finish: (code: number) 
       "reconcile Firestore with the topic: every patient's last event is there, nothing missing between",
     )
     .action(async () => finish((await verify(context, output())) ? 0 : exitCodes.amiss));
+  program
+    .command('patient')
+    .description('what is stored about a person')
+    .command('export')
+    .description('all of it, as one JSON document')
+    .addArgument(new Argument('<id>', 'patient').argParser(readPatientId))
+    .action((id: ReturnType<typeof readPatientId>) => writeExport(context, streams, id));
   addImports(program, context, output);
   addBatches(program, context, output);
   addRestore(program, context, output, finish);

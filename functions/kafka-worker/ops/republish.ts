@@ -10,7 +10,7 @@ import { systemClock } from '../../../shared/platform/clock.ts';
 import { isServiceError } from '../../../shared/platform/errors.ts';
 import { scanPatients } from '../../../shared/store/patient-scan.ts';
 import { inTransaction } from '../../../shared/store/firestore.ts';
-import { updatePatientWithin } from '../../../shared/store/patients.ts';
+import { fromSnapshot, patientDoc, updatePatientWithin } from '../../../shared/store/patients.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
 
@@ -48,11 +48,19 @@ export async function republish(
   output.say(`${counted(count, 'patient')} ${dryRun ? 'would be ' : ''}put into the outbox.`);
 }
 
-/** No change, so no audit entry. */
+/** No change, so no audit entry. A run whose answer was lost has raised the number: then nothing is left to do. */
 async function restatePatient(db: Firestore, id: PatientId): Promise<void> {
-  await inTransaction(db, (transaction) =>
-    updatePatientWithin(db, transaction, id, systemClock(), (stored) => restate(stored.patient)),
-  );
+  await inTransaction<number>(db, async (transaction, earlier) => {
+    if (earlier.length > 0) {
+      const { sequence } = fromSnapshot(await transaction.get(patientDoc(db, id)));
+      const made = earlier.find((number) => number <= sequence);
+      if (made !== undefined) return made;
+    }
+    const { after } = await updatePatientWithin(db, transaction, id, systemClock(), (stored) =>
+      restate(stored.patient),
+    );
+    return after.sequence;
+  });
 }
 
 async function* allIds(context: Context): AsyncGenerator<PatientId> {

@@ -73,10 +73,11 @@ async function answer(request: IncomingMessage, response: ServerResponse, settin
     return permitted;
   };
   const streams = { out: response, err: response };
-  const code = await runOps(args, settings.environment, streams, mayRun);
+  const operator = callerOf(request);
+  const code = await runOps(args, settings.environment, streams, mayRun, operator);
   // The arguments are left out: an operator can type anything.
   settings.log.record('audit', {
-    actor: callerOf(request),
+    actor: operator,
     method: 'ops',
     route,
     status: code,
