@@ -8,6 +8,7 @@
 # (`gcloud logging settings update --organization=ID --storage-location=europe-west3`).
 locals {
   exclude_request_log = "log_id(\"run.googleapis.com/requests\") AND resource.labels.service_name=\"patients-api\""
+  audit_trail         = "(log_id(\"run.googleapis.com/stdout\") OR log_id(\"run.googleapis.com/stderr\")) AND jsonPayload.message=\"audit\" AND jsonPayload.outcome:*"
   exclude_incoming    = "protoPayload.serviceName=\"storage.googleapis.com\" AND protoPayload.resourceName:\"/objects/incoming/\""
 }
 
@@ -45,6 +46,43 @@ resource "google_logging_project_bucket_config" "data_access" {
   depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.user]
 }
 
+# Who looked at whom, who changed what, who was refused. Only the data protection officers read it. Not locked: a locked
+# bucket can never be deleted, nor its days be shortened.
+resource "google_logging_project_bucket_config" "audit_trail" {
+  project        = var.project_id
+  location       = var.region
+  bucket_id      = "audit-trail"
+  retention_days = var.audit_trail_retention_days
+
+  dynamic "cmek_settings" {
+    for_each = local.kms_keys
+
+    content {
+      kms_key_name = cmek_settings.value
+    }
+  }
+
+  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.user]
+}
+
+resource "google_logging_project_sink" "audit_trail" {
+  name                   = "audit-trail"
+  destination            = "logging.googleapis.com/${google_logging_project_bucket_config.audit_trail.id}"
+  filter                 = local.audit_trail
+  unique_writer_identity = true
+}
+
+resource "google_logging_log_view_iam_member" "data_protection_reads_audit_trail" {
+  for_each = toset(var.data_protection_officers)
+
+  parent   = "projects/${var.project_id}"
+  location = var.region
+  bucket   = google_logging_project_bucket_config.audit_trail.bucket_id
+  name     = "_AllLogs"
+  role     = "roles/logging.viewAccessor"
+  member   = each.value
+}
+
 # Takes over the project's own sink, which would store everything in the location "global".
 resource "google_logging_project_sink" "default" {
   name                   = "_Default"
@@ -55,6 +93,11 @@ resource "google_logging_project_sink" "default" {
   exclusions {
     name   = "search-terms"
     filter = local.exclude_request_log
+  }
+
+  exclusions {
+    name   = "audit-trail"
+    filter = local.audit_trail
   }
 }
 

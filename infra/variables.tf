@@ -405,3 +405,25 @@ variable "approvers" {
   type        = list(string)
   default     = []
 }
+
+variable "audit_trail_retention_days" {
+  description = "How long the audit trail is kept: who looked at which patient, who changed what, who was refused."
+  type        = number
+  default     = 1095
+
+  validation {
+    condition     = var.audit_trail_retention_days >= 1 && var.audit_trail_retention_days <= 3650
+    error_message = "Cloud Logging keeps logs for 1 to 3650 days."
+  }
+}
+
+variable "data_protection_officers" {
+  description = "IAM members that may read the audit trail; nobody else is given it."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.data_protection_officers : !contains(var.operators, member)])
+    error_message = "Operators must not read the audit trail: name others."
+  }
+}

@@ -184,7 +184,9 @@ describe('the export', () => {
       queries += 1;
       if (queries > 2) throw Object.assign(new Error('away'), { code: 14 });
     });
-    const server = createServer(getRequestListener(api.app.fetch)).listen(0, '127.0.0.1');
+    const listener = getRequestListener(api.app.fetch);
+    const server = createServer((request, response) => void listener(request, response));
+    server.listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/patients/${id}/export`;
     const response = await fetch(url, { headers: { authorization: `Bearer ${api.issuer.tokens.admin}` } });
