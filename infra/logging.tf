@@ -8,7 +8,7 @@
 # (`gcloud logging settings update --organization=ID --storage-location=europe-west3`).
 locals {
   exclude_request_log = "log_id(\"run.googleapis.com/requests\") AND resource.labels.service_name=\"patients-api\""
-  audit_trail         = "(log_id(\"run.googleapis.com/stdout\") OR log_id(\"run.googleapis.com/stderr\")) AND jsonPayload.message=\"audit\" AND jsonPayload.outcome:*"
+  audit_trail         = "(log_id(\"run.googleapis.com/stdout\") OR log_id(\"run.googleapis.com/stderr\")) AND jsonPayload.message=\"audit\""
   exclude_incoming    = "protoPayload.serviceName=\"storage.googleapis.com\" AND protoPayload.resourceName:\"/objects/incoming/\""
 }
 
