@@ -16,7 +16,7 @@ import { readPatient } from './patients.ts';
 import { patientTokensQuery, type TokenHash } from './registration-tokens.ts';
 
 /** Where else something of a person may lie, and for how many days; docs/operations.md says it in words. */
-export const COPIES = [
+const COPIES = [
   { place: 'Registration files below processed/ (`archive_path` of the imports)', days: 30 },
   { place: 'Failed registration files below failed/ (`archive_path` of the imports)', days: 90 },
   { place: 'Kafka: events of and about the person, dead letters included', days: 7 },
