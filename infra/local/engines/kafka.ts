@@ -64,6 +64,8 @@ async function startRedpanda({ port, dataDir, logFile }: EngineOptions): Promise
 export interface BrokerVariant {
   readonly properties: readonly string[];
   readonly format: readonly string[];
+  /** Arguments of the virtual machine. */
+  readonly jvm?: readonly string[];
 }
 
 /** Apache Kafka, where a broker of a certain kind is needed: listening some time after this resolves. */
@@ -72,13 +74,14 @@ export async function startApacheKafka(
   variant: BrokerVariant = { properties: [], format: [] },
 ): Promise<Running> {
   const classPath = await kafkaClassPath();
+  const jvm = [...HEAP, ...(variant.jvm ?? []), '-cp', classPath];
   const properties = join(dataDir, 'server.properties');
   const logDir = join(dataDir, 'log');
   await mkdir(dataDir, { recursive: true });
   const lines = [...brokerProperties(port, await freePort(), logDir), ...variant.properties];
   await writeFile(properties, `${lines.join('\n')}\n`);
   if (!existsSync(join(logDir, 'meta.properties'))) {
-    // The id is as good as any: the cluster is this one node.
+    // The id is as good as any: it is the same for all nodes of a test's cluster, as it must be.
     const format = [
       'format',
       '-t',
@@ -88,9 +91,9 @@ export async function startApacheKafka(
       '--ignore-formatted',
       ...variant.format,
     ];
-    await run('java', [...HEAP, '-cp', classPath, 'kafka.tools.StorageTool', ...format]);
+    await run('java', [...jvm, 'kafka.tools.StorageTool', ...format]);
   }
-  return launch({ command: 'java', args: [...HEAP, '-cp', classPath, 'kafka.Kafka', properties], logFile });
+  return launch({ command: 'java', args: [...jvm, 'kafka.Kafka', properties], logFile });
 }
 
 function brokerProperties(port: number, controllerPort: number, logDir: string): string[] {
