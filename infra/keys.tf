@@ -1,6 +1,6 @@
 # A key of your own (CMEK) for everything that stores: variable kms_key, decided before the first apply. Firestore and
 # Kafka take a key only when they are made, so Terraform would have to make them anew, and refuses (prevent_destroy).
-# The key lives outside this code: whoever deletes it deletes the data.
+# The key lives outside this code. Deleting it deletes the data.
 #
 # Each service uses the key through its service agent; bootstrap.sh makes the agents first (foundation.tf).
 locals {

@@ -47,7 +47,7 @@ it('sweeps within the promise where less than a minute is promised', async () =>
   expect((await run()).body.swept).toEqual({ imported: 1, failed: 0 });
 });
 
-it('sweeps no more often than the interval, whoever calls', async () => {
+it('sweeps no more often than the interval, however often it is called', async () => {
   const { run, pass } = await healthWorld();
   expect((await run()).body.swept).not.toBeNull();
   pass(30);

@@ -95,7 +95,7 @@ export async function watchDropFolder(
       (await thoseNotHeld(looked.flat())).map((file) => limit(() => upload(file))),
     );
     const taken = await Promise.all(uploaded.flat().map((file) => limit(() => takeAway(file))));
-    // Whoever opened it before it was taken away may write to it still.
+    // A process that opened it before it was taken away may still write to it.
     await Promise.all((await thoseNotHeld(taken.flat())).map((file) => limit(() => removeUnchanged(file))));
   }
 

@@ -274,7 +274,7 @@ describe('markers', () => {
     expect(tried).toEqual([0n]);
   });
 
-  it('bury the message that was on trial at too many ends, and only that one', async () => {
+  it('bury the message that was being tried when too many processes died, and only that one', async () => {
     const { work, handled, dead, progress, until } = aPartition({
       left: {
         until: 3n,
@@ -292,7 +292,7 @@ describe('markers', () => {
     ]);
   });
 
-  it('remain on suspicion until they are done, also when the work is closed before', async () => {
+  it('remain suspects until they are done, also when the work is closed before', async () => {
     const suspect = { offset: 2n, times: 2 };
     const first = aPartition({
       left: { until: 3n, suspects: [suspect] },

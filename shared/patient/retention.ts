@@ -51,7 +51,7 @@ export function retentionDue(patient: Patient, days: RetentionDays, now: Instant
   return retention !== undefined && retention.due_on <= berlinDateOf(now) ? retention : undefined;
 }
 
-/** Whoever had a contact, or a change, on this day or later is still kept. */
+/** A patient with a contact, or a change, on this day or later is still kept. */
 export function keptSince(
   days: number,
   now: Instant,

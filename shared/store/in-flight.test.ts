@@ -18,7 +18,7 @@ describe('a marker', () => {
     expect(await second.left(at('a'))).toBeUndefined();
   });
 
-  it('that is lowered with messages on suspicion is seen by whoever comes next, the same process too', async () => {
+  it('that is lowered with suspects is seen by the next process, and by the same one', async () => {
     const [first, second] = [process()('group'), process()('group')];
     await first.raise(at('h'), { until: 7n, suspects: [] });
     const suspicion = { until: 5n, suspects: [{ offset: 3n, times: 2 }] };

@@ -94,7 +94,7 @@ function consuming(corner: WorkerCorner, topic: string, handle: Handle): () => P
   };
 }
 
-/** Notes when the first and the last of `count` messages are done, whoever works on them. */
+/** Notes when the first and the last of `count` messages are done. */
 function stopwatch(count: number) {
   let done = 0;
   let first = 0;
