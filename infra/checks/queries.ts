@@ -12,13 +12,18 @@ import { communicationQuery, contactQuery } from '../../shared/store/communicati
 import { EXPIRING, expiredQuery } from '../../shared/store/expiry.ts';
 import { newestSnapshotQuery } from '../../shared/store/health-snapshots.ts';
 import { patientKeysQuery } from '../../shared/store/idempotency-keys.ts';
-import { importsOfPatientQuery, importsOfTokenQuery } from '../../shared/store/erasures.ts';
+import {
+  importsOfPatientQuery,
+  importsOfPersonQuery,
+  importsOfTokenQuery,
+} from '../../shared/store/erasures.ts';
 import { importsQuery, lastImportsQuery } from '../../shared/store/import-statistics.ts';
 import { eventsQuery, frontEventsQuery, mailsQuery, patientEntriesQuery } from '../../shared/store/outbox.ts';
 import { longestWaitingQuery, waitingQuery } from '../../shared/store/outbox-backlog.ts';
 import { patientsQuery } from '../../shared/store/patient-list.ts';
 import { assignedPatientsQuery, blockedPatientsQuery } from '../../shared/store/patients.ts';
 import { lapsedQuery } from '../../shared/store/retention.ts';
+import { personKeys } from '../../shared/store/person-keys.ts';
 import { knownQuery, standingQuery } from '../../shared/store/unreadable-batches.ts';
 import { patientTokensQuery, type TokenHash } from '../../shared/store/registration-tokens.ts';
 
@@ -45,6 +50,7 @@ export function queries(db: Firestore): Record<string, Query[]> {
     ],
     patientKeysQuery: [patientKeysQuery(db, patient)],
     importsOfPatientQuery: [importsOfPatientQuery(db, patient)],
+    importsOfPersonQuery: [importsOfPersonQuery(db, personKeys('salt', ['a', 'b', 'c']))],
     importsOfTokenQuery: [importsOfTokenQuery(db, 'hash' as TokenHash)],
     importsQuery: [
       importsQuery(db, 'failed'),

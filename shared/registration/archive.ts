@@ -69,7 +69,8 @@ export async function archive(
   await deleteVersion(bucket, object);
 }
 
-async function removeCopies(bucket: Bucket, recordId: RecordId, uploadedAt: Instant): Promise<void> {
+/** Removes whatever lies in the archive under this record id. */
+export async function removeCopies(bucket: Bucket, recordId: RecordId, uploadedAt: Instant): Promise<void> {
   const failed = archivePath('failed', recordId, uploadedAt);
   const copies = [archivePath('processed', recordId, uploadedAt), failed, errorDocumentPath(failed)];
   await Promise.all(copies.map((name) => deleteObject(bucket, name)));

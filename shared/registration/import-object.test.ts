@@ -10,8 +10,9 @@ import { berlinDateOf, utcTimestamp } from '../platform/clock.ts';
 import { recordIdOf } from '../store/imports.ts';
 import { hashToken, tokenDoc } from '../store/registration-tokens.ts';
 import { archivePath } from './archive.ts';
-import type { FinalizedObject } from './bucket.ts';
+import { copyVersion, deleteVersion, type FinalizedObject } from './bucket.ts';
 import { importObject } from './import-object.ts';
+import { releaseFence } from './restore-fence.ts';
 
 let world: Awaited<ReturnType<typeof importWorld>>;
 beforeEach(async () => {
@@ -326,3 +327,34 @@ function unmovable(bucket: typeof world.bucket): typeof world.bucket {
     },
   });
 }
+
+/** What is left when an importer died right after its copy, and an erasure had taken the record before. */
+async function anOrphan() {
+  const world = await importWorld();
+  const object = await world.drop(aRegistration());
+  const { bucket } = world;
+  const target = archivePath(
+    'processed',
+    recordIdOf(bucket.name, object.name, object.generation),
+    object.uploadedAt,
+  );
+  await copyVersion(bucket, object, target);
+  await deleteVersion(bucket, object);
+  return { ...world, object, target };
+}
+
+it('removes the copy of an erased person that landed after the erasure, when its importer died', async () => {
+  const { deps, bucket, object } = await anOrphan();
+  expect(await importObject(deps, object)).toBe('gone');
+  expect(await objectNames(bucket)).toEqual([]);
+});
+
+it('keeps the copy of a registration that a restore has forgotten', async () => {
+  const { deps, bucket, object, target } = await anOrphan();
+  await releaseFence(deps, { from: null, until: utcTimestamp(object.uploadedAt.add({ hours: 1 })) });
+  expect(await importObject(deps, object)).toBe('gone');
+  expect(await objectNames(bucket)).toEqual([target]);
+  await deps.db.doc('fences/current').delete();
+  expect(await importObject(deps, object)).toBe('gone');
+  expect(await objectNames(bucket)).toEqual([target]);
+});

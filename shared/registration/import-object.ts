@@ -12,13 +12,15 @@ import type { Log } from '../platform/log.ts';
 import { measure } from '../platform/metrics.ts';
 import { readImport, recordIdOf, type ImportRecord, type RecordId } from '../store/imports.ts';
 import type { AllocatePatientId } from '../store/patient-ids.ts';
+import { keysOfFile } from '../store/person-keys.ts';
 import { recordWithoutPatient, storeRegistration } from '../store/registrations.ts';
 import type { TokenHash } from '../store/registration-tokens.ts';
-import { archive, archivePath, isIncoming } from './archive.ts';
+import { archive, archivePath, isIncoming, removeCopies } from './archive.ts';
 import type { FinalizedObject } from './bucket.ts';
 import type { MailSettings } from './confirmation-mail.ts';
 import { failureMail } from './failure-mail.ts';
 import { firstMails, mailsWithinLimit } from './mail-limit.ts';
+import { mayBeLost, readFence } from './restore-fence.ts';
 import { readObject } from './read-object.ts';
 import type { RefusedFile, RegistrationFile } from './registration-file.ts';
 import type { SignatureRules } from './signature.ts';
@@ -63,6 +65,9 @@ export async function importObject(
       : await store(deps, { ...object, ...found }, recordId, found.file);
   if (record === undefined) {
     deps.log.warn('object gone before it was read', { record_id: recordId, generation: object.generation });
+    // An earlier delivery may have died between its copy and the question whether the person was erased meanwhile.
+    const fence = await readFence(deps);
+    if (!mayBeLost(fence, object.uploadedAt)) await removeCopies(deps.bucket, recordId, object.uploadedAt);
     return 'gone';
   }
   // What was read says best how it is stored; what is too large was not read.
@@ -93,7 +98,7 @@ async function storePatient(
   const now = deps.clock();
   const created = registered(file, await deps.allocatePatientId(), now);
   if (created instanceof ServiceError) {
-    return storeRefused(deps, object, recordId, { error: created, tokenHash });
+    return storeRefused(deps, object, recordId, { error: created, tokenHash, pairs: file.pairs });
   }
   const record: ImportRecord = {
     ...blankRecord(tokenHash, object, now),
@@ -132,6 +137,7 @@ async function storePatient(
     const standing = await storeWithoutPatient(deps, object, recordId, {
       error: undefined,
       tokenHash,
+      pairs: file.pairs,
       reference: patient.zahlungsreferenz,
     });
     if (standing !== undefined) return standing;
@@ -167,18 +173,20 @@ function registered(file: RegistrationFile, id: PatientId, now: Instant): Change
  * is registered already (duplicate) or erased, or another's token begins with the same eight characters.
  * @returns undefined when nothing stands in the way of a sound one
  */
-function storeWithoutPatient(
+async function storeWithoutPatient(
   deps: ImportDependencies,
   object: IncomingObject,
   recordId: RecordId,
   file: {
     readonly error: ServiceError | undefined;
     readonly tokenHash: TokenHash | null;
+    readonly pairs: readonly string[];
     readonly reference: PaymentReference | null;
   },
 ): Promise<ImportRecord | undefined> {
   const now = deps.clock();
   const blank = blankRecord(file.tokenHash, object, now);
+  const person_keys = await keysOfFile(deps.db, file.pairs);
   return recordWithoutPatient(deps.db, recordId, file, now, ({ token, referenceTaken }) => {
     if (token !== undefined && token.patient_id === null) {
       return { record: { ...blank, outcome: 'erased', token_sha256: null } };
@@ -191,7 +199,7 @@ function storeWithoutPatient(
     const { code: reason, violations } = file.error ?? new ServiceError('import.reference_taken');
     const archive_path = archivePath('failed', recordId, object.uploadedAt);
     return {
-      record: { ...blank, outcome: 'failed', reason, violations, archive_path },
+      record: { ...blank, outcome: 'failed', person_keys, reason, violations, archive_path },
       mail: failureMail(
         { recordId, reason, archivePath: archive_path, violations: violations.length },
         deps.mail,

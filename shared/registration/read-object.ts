@@ -4,7 +4,6 @@ import type { Firestore } from '@google-cloud/firestore';
 import type { Clock, Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { readImport, uploadVouchedFor } from '../store/imports.ts';
-import type { TokenHash } from '../store/registration-tokens.ts';
 import { retriedRecord } from './archive.ts';
 import { downloadVersion, type FinalizedObject } from './bucket.ts';
 import { unpack } from './content-encoding.ts';
@@ -40,9 +39,10 @@ export async function readObject(
   object: FinalizedObject,
 ): Promise<FoundFile | undefined> {
   const isJson = /\.json$/i.test(object.name);
-  const refused = (error: ServiceError, tokenHash: TokenHash | null = null): RefusedFile => ({
+  const refused = (error: ServiceError, read?: RegistrationFile | RefusedFile): RefusedFile => ({
     error: isJson ? error : new ServiceError('import.not_json_file'),
-    tokenHash,
+    tokenHash: read?.tokenHash ?? null,
+    pairs: read?.pairs ?? [],
   });
   const tooLarge = {
     file: refused(new ServiceError('import.too_large')),
@@ -65,7 +65,7 @@ export async function readObject(
   const found = readAsOf(object.uploadedAt);
   // Under another name it may still be a registration, which an erasure must find.
   if (!isJson) {
-    return { ...found, file: refused(new ServiceError('import.not_json_file'), found.file.tokenHash) };
+    return { ...found, file: refused(new ServiceError('import.not_json_file'), found.file) };
   }
   const original = await originalUpload(deps, object, found.file);
   return original === undefined ? found : readAsOf(original);

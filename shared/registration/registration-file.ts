@@ -3,6 +3,7 @@
  * violations of a file are found at once; none of them holds a value.
  */
 import { z } from 'zod';
+import { identifyingPairs } from '../patient/identity.ts';
 import { isRecord, readPatientFields, violationsOf } from '../patient/read.ts';
 import { paymentReference, registrationPatientSchema, type NewPatient } from '../patient/schema.ts';
 import { berlinDateOf, parseTimestamp, type Instant } from '../platform/clock.ts';
@@ -37,14 +38,17 @@ const wrapper = z.strictObject({
 export interface RegistrationFile {
   readonly patient: NewPatient;
   readonly tokenHash: TokenHash;
+  /** What identifies the person, of shared/patient/identity.ts. */
+  readonly pairs: readonly string[];
   readonly consentMetadata: Readonly<Record<string, unknown>>;
   readonly registrationTimestamp: string | null;
 }
 
-/** A file that is refused; its token, where it could be read, still tells whose it is. */
+/** A file that is refused; its token and what identifies the person, where they could be read, still tell whose it is. */
 export interface RefusedFile {
   readonly error: ServiceError;
   readonly tokenHash: TokenHash | null;
+  readonly pairs: readonly string[];
 }
 
 /** Reads the bytes of a file uploaded at `uploadedAt`, judging dates by `now`. Never throws. */
@@ -63,7 +67,7 @@ export function readRegistrationFile(
   } catch (error) {
     // Reading is pure: what is no error of ours, such as a stack that nested arrays exhaust, is the file's doing too.
     const refusal = error instanceof ServiceError ? error : malformed('is nested too deeply');
-    return { error: refusal, tokenHash: tokenWithin(content) };
+    return { error: refusal, tokenHash: tokenWithin(content), pairs: pairsWithin(content) };
   }
 }
 
@@ -114,6 +118,7 @@ function readRegistration(registration: unknown, at: string, now: Instant): Regi
       zahlungsreferenz: paymentReference.parse(token.slice(0, 8)),
     },
     tokenHash: hashToken(token),
+    pairs: identifyingPairs(patient.value),
     consentMetadata: parsed.data.consent_metadata,
     registrationTimestamp: parsed.data.registration_timestamp ?? null,
   };
@@ -136,13 +141,22 @@ function distinct(violations: readonly Violation[]): Violation[] {
   ];
 }
 
-/** The token of a file that is refused for something else, looked for wherever a registration may stand. */
+/** The token of a file that is refused for something else. */
 function tokenWithin(content: unknown): TokenHash | null {
-  let level = content;
-  for (let depth = 0; depth < 3 && isRecord(level); depth += 1) {
-    const token = level['registration_token'];
-    if (typeof token === 'string' && TOKEN.test(token)) return hashToken(token);
-    level = level['data'];
-  }
-  return null;
+  const token = levelsOf(content)
+    .map((level) => level['registration_token'])
+    .find((value) => typeof value === 'string' && TOKEN.test(value));
+  return token === undefined ? null : hashToken(token as string);
+}
+
+/** What identifies the person of a file that is refused. */
+function pairsWithin(content: unknown): string[] {
+  return [...new Set(levelsOf(content).flatMap((level) => identifyingPairs(level['patient_data'])))];
+}
+
+/** Wherever a registration may stand: signed files hold it in `data` or `data.data`. */
+function levelsOf(content: unknown): Record<string, unknown>[] {
+  const levels: Record<string, unknown>[] = [];
+  for (let level = content; levels.length < 3 && isRecord(level); level = level['data']) levels.push(level);
+  return levels;
 }

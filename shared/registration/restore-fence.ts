@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
-import { utcTimestamp, type Clock } from '../platform/clock.ts';
+import { utcTimestamp, type Clock, type Instant } from '../platform/clock.ts';
 import {
   fenceFaultOf,
   noteRecorded,
@@ -41,6 +41,20 @@ export async function readFence({ db, bucket }: Omit<FenceDependencies, 'clock'>
   const outside = await readOutsideMark(bucket);
   const inside = await readInsideMark(db);
   return { fault: fenceFaultOf(inside, outside), inside, outside };
+}
+
+/** A file is delivered, and delivered again, for a day after its upload. */
+const DELIVERED_WITHIN_HOURS = 24;
+
+/**
+ * True where the record of a file uploaded then may be missing because the database was restored: its patient was
+ * registered once, and the archived file is all that is left of them.
+ */
+export function mayBeLost({ fault, inside }: FenceState, uploadedAt: Instant): boolean {
+  if (fault !== undefined) return true;
+  const at = utcTimestamp(uploadedAt);
+  const taken = utcTimestamp(uploadedAt.add({ hours: DELIVERED_WITHIN_HOURS }));
+  return (inside?.lost ?? []).some(({ from, until }) => (from ?? '') <= taken && at <= until);
 }
 
 /** @throws ServiceError `storage.unavailable` */

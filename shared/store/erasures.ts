@@ -11,6 +11,7 @@ import type {
   Timestamp,
 } from '@google-cloud/firestore';
 import { erasureEvent } from '../patient/change.ts';
+import { identifyingPairs } from '../patient/identity.ts';
 import type { Patient, PatientId } from '../patient/schema.ts';
 import { utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
@@ -22,11 +23,14 @@ import { importDoc, type ImportRecord, type RecordId } from './imports.ts';
 import { addEvents, claimedUntil, patientEntriesQuery } from './outbox.ts';
 import { fromSnapshot, patientDoc } from './patients.ts';
 import { paymentReferenceDoc } from './payment-references.ts';
+import { personKeys, readSalt, type PersonKey } from './person-keys.ts';
 import { buryToken, patientTokensQuery, type TokenHash } from './registration-tokens.ts';
 
 export interface Erasure {
   readonly patient_id: PatientId;
   readonly token_hashes: readonly TokenHash[];
+  /** Find the failed files that have none of the tokens; a job that an earlier release left has none. */
+  readonly person_keys?: readonly PersonKey[];
   readonly requested_at: UtcTimestamp;
   /** Number of the patient's last event, which `patient.deleted` follows. */
   readonly sequence: number;
@@ -68,12 +72,13 @@ export function erasureDoc(db: Firestore, id: PatientId): DocumentReference {
  * that was committed.
  * @throws ServiceError `patient.not_found`, `store.*`
  */
-export function beginErasure(
+export async function beginErasure(
   db: Firestore,
   id: PatientId,
   now: Instant,
   { by, onlyIf = () => true, isAnnounced = false }: ErasureOptions,
 ): Promise<Begun> {
+  const salt = await readSalt(db);
   return inTransaction<Begun>(db, async (transaction, earlier) => {
     const entries = earlier.flatMap(({ audit }) => audit ?? []);
     const committed = await committedEntry(db, transaction, entries);
@@ -101,6 +106,7 @@ export function beginErasure(
     const erasure: Erasure = {
       patient_id: id,
       token_hashes: hashes,
+      person_keys: salt === undefined ? [] : personKeys(salt, identifyingPairs(patient)),
       requested_at: utcTimestamp(now),
       sequence,
       announced: isAnnounced,
@@ -185,11 +191,17 @@ export function importsOfTokenQuery(db: Firestore, hash: TokenHash): Query {
   return db.collection('imports').where('token_sha256', '==', hash);
 }
 
+export function importsOfPersonQuery(db: Firestore, keys: readonly PersonKey[]): Query {
+  return db.collection('imports').where('person_keys', 'array-contains-any', keys);
+}
+
 /** Every file that the person ever sent: those that became the patient, duplicates, failed attempts. */
 export async function filesOf(db: Firestore, erasure: Erasure): Promise<ErasedFile[]> {
+  const keys = erasure.person_keys ?? [];
   const queries = [
     importsOfPatientQuery(db, erasure.patient_id),
     ...erasure.token_hashes.map((hash) => importsOfTokenQuery(db, hash)),
+    ...(keys.length === 0 ? [] : [importsOfPersonQuery(db, keys)]),
   ];
   const found = await translated(() => Promise.all(queries.map((query) => query.get())));
   const files = found

@@ -9,6 +9,7 @@ import type { Instant, UtcTimestamp } from '../platform/clock.ts';
 import { parseTimestamp, utcTimestamp } from '../platform/clock.ts';
 import type { ErrorCode, Violation } from '../platform/errors.ts';
 import { isPreconditionLost, translated } from './firestore.ts';
+import type { PersonKey } from './person-keys.ts';
 import type { TokenHash } from './registration-tokens.ts';
 
 export type RecordId = string & { readonly recordId: true };
@@ -19,6 +20,8 @@ export interface ImportRecord {
   readonly patient_id: PatientId | null;
   /** By this an erasure finds every file that the person sent; null if no token could be read. */
   readonly token_sha256: TokenHash | null;
+  /** Of a failed file: finds it at the erasure of a person whose token it does not have; none where they cannot be read. */
+  readonly person_keys?: readonly PersonKey[];
   readonly reason: ErrorCode | null;
   readonly violations: readonly Violation[];
   /** Where the file goes, below processed/ or failed/; null when it is deleted. */

@@ -108,6 +108,45 @@ describe('DELETE', () => {
     expect(tracesOf(person, new Map([['log', api.lines.join('')]]))).toEqual([]);
   });
 
+  it('takes the failed files of the person that have no token of theirs', async () => {
+    const { patient_data: fieldsOfFile, ...rest } = registration();
+    const patient_data: Record<string, unknown> = fieldsOfFile;
+    const { registration_token: _, ...tokenless } = rest;
+    for (const [fields, more] of [
+      [{}, tokenless],
+      [{}, { ...rest, registration_token: 'broken' }],
+      [{ email: null }, tokenless],
+      [{ email: 'w.s@exmaple' }, tokenless],
+      [{ geburtsdatum: '31.12.1990' }, tokenless],
+      [{ vorname: null, nachname: 'S.' }, tokenless],
+    ] as const) {
+      const content = { ...more, patient_data: { ...patient_data, ...fields } };
+      expect(await importObject(world.deps, await upload(content))).toBe('failed');
+    }
+    const relative = {
+      ...tokenless,
+      patient_data: { ...patient_data, vorname: 'Tom', geburtsdatum: '2015-01-01' },
+    };
+    const stranger = {
+      ...tokenless,
+      patient_data: { ...patient_data, vorname: 'Eva', email: 'e@example.org' },
+    };
+    expect(patient_data['geburtsdatum']).toMatch(/^\d{4}-/);
+    for (const content of [relative, stranger]) {
+      expect(await importObject(world.deps, await upload(content))).toBe('failed');
+    }
+    const keys = (await documents(api.db, 'imports')).flatMap(
+      (record) => (record['person_keys'] ?? []) as string[],
+    );
+    expect(keys.length).toBeGreaterThan(10);
+    expect(keys.every((key) => /^[0-9a-f]{64}$/.test(key))).toBe(true);
+
+    expect((await api.send('DELETE', `/api/patients/${id}`)).status).toBe(204);
+    expect(await documents(api.db, 'imports')).toHaveLength(2);
+    expect(await objectNames(world.bucket)).toHaveLength(4);
+    expect(tracesOf(['Wilhelmine'], await everything(api.db, world.bucket))).toEqual([]);
+  });
+
   it('is in the ledger before patient.deleted can leave, with id and date only', async () => {
     await beginErasure(api.db, id, systemClock(), BY_ADMIN);
     expect(await api.events(id)).toEqual([]);

@@ -1,8 +1,16 @@
-/** `ops import`: what waits, what became of the last files, and a failed one sent through the import once more. */
+/** `ops import`: what waits, what became of the last files, and a failed one sent through the import again or deleted. */
 import type { Bucket } from '@google-cloud/storage';
 import { listIncoming, retryName } from '../../../shared/registration/archive.ts';
-import { connectBucket, copyVersion, listObjects } from '../../../shared/registration/bucket.ts';
+import {
+  connectBucket,
+  copyVersion,
+  deleteObject,
+  listObjects,
+} from '../../../shared/registration/bucket.ts';
+import { errorDocumentPath } from '../../../shared/registration/failure-mail.ts';
 import { systemClock, utcTimestamp } from '../../../shared/platform/clock.ts';
+import { createLog } from '../../../shared/platform/log.ts';
+import { eraseImportRecord } from '../../../shared/store/erasures.ts';
 import { readLastImports } from '../../../shared/store/import-statistics.ts';
 import { noteRetry, readImport, type ImportRecord, type RecordId } from '../../../shared/store/imports.ts';
 import type { Context } from './context.ts';
@@ -86,11 +94,44 @@ export async function retryImport(context: Context, output: Output, file: string
   throw new UnknownFile(file);
 }
 
+/**
+ * Removes a failed file for good: the object, the document of its violations, and last its record, so that a command
+ * that was interrupted can be repeated.
+ * @throws UnknownFile, UndeletableFile
+ */
+export async function deleteImport(
+  context: Context,
+  output: Output,
+  id: string,
+  apply: boolean,
+): Promise<void> {
+  const db = await context.db();
+  const record = /^[0-9a-f]{64}$/.test(id) ? await readImport(db, id as RecordId) : undefined;
+  if (record === undefined) throw new UnknownFile(id);
+  const { outcome, archive_path, archived_at, reason, received_at } = record;
+  if (outcome !== 'failed' || archive_path === null)
+    throw new UndeletableFile('It did not fail: erase its patient instead.');
+  if (archived_at === null)
+    throw new UndeletableFile('It is still being moved to failed/: try again in a few minutes.');
+  if (apply) {
+    const bucket = await bucketOf(context);
+    await deleteObject(bucket, archive_path);
+    await deleteObject(bucket, errorDocumentPath(archive_path));
+    await eraseImportRecord(db, id as RecordId);
+    const log = createLog({ service: 'ops', project: '', destination: process.stderr });
+    log.record('audit', { actor: 'ops', method: 'ops', route: 'import delete', record_id: id });
+  }
+  output.fields({ record_id: id, reason, archive_path, received_at, deleted: apply });
+  output.say(apply ? 'The file and its record are gone.' : 'Nothing was deleted: `--apply` does it.');
+}
+
 export async function bucketOf(context: Context): Promise<Bucket> {
   return connectBucket(
     await context.config(['GOOGLE_CLOUD_PROJECT', 'GCS_IMPORT_BUCKET', 'STORAGE_EMULATOR_HOST']),
   );
 }
+
+export class UndeletableFile extends Error {}
 
 export class UnknownFile extends Error {
   constructor(file: string) {

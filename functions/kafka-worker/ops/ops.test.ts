@@ -13,7 +13,7 @@ import { systemClock, utcTimestamp } from '../../../shared/platform/clock.ts';
 import { retryName } from '../../../shared/registration/archive.ts';
 import { importObject } from '../../../shared/registration/import-object.ts';
 import { aNewPatient, aRegistration, signedRegistration } from '../../../test/support/builders.ts';
-import { importWorld } from '../../../test/support/import-world.ts';
+import { importWorld, objectNames } from '../../../test/support/import-world.ts';
 import { createTopics, kafkaCorner } from '../../../test/support/kafka.ts';
 import { patientsWorld } from '../../../test/support/patients-world.ts';
 import { runOps } from './program.ts';
@@ -265,6 +265,36 @@ describe('ops import', () => {
     const generation = String(metadata.generation);
     const object = { name, generation, bytes: dropped.bytes, uploadedAt: systemClock() };
     expect(await importObject(deps, object)).toBe('imported');
+  });
+
+  it('deletes a failed file with its violations and its record, only when told to, and leaves a trace', async () => {
+    const { deps, bucket, drop } = await importWorld({ db: world.db });
+    const where = { GCS_IMPORT_BUCKET: bucket.name };
+    const recordOf = ({ name, generation }: { name: string; generation: string }) =>
+      recordIdOf(bucket.name, name, generation);
+    const [failing, other] = [
+      await drop(aRegistration({ plz: '1' })),
+      await drop(aRegistration({ plz: '2' })),
+    ];
+    for (const object of [failing, other]) await importObject(deps, object);
+    const id = recordOf(failing);
+    expect((await ops(`import delete ${id}`, where)).out).toContain('Nothing was deleted');
+    expect(await objectNames(bucket)).toHaveLength(4);
+    expect((await ops(`import delete ${id} --apply`, where)).code).toBe(0);
+    expect(await objectNames(bucket)).toEqual([
+      expect.stringContaining(`${recordOf(other)}.error.json`),
+      expect.stringContaining(`${recordOf(other)}.json`),
+    ]);
+    expect((await ops(`import show ${id}`, where)).code).toBe(4);
+    expect((await ops(`import delete ${id} --apply`, where)).code).toBe(4);
+    expect((await ops('import delete ../../x --apply', where)).code).toBe(4);
+
+    const allocatePatientId = async () => patientId.parse(4712);
+    const sound = await drop(aRegistration());
+    expect(await importObject({ ...deps, allocatePatientId }, sound)).toBe('imported');
+    const refused = await ops(`import delete ${recordOf(sound)} --apply`, where);
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('erase its patient') });
+    expect(await objectNames(bucket)).toHaveLength(3);
   });
 
   it('says that there is no such file', async () => {

@@ -18,7 +18,15 @@ import {
   type ConsumedTopic,
   type Filter,
 } from './dead-letters.ts';
-import { listImports, listWaiting, retryImport, showImport, UnknownFile } from './imports.ts';
+import {
+  deleteImport,
+  listImports,
+  listWaiting,
+  retryImport,
+  showImport,
+  UndeletableFile,
+  UnknownFile,
+} from './imports.ts';
 import { createOutput, type Output, type Streams } from './output.ts';
 import { writeExport } from './patients.ts';
 import { lag, outboxStatus } from './queues.ts';
@@ -69,7 +77,7 @@ function explain(error: unknown, { err }: Streams): number {
   err.write(`${message}\n`);
   if (error instanceof UnknownPlace || error instanceof UnknownFile || error instanceof NoSuchBatch)
     return exitCodes.notFound;
-  if (error instanceof UnclearEnd) return exitCodes.usage;
+  if (error instanceof UnclearEnd || error instanceof UndeletableFile) return exitCodes.usage;
   if (isServiceError(error, 'patient.not_found')) return exitCodes.notFound;
   if (error instanceof RefusedCommand || isServiceError(error, 'config.invalid')) return exitCodes.usage;
   return exitCodes.unavailable;
@@ -98,6 +106,7 @@ Examples:
   ops dlq replay --topic communication --since 2026-11-24T08:00:00Z --dry-run
   ops dlq drop communication:3:17 communication:3:21
   ops republish --patient 4711
+  ops import delete RECORD --apply
   ops batch skip communication 3 --from 17 --apply
   ops search rebuild
   ops patient export 4711 > export.json
@@ -252,6 +261,13 @@ function addImports(program: Command, context: Context, output: () => Output): v
     .command('retry <file>')
     .description('send a failed file through the import again, by record id or path below failed/')
     .action((file: string) => retryImport(context, output(), file));
+  imports
+    .command('delete <record>')
+    .description('remove a failed file for good, with its violations and its record')
+    .option('--apply', 'do it; without this it is only shown')
+    .action((record: string, { apply = false }: { apply?: boolean }) =>
+      deleteImport(context, output(), record, apply),
+    );
 }
 
 function addBatches(program: Command, context: Context, output: () => Output): void {

@@ -68,6 +68,7 @@ describe('the operators’ service', () => {
     [['dlq', 'replay', '--dry-run']],
     [['dlq', 'drop', '--all']],
     [['dlq', 'show', 'communication:3:17', '--value']],
+    [['import', 'delete', '0'.repeat(64)]],
     [['--json', 'import', 'retry', '0'.repeat(32)]],
   ])('refuses %j where only reading is allowed', async (args) => {
     expect(await ask(read, args)).toEqual({

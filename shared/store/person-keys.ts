@@ -1,0 +1,43 @@
+/**
+ * Keys that tie a failed file to a person without naming them: HMAC-SHA256 of what identifies a person. The key of the
+ * HMAC is random and made once for each database, `salts/person`. So the keys say nothing outside of the database, and
+ * need no secret to be configured, which could be changed while records still rest on the old one.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
+import type { DocumentReference, Firestore } from '@google-cloud/firestore';
+import { isAlreadyExists, translated } from './firestore.ts';
+
+export type PersonKey = string & { readonly personKey: true };
+
+function saltDoc(db: Firestore): DocumentReference {
+  return db.collection('salts').doc('person');
+}
+
+/** Undefined before the first failed file. @throws ServiceError `store.unavailable` */
+export async function readSalt(db: Firestore): Promise<string | undefined> {
+  const snapshot = await translated(() => saltDoc(db).get());
+  return snapshot.get('salt') as string | undefined;
+}
+
+async function saltOf(db: Firestore): Promise<string> {
+  const salt = await readSalt(db);
+  if (salt !== undefined) return salt;
+  const made = randomBytes(32).toString('hex');
+  try {
+    await translated(() => saltDoc(db).create({ salt: made }));
+    return made;
+  } catch (error) {
+    if (isAlreadyExists(error)) return saltOf(db);
+    throw error;
+  }
+}
+
+/** @param pairs of shared/patient/identity.ts */
+export function personKeys(salt: string, pairs: readonly string[]): PersonKey[] {
+  return pairs.map((pair) => createHmac('sha256', salt).update(pair).digest('hex') as PersonKey);
+}
+
+/** {@link personKeys} for a file that fails. @throws ServiceError `store.unavailable` */
+export async function keysOfFile(db: Firestore, pairs: readonly string[]): Promise<PersonKey[]> {
+  return pairs.length === 0 ? [] : personKeys(await saltOf(db), pairs);
+}
