@@ -41,6 +41,19 @@ describe('the marks', () => {
     expect((await markDoc(db).get()).get('incarnation')).toBe((await readOutsideMark(bucket))?.incarnation);
   });
 
+  it('fence nobody while the first of them is being written', async () => {
+    const { deps, db, bucket } = await importWorld();
+    const looks: (Mark | undefined)[] = [];
+    const allocate = createPatientIds(db, async () => {
+      const seen = await readOutsideMark(bucket);
+      // The worker starts just after the first look.
+      if (looks.push(seen) === 1) await raiseMarks(deps);
+      return seen;
+    });
+    expect(await allocate()).toBe(1);
+    expect(looks).toMatchObject([undefined, { generation: 1 }]);
+  });
+
   it('go on after a crash between the two', async () => {
     const { deps, db } = await importWorld();
     await raiseMarks(deps);

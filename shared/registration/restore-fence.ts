@@ -36,7 +36,13 @@ export interface FenceState {
 }
 
 /** @throws ServiceError `store.unavailable`, `storage.unavailable` */
-export async function readFence({ db, bucket }: Omit<FenceDependencies, 'clock'>): Promise<FenceState> {
+export async function readFence(deps: Omit<FenceDependencies, 'clock'>): Promise<FenceState> {
+  const state = await readMarks(deps);
+  // The bucket's first mark may have been written between the two reads: a second look tells.
+  return state.fault === 'bucket_mark_missing' ? readMarks(deps) : state;
+}
+
+async function readMarks({ db, bucket }: Omit<FenceDependencies, 'clock'>): Promise<FenceState> {
   // The bucket first: a mark that rises meanwhile must not look like a database that has fallen behind.
   const outside = await readOutsideMark(bucket);
   const inside = await readInsideMark(db);

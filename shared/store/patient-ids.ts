@@ -6,6 +6,7 @@
  */
 import type { DocumentReference, Firestore } from '@google-cloud/firestore';
 import { patientId, type PatientId } from '../patient/schema.ts';
+import { isServiceError } from '../platform/errors.ts';
 import { markDoc, markIn, refuseFenced, type Mark } from './fence.ts';
 import { inTransaction, translated } from './firestore.ts';
 
@@ -14,7 +15,7 @@ const BLOCK = 100;
 /** Allocates ids one by one. @throws ServiceError `store.*`, `storage.unavailable` */
 export type AllocatePatientId = () => Promise<PatientId>;
 
-/** @param readOutsideMark the bucket's mark, asked for once a block */
+/** @param readOutsideMark the bucket's mark, asked for once a block, and again before one is refused */
 export function createPatientIds(
   db: Firestore,
   readOutsideMark: () => Promise<Mark | undefined>,
@@ -23,7 +24,11 @@ export function createPatientIds(
   let leasing: Promise<void> | undefined;
 
   const lease = async () => {
-    const first = await leaseBlock(db, await readOutsideMark());
+    const first = await leaseBlock(db, await readOutsideMark()).catch(async (error: unknown) => {
+      if (!isServiceError(error, 'store.fenced')) throw error;
+      // The bucket's first mark may have been written between the two reads: a second look tells.
+      return leaseBlock(db, await readOutsideMark());
+    });
     free.push(...Array.from({ length: BLOCK }, (_, at) => patientId.parse(first + at)));
   };
 
