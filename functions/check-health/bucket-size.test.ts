@@ -3,7 +3,7 @@ import type { Bucket } from '@google-cloud/storage';
 import { expect, it } from 'vitest';
 import type { Clock } from '../../shared/platform/clock.ts';
 import type { BucketSize, BucketWalk } from '../../shared/store/health-snapshots.ts';
-import { isFresh, measureBucket } from './bucket-size.ts';
+import { aNewWalk, isFresh, measureBucket } from './bucket-size.ts';
 
 const measured_at = '2026-11-02T09:00:00.000Z';
 const after = (seconds: number) => Temporal.Instant.from(measured_at).add({ seconds });
@@ -34,16 +34,11 @@ function aBucket(names: readonly string[]) {
   };
   const bucket = { name: 'large', getFiles } as unknown as Bucket;
   async function walk(): Promise<{ size: BucketSize; runs: number }> {
-    let walk: BucketWalk | null = null;
+    let walk = aNewWalk(clock(), false);
     for (let runs = 1; ; runs += 1) {
-      const measured: Awaited<ReturnType<typeof measureBucket>> = await measureBucket(
-        bucket,
-        clock,
-        walk,
-        20_000,
-      );
+      const measured = await measureBucket(bucket, clock, walk, 20_000, async () => {});
       if (measured.size !== undefined) return { size: measured.size, runs };
-      walk = measured.walk;
+      walk = measured.walk as BucketWalk;
     }
   }
   return { bucket, clock, asked, walk };
@@ -62,12 +57,12 @@ it('walks through a large bucket in several runs, and reads each page once', asy
 
 it('keeps no place that holds the name of an incoming file', async () => {
   const { bucket, clock } = aBucket([...numbered('failed', 1_000), ...numbered('incoming', 5_000)]);
-  const { walk } = await measureBucket(bucket, clock, null, 20_000);
+  const { walk } = await measureBucket(bucket, clock, aNewWalk(clock(), false), 20_000, async () => {});
   expect(walk).toMatchObject({ page_token: '1000', bytes: 2_000 });
 });
 
 it('begins anew when its place is not known any more', async () => {
   const { bucket, clock } = aBucket(numbered('processed', 10));
-  const walk = { bytes: 1, begun_at: measured_at, took_ms: 1, page_token: 'gone' };
-  expect(await measureBucket(bucket, clock, walk, 20_000)).toEqual({ walk: null });
+  const walk = { ...aNewWalk(clock(), false), page_token: 'gone' };
+  expect(await measureBucket(bucket, clock, walk, 20_000, async () => {})).toEqual({ walk: null });
 });

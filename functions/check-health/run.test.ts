@@ -82,6 +82,23 @@ it('completes an erasure that was interrupted', async () => {
   expect(await documents(db, 'imports')).toEqual([]);
 });
 
+it('removes copies that no record owns, once a day, and leaves those of an importer at work', async () => {
+  const { run, drop, pass, bucket } = await healthWorld();
+  await drop(aRegistration());
+  pass(120);
+  await run();
+  const [owned] = await objectNames(bucket);
+  const orphan = `processed/2026/11/02/${'0'.repeat(64)}.json`;
+  await bucket.file(orphan).save('{}', { resumable: false });
+
+  await run();
+  expect(await objectNames(bucket)).toContain(orphan);
+  pass(25 * 3600);
+  await run();
+
+  expect(await objectNames(bucket)).toEqual([owned]);
+});
+
 it('removes what has expired, and nothing else', async () => {
   const { run, db, deps } = await healthWorld();
   const at = (seconds: number) => Timestamp.fromMillis(deps.clock().epochMilliseconds + seconds * 1000);

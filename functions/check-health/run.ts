@@ -18,8 +18,9 @@ import {
   type HealthSnapshot,
 } from '../../shared/store/health-snapshots.ts';
 import { releaseLease, takeLease, type Lease } from '../../shared/store/leases.ts';
-import { isFresh, measureBucket, type Measured } from './bucket-size.ts';
+import { aNewWalk, isFresh, measureBucket, type Measured } from './bucket-size.ts';
 import { gatherFacts, type FactSources } from './facts.ts';
+import { removeOrphans } from './orphans.ts';
 import { reportSamples } from './samples.ts';
 import { sweepIncoming, type Swept } from './sweep.ts';
 import { judge, type Limits, type Status } from './verdict.ts';
@@ -78,6 +79,7 @@ export async function runScheduled(deps: HealthDependencies): Promise<RunReport 
 async function runAlone(deps: HealthDependencies): Promise<RunReport> {
   const { db, bucket, clock, log, limits, retention } = deps;
   const failed: string[] = [];
+  let orphansSoughtAt: string | undefined;
 
   async function step<T>(name: string, work: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
     const signal = AbortSignal.timeout(STEP_MS);
@@ -92,9 +94,14 @@ async function runAlone(deps: HealthDependencies): Promise<RunReport> {
   }
 
   async function measureIfDue(last: HealthSnapshot | null | undefined): Promise<Measured | null> {
+    const seeks = isOrphanSearchDue(last?.orphans_sought_at, clock());
     const walk = last?.walk ?? null;
-    if (walk === null && last?.bucket && isFresh(last.bucket, clock())) return { walk: null };
-    return step('measure the bucket', () => measureBucket(bucket, clock, walk, WALK_MS));
+    if (walk === null && !seeks && last?.bucket && isFresh(last.bucket, clock())) return { walk: null };
+    const begun = walk ?? aNewWalk(clock(), seeks);
+    if (begun.seeks_orphans) orphansSoughtAt = begun.begun_at;
+    return step('measure the bucket', () =>
+      measureBucket(bucket, clock, begun, WALK_MS, (objects) => removeOrphans(deps, objects)),
+    );
   }
 
   const last = await step('read the last run', () => readNewestSnapshot(db));
@@ -125,6 +132,7 @@ async function runAlone(deps: HealthDependencies): Promise<RunReport> {
     checks: report.checks,
     swept_at: swept === null ? (last?.swept_at ?? null) : sweptAt,
     bucket: bucketSize,
+    orphans_sought_at: orphansSoughtAt ?? last?.orphans_sought_at ?? null,
     walk: measured === null ? (last?.walk ?? null) : measured.walk,
     retention: lapsed,
   };
@@ -145,6 +153,12 @@ function isSweepDue(sweptAt: string | null | undefined, now: Instant, intervalSe
   const last = parseTimestamp(sweptAt ?? '');
   if (last === undefined) return true;
   return now.epochMilliseconds - last.epochMilliseconds >= (intervalSeconds - EARLY_SECONDS) * 1000;
+}
+
+/** Once a day: the search reads a record for each object of the archive. */
+function isOrphanSearchDue(soughtAt: string | null | undefined, now: Instant): boolean {
+  const last = parseTimestamp(soughtAt ?? '');
+  return last === undefined || now.subtract({ hours: 24 }).epochMilliseconds >= last.epochMilliseconds;
 }
 
 function rejectedOn(signal: AbortSignal): Promise<never> {

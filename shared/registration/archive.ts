@@ -49,6 +49,13 @@ export function archivePath(folder: 'processed' | 'failed', recordId: RecordId, 
   return `${folder}/${berlinDateOf(uploadedAt).replaceAll('-', '/')}/${recordId}.json`;
 }
 
+/** The record to which a copy in the archive, or the error document beside it, belongs. */
+export function recordOfCopy(name: string): RecordId | undefined {
+  return /^(?:processed|failed)\/\d{4}\/\d\d\/\d\d\/([0-9a-f]{64})(?:\.error)?\.json$/.exec(name)?.[1] as
+    | RecordId
+    | undefined;
+}
+
 /** Moves the file to where its record says; a file that another delivery has moved is left alone. */
 export async function archive(
   deps: { readonly db: Firestore; readonly bucket: Bucket; readonly clock: Clock },

@@ -14,6 +14,8 @@ export interface HealthSnapshot {
   /** When a run last looked through `incoming/`; carried over by runs that did not. */
   readonly swept_at: UtcTimestamp | null;
   readonly bucket: BucketSize | null;
+  /** When a walk last looked for copies that no record owns; carried over by runs that did not. */
+  readonly orphans_sought_at: UtcTimestamp | null;
   /** A walk that is under way. */
   readonly walk: BucketWalk | null;
   /** Null where no rule is on, or it could not be told. */
@@ -33,6 +35,8 @@ export interface BucketWalk {
   readonly bytes: number;
   readonly begun_at: UtcTimestamp;
   readonly took_ms: number;
+  /** Whether this walk also looks for copies that no record owns. */
+  readonly seeks_orphans: boolean;
   /** Cloud Storage's; null before the first page. */
   readonly page_token: string | null;
 }

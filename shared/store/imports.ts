@@ -57,6 +57,14 @@ export async function readImport(db: Firestore, id: RecordId): Promise<ImportRec
   return snapshot.data() as ImportRecord | undefined;
 }
 
+/** Those of the records that exist. @throws ServiceError `store.unavailable` */
+export async function existingImports(db: Firestore, ids: readonly RecordId[]): Promise<Set<RecordId>> {
+  if (ids.length === 0) return new Set();
+  const docs = [...new Set(ids)].map((id) => importDoc(db, id));
+  const snapshots = await translated(() => db.getAll(...docs, { fieldMask: [] }));
+  return new Set(snapshots.filter(({ exists }) => exists).map(({ id }) => id as RecordId));
+}
+
 /** How long after an operator's order a retried file is as old as its original. */
 const RETRY_WITHIN_MS = 3600 * 1000;
 
