@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { assertNoGaps, assertRepeatsAreExact } from '../../test/support/history.ts';
+import { objectNames } from '../../test/support/import-world.ts';
 import { startTestStack, type TestStack } from '../../test/support/stack.ts';
 import { isListening } from './ports.ts';
 
@@ -30,8 +31,7 @@ it('turns a dropped file into a patient, an event and one mail, whose email.sent
   assertNoGaps(history);
   assertRepeatsAreExact(history);
   await eventually(async () => expect(await stack.history('communication-events')).toHaveLength(1));
-  const [files] = await stack.bucket.getFiles();
-  expect(files.map(({ name }) => name)).toEqual([
+  expect(await objectNames(stack.bucket)).toEqual([
     expect.stringMatching(/^processed\/\d{4}\/\d\d\/\d\d\/\w+\.json$/),
   ]);
 });
