@@ -10,6 +10,17 @@ const therapist = { therapist_id: 7, therapist_data: {} };
 const { 'email.sent': emailSent, 'phone_call.completed': callCompleted } = communicationEventPayloads;
 const blocked = therapistEventPayloads['therapist.blocked'];
 
+it.each([
+  ['email_id', emailSent, email],
+  ['communication_type', emailSent, email],
+  ['call_id', callCompleted, call],
+  ['outcome', callCompleted, call],
+  ['reason', blocked, therapist],
+])('a lone surrogate is refused in %s', (name, schema, payload) => {
+  expect(schema.safeParse({ ...payload, [name]: '🙂' }).success).toBe(true);
+  expect(schema.safeParse({ ...payload, [name]: 'a\ud800' }).error?.issues[0]?.path).toEqual([name]);
+});
+
 describe('a text of 1 MiB that is costly to normalise', () => {
   it.each([
     ['email_id', emailSent, email],

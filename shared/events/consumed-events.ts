@@ -5,8 +5,16 @@ import { patientId, therapistId } from '../patient/schema.ts';
 const openObject = z.looseObject({});
 
 /** An id or a kind of another service, which is stored and compared. Nothing of a foreign text is normalised. */
-const word = z.string().max(200, 'must have at most 200 characters');
-const remark = z.string().max(2000, 'must have at most 2000 characters');
+const word = textOf(200);
+const remark = textOf(2000);
+
+/** Firestore takes no lone surrogate, and its answer looks like an outage: the event would be tried for ever. */
+function textOf(length: number) {
+  return z
+    .string()
+    .max(length, `must have at most ${length} characters`)
+    .refine((value) => value.isWellFormed(), 'must not hold a lone surrogate');
+}
 
 const email = z.looseObject({
   email_id: z.union([z.int(), word]),

@@ -2,7 +2,13 @@
  * The envelope around every event (docs/domain.md#envelope): written for ours, read leniently from others.
  */
 import { z } from 'zod';
-import { parseTimestamp, utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock.ts';
+import {
+  parseInstant,
+  parseTimestamp,
+  utcTimestamp,
+  type Instant,
+  type UtcTimestamp,
+} from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 
 export const PRODUCER = 'patient-service';
@@ -38,7 +44,7 @@ export const foreignEnvelope = z.looseObject({
   eventId: z.uuid(),
   eventType: z.string().min(1).max(200),
   version: z.string(),
-  timestamp: z.string().refine((value) => parseTimestamp(value) !== undefined),
+  timestamp: z.string().refine((value) => parseInstant(value) !== undefined),
   producer: z.string(),
   payload: z.looseObject({}),
 });
@@ -53,11 +59,12 @@ export function readEnvelope(value: Buffer | null, now: Instant): ForeignEnvelop
   if (!parsed.success) throw new ServiceError('event.invalid_envelope');
   const { eventId, eventType, version, timestamp, payload } = parsed.data;
   if (!/^1(\.\d+)?$/.test(version)) throw new ServiceError('event.unsupported_version');
-  const occurredAt = parseTimestamp(timestamp);
-  if (occurredAt === undefined) throw new ServiceError('event.invalid_envelope');
-  if (occurredAt.epochMilliseconds - now.epochMilliseconds > MAX_AHEAD_MS) {
+  // Judged first: the last hour of the year 9999 is in the future too, though no date of ours.
+  if ((parseInstant(timestamp)?.epochMilliseconds ?? 0) - now.epochMilliseconds > MAX_AHEAD_MS) {
     throw new ServiceError('event.timestamp_in_future');
   }
+  const occurredAt = parseTimestamp(timestamp);
+  if (occurredAt === undefined) throw new ServiceError('event.invalid_envelope');
   return { eventId: eventId.toLowerCase(), eventType, occurredAt, payload };
 }
 

@@ -54,12 +54,22 @@ export function utcTimestamp(instant: Instant): UtcTimestamp {
 const FIRST = Temporal.Instant.from('0001-01-01T00:00:00Z');
 const END = Temporal.Instant.from('9999-12-31T23:00:00Z');
 
+/** {@link parseInstant}, but undefined when its year in UTC or Berlin has not four digits. */
+export function parseTimestamp(text: string): Instant | undefined {
+  const instant = parseInstant(text);
+  const isInRange =
+    instant !== undefined &&
+    Temporal.Instant.compare(FIRST, instant) <= 0 &&
+    Temporal.Instant.compare(instant, END) < 0;
+  return isInRange ? instant : undefined;
+}
+
 /**
  * Reads a timestamp as in RFC 3339, and what other producers make of it: without a zone it is UTC, a blank may stand
  * for the `T`, seconds may be missing, and offsets may be written `+01:00`, `+0100` or `+01`. Undefined when the text
- * is no timestamp, or its year in UTC or Berlin has not four digits.
+ * is no timestamp.
  */
-export function parseTimestamp(text: string): Instant | undefined {
+export function parseInstant(text: string): Instant | undefined {
   if (text.length > 64) return undefined;
   const parts =
     /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(?:(:\d{2})(?:(\.\d{1,9})\d*)?)?(Z|z|[+-]\d{2}(?::?\d{2})?)?$/.exec(
@@ -68,10 +78,7 @@ export function parseTimestamp(text: string): Instant | undefined {
   if (parts === null) return undefined;
   try {
     const [, date, time, seconds = '', fraction = '', zone = 'Z'] = parts;
-    const instant = Temporal.Instant.from(`${date}T${time}${seconds}${fraction}${zone.toUpperCase()}`);
-    const isInRange =
-      Temporal.Instant.compare(FIRST, instant) <= 0 && Temporal.Instant.compare(instant, END) < 0;
-    return isInRange ? instant : undefined;
+    return Temporal.Instant.from(`${date}T${time}${seconds}${fraction}${zone.toUpperCase()}`);
   } catch {
     return undefined;
   }

@@ -201,6 +201,17 @@ describe('a communication event', () => {
       'event.unsupported_version',
     ],
     ['breaks its schema', Buffer.from(JSON.stringify(anEmailSent('1' as never))), 'event.invalid_payload'],
+    [
+      'is of a mail whose id is half a character',
+      Buffer.from(
+        JSON.stringify(
+          anEmailSent(1, {
+            payload: { email_id: '\ud800', email_data: {}, communication_type: 'patient', patient_id: 1 },
+          }),
+        ),
+      ),
+      'event.invalid_payload',
+    ],
     ['is nested 100,000 deep', nested(100_000), 'event.invalid_payload'],
   ])('that %s can never be applied', async (_, value, code) => {
     await expect(handle(message(value))).rejects.toMatchObject({ code, retriable: false });
@@ -222,12 +233,12 @@ describe('a communication event', () => {
   });
 
   it.each([
-    '9999-12-31T23:59:59Z',
-    '9999-12-31T23:59:59-14:00',
-    '0000-01-01T00:00:00Z',
-    '+010000-01-01T00:00Z',
-  ])('of %s never reaches a patient', async (timestamp) => {
-    await expect(consume(anEmailSent(7, { timestamp }))).rejects.toMatchObject({ retriable: false });
+    ['9999-12-31T23:59:59Z', 'event.timestamp_in_future'],
+    ['9999-12-31T23:59:59-14:00', 'event.timestamp_in_future'],
+    ['0000-01-01T00:00:00Z', 'event.invalid_envelope'],
+    ['+010000-01-01T00:00Z', 'event.invalid_envelope'],
+  ])('of %s never reaches a patient (%s)', async (timestamp, code) => {
+    await expect(consume(anEmailSent(7, { timestamp }))).rejects.toMatchObject({ code, retriable: false });
   });
 
   it.each(['2026-11-03T23:30Z', '2026-11-04T00:30+0100', '2026-11-04 00:30:00+01', '2026-11-03T23:30'])(
