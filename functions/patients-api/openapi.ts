@@ -32,6 +32,7 @@ const problemsOfRoles: readonly ErrorCode[] = [
 ];
 const problemsOfBodies: readonly ErrorCode[] = [
   'request.malformed_json',
+  'request.body_timed_out',
   'request.too_large',
   'request.unsupported_media_type',
 ];

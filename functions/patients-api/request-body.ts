@@ -1,9 +1,7 @@
 /** Reads a request's JSON body: type, size and encoding are judged before anything is parsed. */
 import { MIMEType } from 'node:util';
 import { ServiceError } from '../../shared/platform/errors.ts';
-
-/** Bodies over 1 MiB are refused. */
-const MAX_BYTES = 1024 * 1024;
+import { BODY_WITHIN_MS, MAX_BODY_BYTES } from '../../shared/platform/request-json.ts';
 
 export interface JsonBody {
   readonly bytes: Uint8Array;
@@ -11,7 +9,8 @@ export interface JsonBody {
 }
 
 /**
- * @throws ServiceError `request.unsupported_media_type`, `request.too_large`, `request.malformed_json`
+ * @throws ServiceError `request.unsupported_media_type`, `request.too_large`, `request.malformed_json`,
+ * `request.body_timed_out`
  */
 export async function readJsonBody(request: Request): Promise<JsonBody> {
   refuseOtherTypes(request.headers);
@@ -42,14 +41,25 @@ function isJsonInUtf8(contentType: string): boolean {
   }
 }
 
+/** What has not arrived in time is not waited for. */
 async function readBytes(request: Request): Promise<Uint8Array> {
-  if (Number(request.headers.get('content-length') ?? 0) > MAX_BYTES) throw tooLarge();
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new ServiceError('request.body_timed_out')), BODY_WITHIN_MS);
+  try {
+    return await Promise.race([late, collectBytes(request)]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function collectBytes(request: Request): Promise<Uint8Array> {
+  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;
   // A chunked body announces no length: it is counted while it arrives, and no more is read than needed.
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     size += chunk.length;
-    if (size > MAX_BYTES) throw tooLarge();
+    if (size > MAX_BODY_BYTES) throw tooLarge();
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -45,6 +45,7 @@ const table = {
     status: 410,
     title: 'The patient created with this Idempotency-Key was erased',
   },
+  'request.body_timed_out': { retriable: true, status: 408, title: 'The body did not arrive in time' },
   'request.timed_out': { retriable: true, status: 503, title: 'The answer took too long, try again' },
   'auth.unauthenticated': { retriable: false, status: 401, title: 'A valid bearer token is required' },
   'auth.forbidden': { retriable: false, status: 403, title: 'The role does not permit this' },

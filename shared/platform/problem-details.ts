@@ -40,6 +40,8 @@ export function problemOf(error: unknown): Problem {
     },
     headers: {
       'content-type': PROBLEM_MEDIA_TYPE,
+      // The rest of the body may still come, and would be taken for the next request (RFC 9110, 15.5.9).
+      ...(status === 408 ? { connection: 'close' } : {}),
       ...(status === 503 ? { 'retry-after': '1' } : {}),
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     },

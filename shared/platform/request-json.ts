@@ -5,15 +5,16 @@
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from './errors.ts';
 
-const MAX_BYTES = 1024 * 1024;
-const WITHIN_MS = 10_000;
+export const MAX_BODY_BYTES = 1024 * 1024;
+/** How long a sender may take for the whole body. */
+export const BODY_WITHIN_MS = 10_000;
 /** How much a refused sender may still send before the connection is cut, so that it can read the answer. */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 
 /**
  * @returns undefined when there is no body
  * @throws ServiceError `request.unsupported_media_type`, `request.too_large`, `request.malformed_json`,
- * `request.timed_out`
+ * `request.body_timed_out`
  */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   const bytes = await readBytes(request);
@@ -30,7 +31,7 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const coding = request.headers['content-encoding'] ?? 'identity';
   const refusal =
     coding.trim().toLowerCase() === 'identity'
-      ? Number(announcedLength(request)) > MAX_BYTES && new ServiceError('request.too_large')
+      ? Number(announcedLength(request)) > MAX_BODY_BYTES && new ServiceError('request.too_large')
       : new ServiceError('request.unsupported_media_type');
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
@@ -43,13 +44,13 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
     reject(error);
   };
   const timer = setTimeout(() => {
-    refuse(new ServiceError('request.timed_out'));
+    refuse(new ServiceError('request.body_timed_out'));
     // The answer goes out first.
     setTimeout(() => request.destroy(), 1000).unref();
-  }, WITHIN_MS);
+  }, BODY_WITHIN_MS);
   request.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (!refused && size > MAX_BYTES) refuse(new ServiceError('request.too_large'));
+    if (!refused && size > MAX_BODY_BYTES) refuse(new ServiceError('request.too_large'));
     if (!refused) chunks.push(chunk);
     else if (size > MAX_UNREAD_BYTES) request.destroy();
   });

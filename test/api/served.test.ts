@@ -89,6 +89,25 @@ describe('bodies', () => {
     expect(JSON.parse(text)).toMatchObject({ status: 413 });
   });
 
+  it('that do not arrive are 408 after ten seconds, and the connection is closed', async () => {
+    const { hostname, port } = new URL(api.url);
+    const answer = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      const socket = connect(Number(port), hostname, () => {
+        const head = ['POST /api/patients HTTP/1.1', 'host: x', `authorization: ${authorization}`];
+        socket.write(
+          [...head, 'content-type: application/json', 'content-length: 100', '', '{'].join('\r\n'),
+        );
+      });
+      socket.on('data', (bytes: Buffer) => (text += bytes.toString()));
+      socket.on('error', reject);
+      socket.on('close', () => resolve(text));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).toMatch(/^connection: close\r$/im);
+    expect(answer).toContain('urn:patient-service:problem:request.body_timed_out');
+  }, 30_000);
+
   it('of a stranger are not read at all', async () => {
     const response = await post(Buffer.alloc(2 * 2 ** 20), { authorization: 'Bearer x.y.z' });
     expect(response.status).toBe(401);

@@ -110,7 +110,7 @@ describe.each(functions)('%s', (deployable, path) => {
   it('waits ten seconds for a body that does not come, and goes on meanwhile', async () => {
     const waiting = sendRaw(['content-length: 100'], (write) => void write(Buffer.from('{')));
     expect((await post('{')).status).toBe(400);
-    expect(await waiting).toMatch(/^HTTP\/1\.1 503 /);
+    expect(await waiting).toMatch(/^HTTP\/1\.1 408 /);
   });
 
   it.each<[string, string | Uint8Array]>([
