@@ -48,8 +48,6 @@ export interface Watch {
   /** Sends no probes to this partition: it is meant to stand. */
   leaveOut(topic: string, partition: number): void;
   putBack(topic: string, partition: number): void;
-  /** The partitions of a topic that are not left out. */
-  readonly openPartitions: (topic: string) => readonly number[];
   /** Does work during which probes of these kinds cannot be sent, or would prove nothing. */
   without<T>(probed: readonly Probed[], work: () => Promise<T>): Promise<T>;
   /** Waits for the probes under way. @throws AssertionError naming what took longer than 2 s since the last call */
@@ -201,7 +199,6 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
   return {
     health,
     leaveOut: (topic, partition) => void leftOut.add(`${topic}/${partition}`),
-    openPartitions,
     putBack: (topic, partition) => void leftOut.delete(`${topic}/${partition}`),
     async without(probed, work) {
       for (const one of probed) suspended.add(one);

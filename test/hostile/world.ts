@@ -242,32 +242,6 @@ export async function startHostileWorld() {
         timeout: 20_000,
       });
     },
-    /** How many consumed messages had which outcome: as counted by the worker, or the code of their dead letter. */
-    consumed: async (): Promise<Readonly<Record<string, number>>> => {
-      const counted = await logged('worker', '"metric":"events_consumed"');
-      const outcomes = [
-        ...counted.map((line) => (line['labels'] as { outcome: string }).outcome),
-        ...(await letters()).map((letter) => letter.error_code),
-      ];
-      return Object.fromEntries(
-        [...Map.groupBy(outcomes, (outcome) => outcome)].map(([outcome, { length }]) => [outcome, length]),
-      );
-    },
-    /** How many messages the partitions have that do not stand. */
-    appended: async (): Promise<number> => {
-      const admin = kafka.admin();
-      await admin.connect();
-      const topics = ['communication-events', 'therapist-events'];
-      const ends = await Promise.all(
-        topics.map(async (topic) => {
-          const open = watch.openPartitions(topic);
-          const offsets = await admin.fetchTopicOffsets(topic);
-          return offsets.filter(({ partition }) => open.includes(partition));
-        }),
-      );
-      await admin.disconnect();
-      return ends.flat().reduce((sum, { high }) => sum + Number(high), 0);
-    },
     /** How many consumed messages had this outcome. */
     countedOutcome: async (outcome: string) =>
       (await logged('worker', '"metric":"events_consumed"')).filter(

@@ -1,0 +1,280 @@
+/**
+ * Ten thousand inputs at random, and a ledger: each of them ends as applied, refused with a reason, ignored and counted,
+ * or a dead letter, and the sums agree. RANDOM_INPUTS_SEED sends others, and
+ * RANDOM_INPUTS_COUNT more of them; by default they are the same each time.
+ */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, request as httpRequest } from 'node:http';
+import fc from 'fast-check';
+import pLimit from 'p-limit';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { recordIdOf, type ImportRecord } from '../../shared/store/imports.ts';
+import { aBody } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
+import { assertNoGaps, assertRepeatsAreExact } from '../support/history.ts';
+import { rawProducer } from '../support/raw-producer.ts';
+import { startTestStack, type TestStack } from '../support/stack.ts';
+import {
+  fileInput,
+  kafkaInput,
+  MARK,
+  requestInput,
+  type FileInput,
+  type KafkaInput,
+  type RequestInput,
+} from './arbitrary-inputs.ts';
+
+const COUNT = Number(process.env['RANDOM_INPUTS_COUNT'] ?? 10_000);
+const FILES = Math.round(COUNT * 0.05);
+const REQUESTS = Math.round(COUNT * 0.25);
+const MESSAGES = COUNT - FILES - REQUESTS;
+const seed = Number(process.env['RANDOM_INPUTS_SEED'] ?? 1);
+
+const BATCH_BYTES = 800_000;
+const PATIENTS = 50;
+const SETTLED_WITHIN_MS = 240_000;
+
+let stack: TestStack;
+beforeAll(async () => {
+  stack = await startTestStack();
+}, 300_000);
+afterAll(() => stack?.stop());
+
+it(
+  `keeps account of ${COUNT} inputs (RANDOM_INPUTS_SEED=${seed})`,
+  { timeout: 3 * SETTLED_WITHIN_MS },
+  async () => {
+    console.log(`random inputs: RANDOM_INPUTS_SEED=${seed}`);
+    const patients = await createPatients();
+    const { pids } = stack.describe();
+    const sample = <T>(inputs: fc.Arbitrary<T>, numRuns: number) => fc.sample(inputs, { seed, numRuns });
+
+    // One kind after another: together they would wait for each other's locks in the Firestore emulator.
+    const requests = await timed('requests', () => sendRequests(sample(requestInput(patients), REQUESTS)));
+    const files = await timed('files', () => uploadFiles(sample(fileInput, FILES)));
+    const messages = await timed('messages', () => sendMessages(sample(kafkaInput(patients), MESSAGES)));
+
+    // Mails of the imported files are announced on a topic too.
+    expect(sum(messages)).toBeGreaterThanOrEqual(MESSAGES);
+    expect(sum(files)).toBe(FILES);
+    expect(sum(requests)).toBe(REQUESTS);
+    expect(stack.describe().pids, 'no process was ended').toEqual(pids);
+    const history = await stack.history('patient-events');
+    assertNoGaps(history);
+    assertRepeatsAreExact(history);
+    const leak = (await stack.logs()).split('\n').find((line) => line.includes(MARK));
+    expect(leak, 'a log line with a personal value').toBe(undefined);
+  },
+);
+
+/** Each has a therapist of their own, numbered from 1. */
+async function createPatients(): Promise<number[]> {
+  const { api, tokens } = stack.describe();
+  const limit = pLimit(4);
+  return Promise.all(
+    Array.from({ length: PATIENTS }, (_, n) =>
+      limit(async () => {
+        const answer = await fetch(`${api}/api/patients`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${tokens.admin}`, 'content-type': 'application/json' },
+          body: JSON.stringify(aBody({ zugewiesener_therapeut: n + 1 })),
+        });
+        expect(answer.status).toBe(201);
+        return ((await answer.json()) as { id: number }).id;
+      }),
+    ),
+  );
+}
+
+async function timed(what: string, work: () => Promise<Ledger>): Promise<Ledger> {
+  const begun = Date.now();
+  const ledger = await work();
+  console.log(`random inputs: ${what} after ${Date.now() - begun} ms:`, ledger);
+  return ledger;
+}
+
+type Ledger = Readonly<Record<string, number>>;
+
+function ledgerOf(outcomes: readonly string[]): Ledger {
+  return Object.fromEntries(
+    [...Map.groupBy(outcomes, (one) => one)].map(([name, { length }]) => [name, length]),
+  );
+}
+
+function sum(ledger: Ledger): number {
+  return Object.values(ledger).reduce((total, count) => total + count, 0);
+}
+
+/** How many consumed messages had which outcome: as counted by the worker, or the code of their dead letter. */
+async function consumedOutcomes(): Promise<Ledger> {
+  const lines = (await readFile(stack.logFile('worker'), 'utf8')).split('\n');
+  const counted = lines.filter((line) => line.includes('"metric":"events_consumed"'));
+  const buried = lines.filter((line) => line.includes('A message became a dead letter'));
+  return ledgerOf([
+    ...counted.map((line) => (JSON.parse(line) as { labels: { outcome: string } }).labels.outcome),
+    ...buried.map((line) => (JSON.parse(line) as { error_code: string }).error_code),
+  ]);
+}
+
+/** How many messages the consumed topics have. */
+async function appendedMessages(): Promise<number> {
+  const admin = await stack.kafka.admin();
+  const topics = await Promise.all(
+    ['communication-events', 'therapist-events'].map((topic) => admin.ranges(topic)),
+  );
+  await admin.close();
+  return topics
+    .flatMap((ranges) => [...ranges.values()])
+    .reduce((total, { high }) => total + Number(high), 0);
+}
+
+/**
+ * Sends them in batches by partition. Every message that was appended to the topics meanwhile is counted as consumed or
+ * is a dead letter, each once.
+ */
+async function sendMessages(inputs: readonly KafkaInput[]): Promise<Ledger> {
+  const appended = await appendedMessages();
+  const counted = await eventually(async () => {
+    const outcomes = await consumedOutcomes();
+    expect(sum(outcomes)).toBe(appended);
+    return outcomes;
+  }, SETTLED_WITHIN_MS);
+  const producer = rawProducer(stack.describe().kafka);
+  const batches = Map.groupBy(inputs, ({ topic, partition, codec }) => `${topic} ${partition} ${codec}`);
+  for (const chunk of [...batches.values()].flatMap(batchesOf)) {
+    const [{ topic, partition, codec }] = chunk as [KafkaInput];
+    const records = chunk.map(({ record }) => record);
+    await producer.produce(topic, partition, records, codec);
+  }
+  producer.close();
+  return eventually(async () => {
+    // The log is long, and read as a whole.
+    await sleep(1_000);
+    const [countedNow, appendedNow] = [await consumedOutcomes(), await appendedMessages()];
+    expect(sum(countedNow) - sum(counted), 'messages with an outcome').toBe(appendedNow - appended);
+    const gained = Object.entries(countedNow).map(
+      ([name, count]) => [name, count - (counted[name] ?? 0)] as const,
+    );
+    return Object.fromEntries(gained.filter(([, count]) => count > 0));
+  }, SETTLED_WITHIN_MS);
+}
+
+async function uploadFiles(inputs: readonly FileInput[]): Promise<Ledger> {
+  const { bucket, db } = stack;
+  const limit = pLimit(4);
+  const ids = await Promise.all(
+    inputs.map(({ name, contentEncoding, bytes }) =>
+      limit(async () => {
+        const file = bucket.file(name);
+        const metadata = { contentType: 'application/json', ...(contentEncoding && { contentEncoding }) };
+        await file.save(bytes, { resumable: false, metadata });
+        return recordIdOf(bucket.name, name, String(file.metadata.generation));
+      }),
+    ),
+  );
+  const settled = new Map<string, ImportRecord>();
+  await eventually(async () => {
+    await sleep(500);
+    const open = ids.filter((id) => !settled.has(id));
+    const documents = open.length === 0 ? [] : await db.getAll(...open.map((id) => db.doc(`imports/${id}`)));
+    for (const document of documents) {
+      const record = document.data() as ImportRecord | undefined;
+      if (typeof record?.archived_at === 'string') settled.set(document.id, record);
+    }
+    expect(settled.size, 'files with an outcome').toBe(ids.length);
+  }, SETTLED_WITHIN_MS);
+  return ledgerOf([...settled.values()].map(({ outcome, reason }) => reason ?? outcome));
+}
+
+async function sendRequests(inputs: readonly RequestInput[]): Promise<Ledger> {
+  const { api, tokens } = stack.describe();
+  const { hostname, port } = new URL(api);
+  const pool = new Agent({ keepAlive: true });
+  const limit = pLimit(4);
+
+  /** Not by fetch, which mends paths and refuses what a client may not send. */
+  function send(
+    { method, path, headers, body }: RequestInput,
+    agent: Agent | false = pool,
+  ): Promise<{ status: number; text: string }> {
+    return new Promise((resolve, reject) => {
+      const sent = httpRequest(
+        {
+          agent,
+          hostname,
+          port,
+          method,
+          path: encodePath(path),
+          headers: {
+            ...headers,
+            authorization: `Bearer ${tokens.admin}`,
+            // Node sends none with a DELETE, and its body would pass for the next request.
+            ...(body === undefined ? {} : { 'content-length': body.length }),
+          },
+        },
+        (answer) => {
+          let text = '';
+          answer.setEncoding('utf8');
+          answer.on('data', (part: string) => (text += part));
+          answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text }));
+          answer.on('error', reject);
+        },
+      );
+      sent.on('error', reject);
+      sent.end(body);
+    });
+  }
+
+  const faults: string[] = [];
+  const outcomes = await Promise.all(
+    inputs.map((input) =>
+      limit(async () => {
+        // A body that is refused unread may close the connection under the next request.
+        const { status, text } = await send(input).catch(() => send(input, false));
+        const isRefused = status >= 400 && status < 500;
+        const hasReason = input.method === 'HEAD' || hasStatus(text, status);
+        if (status >= 500 || (isRefused && !hasReason)) {
+          const { method, path, headers, body } = input;
+          faults.push(
+            `${method} ${path} ${JSON.stringify(headers)} ${body?.toString('base64').slice(0, 2_000)} → ${status} ${text.slice(0, 300)}`,
+          );
+        }
+        return String(status);
+      }),
+    ),
+  );
+  pool.destroy();
+  expect(faults.join('\n'), 'requests that are not answered as they should').toBe('');
+  return ledgerOf(outcomes);
+}
+
+/** True of a problem document (RFC 9457). */
+function hasStatus(text: string, status: number): boolean {
+  try {
+    return (JSON.parse(text) as { status?: unknown }).status === status;
+  } catch {
+    return false;
+  }
+}
+
+/** Node's client takes no blanks and control characters in a path; others send them percent-encoded too. */
+function encodePath(path: string): string {
+  return path.replaceAll(/[^\x21-\x7e]/g, (character) => encodeURIComponent(character.toWellFormed()));
+}
+
+/** Batches that the broker takes: it refuses more than 1 MiB. */
+function batchesOf(all: readonly KafkaInput[]): KafkaInput[][] {
+  const batches: KafkaInput[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const input of all) {
+    const size = input.record.value?.length ?? 0;
+    if (bytes + size > BATCH_BYTES || batches.at(-1)?.length === 50) {
+      batches.push([]);
+      bytes = 0;
+    }
+    batches.at(-1)!.push(input);
+    bytes += size;
+  }
+  return batches;
+}
