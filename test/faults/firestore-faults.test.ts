@@ -76,7 +76,8 @@ async function live(n: number): Promise<void> {
   const nachname = `Stoerfall${letters(n)}`;
   const email = `${nachname.toLowerCase()}@example.org`;
   const file = stack.bucket.file(`incoming/${randomUUID()}.json`);
-  await file.save(JSON.stringify(aRegistration({ nachname, email })), { resumable: false });
+  const registration = JSON.stringify(aRegistration({ nachname, email }));
+  await eventually(() => file.save(registration, { resumable: false }), 60_000);
   dropped.push({ nachname, email });
 
   const posted = { anrede: 'Frau', geschlecht: 'weiblich', vorname: 'Lena', nachname: `${nachname}api` };
@@ -89,7 +90,7 @@ async function live(n: number): Promise<void> {
     const { status } = await insist('PATCH', path, { hausarzt: `Dr. ${nachname}${round}` });
     count('PATCH', status);
   }
-  await publisher.publish([
+  const messages = [
     { topic: 'communication-events', key: `mail-${n}`, value: JSON.stringify(anEmailSent(id)) },
     {
       topic: 'therapist-events',
@@ -98,7 +99,9 @@ async function live(n: number): Promise<void> {
         aForeignEvent(n % 2 === 0 ? 'therapist.blocked' : 'therapist.unblocked', { therapist_id: 7 }),
       ),
     },
-  ]);
+  ];
+  // A producer that has just started may find no leader yet, and does not repeat by itself.
+  await eventually(() => publisher.publish(messages), 60_000);
   if (n % 3 !== 0) return;
   const { status } = await insist('DELETE', path);
   // 404: an earlier attempt erased the patient, and its answer was lost.
