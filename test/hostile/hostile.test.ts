@@ -13,6 +13,8 @@ import { startHostileWorld, type HostileWorld } from './world.ts';
 let world: HostileWorld;
 beforeAll(async () => {
   world = await startHostileWorld();
+  // The consumers are still joining their groups, and the functions answer their first calls.
+  await world.watch.untilUnderWay();
 }, 300_000);
 afterAll(async () => {
   console.log('slowest, in ms:', world?.watch.slowest());

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { recordIdOf } from '../../shared/store/imports.ts';
 import { aRegistration } from '../support/builders.ts';
+import { eventually } from '../support/eventually.ts';
 import { aForeignEvent, anEmailSent } from '../support/patients-world.ts';
 import type { RawProducer } from '../support/raw-producer.ts';
 import type { TestStack } from '../support/stack.ts';
@@ -20,6 +21,7 @@ const STANDS_AFTER_MS = 2_000;
 const GRANTED_TIMES = 10;
 /** What has no effect after this long is given up, and counts as standing. */
 const GIVEN_UP_MS = 15_000;
+const UNDER_WAY_WITHIN_MS = 120_000;
 const PARTITIONS = [0, 1, 2, 3, 4, 5];
 
 export type Probed = 'communication-events' | 'therapist-events' | 'GET a patient' | 'an import' | '/health';
@@ -50,6 +52,8 @@ export interface Watch {
   putBack(topic: string, partition: number): void;
   /** Does work during which probes of these kinds cannot be sent, or would prove nothing. */
   without<T>(probed: readonly Probed[], work: () => Promise<T>): Promise<T>;
+  /** Resolves when everything that is probed answers in time for the first time, and forgets what came before. */
+  untilUnderWay(): Promise<void>;
   /** Waits for the probes under way. @throws AssertionError naming what took longer than 2 s since the last call */
   assertNothingStood(): Promise<void>;
   /** The slowest of each kind since the start, in milliseconds, and of what has nothing to do with the service. */
@@ -92,6 +96,8 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
     ...['applied_events', 'imports', 'controls'].map((name) => listen(stack.db.collection(name))),
   ];
 
+  const latest = new Map<Probed, number>();
+
   /** Resolves when a document of this id has been stored in one of the collections listened to. */
   async function stored(id: string): Promise<void> {
     await new Promise<void>((resolve) => expected.set(id, resolve));
@@ -123,6 +129,7 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
     // A probe that was suspended meanwhile says nothing.
     if (suspended.has(kind) || stopping.signal.aborted) return;
     observed.push({ what: outcome.what, at, tookMs });
+    latest.set(kind, tookMs);
     worst[kind] = Math.max(worst[kind] ?? 0, tookMs);
   }
 
@@ -209,6 +216,18 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
         await Promise.race([Promise.all(under), sleep(GIVEN_UP_MS, undefined, { ref: false })]);
         for (const one of probed) suspended.delete(one);
       }
+    },
+    async untilUnderWay() {
+      await eventually(() => {
+        const kinds: readonly Probed[] = [
+          'communication-events',
+          'therapist-events',
+          'GET a patient',
+          'an import',
+        ];
+        for (const kind of kinds) expect(latest.get(kind) ?? Infinity, kind).toBeLessThan(STANDS_AFTER_MS);
+      }, UNDER_WAY_WITHIN_MS);
+      observed.splice(0);
     },
     async assertNothingStood() {
       await Promise.all(under);
