@@ -8,7 +8,7 @@ import { systemClock } from '../../../shared/platform/clock.ts';
 import { patientId } from '../../../shared/patient/schema.ts';
 import { announceErasure, beginErasure } from '../../../shared/store/erasures.ts';
 import { addMail, claimMail, readMails } from '../../../shared/store/outbox.ts';
-import { createBell } from './bell.ts';
+import { createBell, type Bell } from './bell.ts';
 import { createJournal } from './journal.ts';
 import { sendMails } from './mailer.ts';
 
@@ -17,8 +17,11 @@ afterEach(async () => {
   for (const end of over.splice(0)) await end();
 });
 
-/** A worker that believes to lead, as one does that was paused, and that no listener wakes. */
-function aMailer({ db, communication }: Awaited<ReturnType<typeof relayWorld>>): void {
+/**
+ * A worker that believes it leads, as one does that was paused. No listener wakes it.
+ * @returns the bell that wakes it
+ */
+function aMailer({ db, communication }: Awaited<ReturnType<typeof relayWorld>>): Bell {
   const ended = new AbortController();
   const term = {
     signal: ended.signal,
@@ -27,11 +30,13 @@ function aMailer({ db, communication }: Awaited<ReturnType<typeof relayWorld>>):
     unsettledForMs: undefined,
   };
   const deps = { db, communicationUrl: communication.url, clock: systemClock, log: testLog() };
-  const done = sendMails(deps, term, createBell(), { isCalm: () => true }, createJournal());
+  const bell = createBell();
+  const done = sendMails(deps, term, bell, { isCalm: () => true }, createJournal());
   over.unshift(async () => {
     ended.abort();
     await done;
   });
+  return bell;
 }
 
 it('sends each mail once although two workers send at once', async () => {
@@ -90,9 +95,11 @@ it('sends no mail of a patient whose erasure began between the claim and the req
   });
   over.push(async () => look.mockRestore());
 
-  aMailer(world);
+  const bell = aMailer(world);
   await eventually(() => expect(look).toHaveBeenCalled());
   await world.mail(aMail('another'));
+  // The mailer may have looked through the outbox before this mail was in it.
+  bell.ring();
   await eventually(() => expect(world.communication.keys()).toEqual(['another']));
 
   expect(world.communication.requests.map(({ key }) => key)).toEqual(['another']);
