@@ -10,19 +10,20 @@ import { sbomOf, sbomOfLockFile } from './sbom.ts';
 const root = new URL('../', import.meta.url);
 const framework = '@google-cloud/functions-framework';
 
-/** Deployable → entry point registered with functions-framework; the worker is a plain process. */
+/** Deployable → entry point registered with functions-framework; the worker and the operators' command are plain processes. */
 export const deployables = {
   'import-registration': 'importRegistration',
   'patients-api': 'patientsApi',
   'check-health': 'checkHealth',
   'kafka-worker': undefined,
+  ops: undefined,
 } as const;
 
 export type Deployable = keyof typeof deployables;
 
 /** Further entry points of a deployable: file of the bundle → source below its folder. */
-const commands: Partial<Record<Deployable, Record<string, string>>> = {
-  'kafka-worker': { ops: 'ops/index.ts', 'ops-service': 'ops/serve.ts' },
+const furtherEntries: Partial<Record<Deployable, Record<string, string>>> = {
+  ops: { serve: 'serve.ts' },
 };
 
 /** @param dist folder of the bundles; below the root, where they find functions-framework */
@@ -36,7 +37,7 @@ export async function bundle(
   const { metafile } = await build({
     metafile: true,
     entryPoints: Object.fromEntries(
-      Object.entries({ index: 'index.ts', ...commands[name] }).map(([output, source]) => [
+      Object.entries({ index: 'index.ts', ...furtherEntries[name] }).map(([output, source]) => [
         output,
         new URL(`functions/${name}/${source}`, root).pathname,
       ]),

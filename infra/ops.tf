@@ -1,4 +1,4 @@
-# The operators' command as two services with the worker's image: one account that can only read, one that can also
+# The operators' command as two services with one image: one account that can only read, one that can also
 # write. `operators` may call them and nothing else. A Cloud Run job would take the command line as an override, and
 # who may override arguments may override the environment too: NODE_OPTIONS would run code as the job's account.
 locals {
@@ -39,8 +39,8 @@ resource "google_cloud_run_v2_service" "ops" {
     }
 
     containers {
-      image   = var.images["kafka-worker"]
-      command = ["/nodejs/bin/node", "ops-service.js"]
+      image   = var.images["ops"]
+      command = ["/nodejs/bin/node", "serve.js"]
       args    = each.value.args
 
       resources {

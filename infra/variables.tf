@@ -64,6 +64,7 @@ variable "images" {
     patients-api        = string
     check-health        = string
     kafka-worker        = string
+    ops                 = string
   })
 
   validation {

@@ -15,7 +15,7 @@ describe('cloudbuild.yaml', () => {
   it('builds an image for each deployable, with its entry point, and lets Cloud Build vouch for it', () => {
     for (const [name, target] of Object.entries(deployables)) {
       expect(text).toContain(
-        target === undefined ? `image ${name} --target worker\n` : `function_image ${name} ${target}\n`,
+        target === undefined ? `process_image ${name}\n` : `function_image ${name} ${target}\n`,
       );
       expect(text).toContain(`/patient-service/${name}:built-$BUILD_ID\n`);
     }

@@ -161,9 +161,10 @@ for ((try = 1; ; try++)); do
   if answers check-health "$health_url" /health '200 503' '"kafka":{[^{}]*"reachable":true'; then break; fi
   ((try < WORKER_TRIES))
 done
-# The operators' services run the worker's image.
+# Two services, one image: they differ by their accounts.
+ops_image=$(image ops)
 for service in ops-read ops-write; do
-  run services update "$service" --image="$worker_image"
+  run services update "$service" --image="$ops_image"
 done
 
 for service in "${SERVICES[@]}"; do

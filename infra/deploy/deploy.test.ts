@@ -37,7 +37,7 @@ beforeEach(async () => {
   programs = await standIns(['gcloud', 'curl'], answer);
   await writeFile(
     join(programs.folder, 'release.txt'),
-    `release build-2\ncommit abc\n${[...names, 'kafka-worker'].map((name) => `${name} ${digest}\n`).join('')}`,
+    `release build-2\ncommit abc\n${[...names, 'kafka-worker', 'ops'].map((name) => `${name} ${digest}\n`).join('')}`,
   );
 });
 afterEach(() => programs[Symbol.asyncDispose]());
@@ -110,7 +110,7 @@ describe('deploy.sh', () => {
     expect(cloud.worker.live).toBe('kafka-worker-new');
     expect(first('services update ops-read')).toBeGreaterThan(first('--to-latest'));
     for (const name of ['ops-read', 'ops-write'])
-      expect(cloud.services.all.get(name)?.image).toContain(`kafka-worker@${digest}`);
+      expect(cloud.services.all.get(name)?.image).toContain(`/ops@${digest}`);
   });
 
   it('lets Cloud Run name the revision, so that Terraform can change a setting afterwards', async () => {

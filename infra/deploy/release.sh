@@ -8,7 +8,7 @@
 set -euo pipefail
 
 : "${PROJECT_ID:?}" "${REGION:?}" "${RELEASE:?}"
-readonly NAMES=(import-registration patients-api check-health kafka-worker)
+readonly NAMES=(import-registration patients-api check-health kafka-worker ops)
 
 die() {
   echo "$1" >&2

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cloud } from './stand-in/cloud.ts';
 import { standIns, type Programs } from './stand-in/programs.ts';
 
-const names = ['import-registration', 'patients-api', 'check-health', 'kafka-worker'];
+const names = ['import-registration', 'patients-api', 'check-health', 'kafka-worker', 'ops'];
 const digestOf = (name: string) => `sha256:${name.length.toString(16).padStart(64, '0')}`;
 const registry = (project: string) => `europe-west3-docker.pkg.dev/${project}/patient-service`;
 

@@ -10,6 +10,7 @@ images = {
   patients-api        = "europe-west3-docker.pkg.dev/patient-service-dev/patient-service/patients-api@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   check-health        = "europe-west3-docker.pkg.dev/patient-service-dev/patient-service/check-health@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   kafka-worker        = "europe-west3-docker.pkg.dev/patient-service-dev/patient-service/kafka-worker@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  ops                 = "europe-west3-docker.pkg.dev/patient-service-dev/patient-service/ops@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 }
 
 registrations_are_signed = false

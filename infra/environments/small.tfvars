@@ -13,6 +13,7 @@ images = {
   patients-api        = "europe-west3-docker.pkg.dev/patient-service-clinic/patient-service/patients-api@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   check-health        = "europe-west3-docker.pkg.dev/patient-service-clinic/patient-service/check-health@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   kafka-worker        = "europe-west3-docker.pkg.dev/patient-service-clinic/patient-service/kafka-worker@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  ops                 = "europe-west3-docker.pkg.dev/patient-service-clinic/patient-service/ops@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 }
 
 uploaders                = ["serviceAccount:website@patient-service-clinic.iam.gserviceaccount.com"]

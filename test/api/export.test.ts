@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { Firestore } from '@google-cloud/firestore';
 import { getRequestListener } from '@hono/node-server';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { runOps } from '../../functions/kafka-worker/ops/program.ts';
+import { runOps } from '../../functions/ops/program.ts';
 import { answerSchemas } from '../../functions/patients-api/schemas.ts';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { systemClock, utcTimestamp } from '../../shared/platform/clock.ts';

@@ -62,7 +62,7 @@ async function ops(...args: string[]): Promise<{ code: number; json: () => Recor
     STORAGE_EMULATOR_HOST: storage,
     KAFKA_BOOTSTRAP_SERVERS: kafka,
   };
-  const script = join(dirname(stack.dropFolder), 'dist', 'kafka-worker', 'ops.js');
+  const script = join(dirname(stack.dropFolder), 'dist', 'ops', 'index.js');
   const { code, stdout } = await promisify(execFile)(process.execPath, [script, '--json', ...args], {
     env,
   }).then(

@@ -88,7 +88,7 @@ async function ops(...args: string[]): Promise<string> {
     METADATA_SERVER_DETECTION: 'none',
   };
   // As in the worker's image.
-  const script = join(dirname(stack.dropFolder), 'dist', 'kafka-worker', 'ops.js');
+  const script = join(dirname(stack.dropFolder), 'dist', 'ops', 'index.js');
   const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], { env });
   return stdout;
 }

@@ -100,7 +100,7 @@ export async function startHostileWorld() {
       KAFKA_BOOTSTRAP_SERVERS: broker,
       METADATA_SERVER_DETECTION: 'none',
     };
-    const script = join(dirname(stack.dropFolder), 'dist', 'kafka-worker', 'ops.js');
+    const script = join(dirname(stack.dropFolder), 'dist', 'ops', 'index.js');
     const run = promisify(execFile);
     const { stdout } = await run(process.execPath, [script, ...args], { env, maxBuffer: 64 * 1024 ** 2 });
     return stdout;

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runOps } from '../../functions/kafka-worker/ops/program.ts';
+import { runOps } from '../../functions/ops/program.ts';
 import { startApacheKafka } from '../../infra/local/engines/kafka.ts';
 import { freePort, isListening } from '../../infra/local/ports.ts';
 import type { Running } from '../../infra/local/process.ts';

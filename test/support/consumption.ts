@@ -1,7 +1,7 @@
 /** A load of communication events with poison and duplicates of both kinds, and the laws that hold after it whatever happened. */
 import { Writable } from 'node:stream';
 import { expect } from 'vitest';
-import { runOps } from '../../functions/kafka-worker/ops/program.ts';
+import { runOps } from '../../functions/ops/program.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import { eventually } from './eventually.ts';
 import { anEmailSent } from './patients-world.ts';

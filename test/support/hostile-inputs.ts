@@ -4,8 +4,8 @@
  */
 import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
-import { createOutput } from '../../functions/kafka-worker/ops/output.ts';
-import { runOps } from '../../functions/kafka-worker/ops/program.ts';
+import { createOutput } from '../../functions/ops/output.ts';
+import { runOps } from '../../functions/ops/program.ts';
 import { isKnown, requireMatch } from '../../functions/patients-api/entity-tag.ts';
 import { readPageToken } from '../../functions/patients-api/page-token.ts';
 import { readIdempotencyKey, readQuery } from '../../functions/patients-api/parameters.ts';

@@ -15,7 +15,7 @@ const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-fra
 
 /** Bundles a function into a folder of its own; `start` runs it, as often as wanted. */
 export async function buildApi(
-  deployable: Exclude<Deployable, 'kafka-worker'> = 'patients-api',
+  deployable: Exclude<Deployable, 'kafka-worker' | 'ops'> = 'patients-api',
   isReady = (url: string) => fetch(`${url}/livez`).then(({ ok }) => ok),
 ) {
   const dist = join(import.meta.dirname, '../../.local', `api-${randomUUID().slice(0, 8)}`);

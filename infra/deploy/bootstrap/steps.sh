@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The steps of bootstrap.sh. `done_STEP` looks and changes nothing; `do_STEP` may be run again at any time.
-readonly NAMES=(import-registration patients-api check-health kafka-worker)
+readonly NAMES=(import-registration patients-api check-health kafka-worker ops)
 readonly NEEDED_FIRST=(cloudresourcemanager serviceusage iam storage eventarc pubsub monitoring secretmanager artifactregistry cloudbuild firestore managedkafka)
 readonly AGENTS=(eventarc pubsub monitoring)
 # What encrypts with a key of one's own does so by its agent.

@@ -175,7 +175,7 @@ export class Cloud {
       createTime: '2026-11-28T12:00:00Z',
       substitutions: flags['substitutions'] ?? '',
     });
-    for (const name of ['import-registration', 'patients-api', 'check-health', 'kafka-worker'])
+    for (const name of ['import-registration', 'patients-api', 'check-health', 'kafka-worker', 'ops'])
       this.images.set(
         `europe-west3-docker.pkg.dev/${this.project}/patient-service/${name}:${id}`,
         `sha256:${'a'.repeat(64)}`,

@@ -2,14 +2,14 @@
  * `ops batch`: the batches of consumed topics that no worker can read. They are shown by their headers, never by a key
  * or a value, and passed over one at a time.
  */
-import { codecName } from '../../../shared/kafka/compression.ts';
-import { UNREADABLE, type UnreadableReason } from '../../../shared/kafka/record-batch.ts';
-import { systemClock } from '../../../shared/platform/clock.ts';
+import { codecName } from '../../shared/kafka/compression.ts';
+import { UNREADABLE, type UnreadableReason } from '../../shared/kafka/record-batch.ts';
+import { systemClock } from '../../shared/platform/clock.ts';
 import {
   decideToPass,
   knownBatches,
   type UnreadableBatchRecord,
-} from '../../../shared/store/unreadable-batches.ts';
+} from '../../shared/store/unreadable-batches.ts';
 import { consumedTopics, type ConsumedTopic } from './dead-letters.ts';
 import type { Context } from './context.ts';
 import type { Output } from './output.ts';

@@ -1,9 +1,9 @@
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createLog } from '../../../shared/platform/log.ts';
-import { readLastImports } from '../../../shared/store/import-statistics.ts';
-import { patientsWorld } from '../../../test/support/patients-world.ts';
+import { createLog } from '../../shared/platform/log.ts';
+import { readLastImports } from '../../shared/store/import-statistics.ts';
+import { patientsWorld } from '../../test/support/patients-world.ts';
 import { createOpsService, readOnly } from './service.ts';
 import type { MayRun } from './program.ts';
 

@@ -1,6 +1,6 @@
 /** Reads the whole topic patient-events, for commands that compare it with Firestore. */
 import { z } from 'zod';
-import { readTopic } from '../../../shared/kafka/read-topic.ts';
+import { readTopic } from '../../shared/kafka/read-topic.ts';
 import type { Context } from './context.ts';
 import { progressBar, type Output } from './output.ts';
 import type { PublishedEvent } from './reconcile.ts';

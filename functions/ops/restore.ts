@@ -4,21 +4,21 @@
  * brought back; `rewind` lets the consumers take in once more what the backup has forgotten.
  */
 import pLimit from 'p-limit';
-import { parseTimestamp, systemClock, utcTimestamp } from '../../../shared/platform/clock.ts';
-import { createLog } from '../../../shared/platform/log.ts';
-import { listErased } from '../../../shared/registration/erasure-ledger.ts';
-import { erasePatient } from '../../../shared/registration/erase-patient.ts';
+import { parseTimestamp, systemClock, utcTimestamp } from '../../shared/platform/clock.ts';
+import { createLog } from '../../shared/platform/log.ts';
+import { listErased } from '../../shared/registration/erasure-ledger.ts';
+import { erasePatient } from '../../shared/registration/erase-patient.ts';
 import {
   readFence,
   releaseFence,
   type FenceDependencies,
   type FenceState,
-} from '../../../shared/registration/restore-fence.ts';
-import { openErasures } from '../../../shared/store/erasures.ts';
-import { waitingEvents } from '../../../shared/store/outbox-backlog.ts';
-import { raiseNextId, readNextId } from '../../../shared/store/patient-ids.ts';
-import { scanPatients } from '../../../shared/store/patient-scan.ts';
-import { repairPatient } from '../../../shared/store/restored-patients.ts';
+} from '../../shared/registration/restore-fence.ts';
+import { openErasures } from '../../shared/store/erasures.ts';
+import { waitingEvents } from '../../shared/store/outbox-backlog.ts';
+import { raiseNextId, readNextId } from '../../shared/store/patient-ids.ts';
+import { scanPatients } from '../../shared/store/patient-scan.ts';
+import { repairPatient } from '../../shared/store/restored-patients.ts';
 import type { Context } from './context.ts';
 import { consumedTopics } from './dead-letters.ts';
 import { bucketOf } from './imports.ts';

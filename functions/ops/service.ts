@@ -5,7 +5,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { decodeJwt } from 'jose';
-import type { Log } from '../../../shared/platform/log.ts';
+import type { Log } from '../../shared/platform/log.ts';
 import type { Environment } from './context.ts';
 import { runOps, type MayRun } from './program.ts';
 

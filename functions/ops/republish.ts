@@ -4,13 +4,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Firestore } from '@google-cloud/firestore';
-import { restate } from '../../../shared/patient/change.ts';
-import type { PatientId } from '../../../shared/patient/schema.ts';
-import { systemClock } from '../../../shared/platform/clock.ts';
-import { isServiceError } from '../../../shared/platform/errors.ts';
-import { scanPatients } from '../../../shared/store/patient-scan.ts';
-import { inTransaction } from '../../../shared/store/firestore.ts';
-import { fromSnapshot, patientDoc, updatePatientWithin } from '../../../shared/store/patients.ts';
+import { restate } from '../../shared/patient/change.ts';
+import type { PatientId } from '../../shared/patient/schema.ts';
+import { systemClock } from '../../shared/platform/clock.ts';
+import { isServiceError } from '../../shared/platform/errors.ts';
+import { scanPatients } from '../../shared/store/patient-scan.ts';
+import { inTransaction } from '../../shared/store/firestore.ts';
+import { fromSnapshot, patientDoc, updatePatientWithin } from '../../shared/store/patients.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
 

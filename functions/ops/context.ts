@@ -4,15 +4,15 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { Firestore } from '@google-cloud/firestore';
-import { kafkaClient } from '../../../shared/kafka/kafkajs.ts';
-import type { Admin, KafkaClient } from '../../../shared/kafka/ports.ts';
-import { createPublisher, type Publisher } from '../../../shared/kafka/publish.ts';
-import { kafkaVariables } from '../../../shared/kafka/settings.ts';
-import { namesIn, type Names } from '../../../shared/kafka/topics.ts';
-import { readConfig, type Config } from '../../../shared/platform/config.ts';
-import { createLog } from '../../../shared/platform/log.ts';
-import type { VariableName } from '../../../shared/platform/variables.ts';
-import { connectFirestore } from '../../../shared/store/firestore.ts';
+import { kafkaClient } from '../../shared/kafka/kafkajs.ts';
+import type { Admin, KafkaClient } from '../../shared/kafka/ports.ts';
+import { createPublisher, type Publisher } from '../../shared/kafka/publish.ts';
+import { kafkaVariables } from '../../shared/kafka/settings.ts';
+import { namesIn, type Names } from '../../shared/kafka/topics.ts';
+import { readConfig, type Config } from '../../shared/platform/config.ts';
+import { createLog } from '../../shared/platform/log.ts';
+import type { VariableName } from '../../shared/platform/variables.ts';
+import { connectFirestore } from '../../shared/store/firestore.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,6 +1,6 @@
 /** `ops search rebuild`: brings the search index of all patients up to date. Nothing is published. */
-import type { PatientId } from '../../../shared/patient/schema.ts';
-import { countPatients, rebuildSearchIndex } from '../../../shared/store/search-index.ts';
+import type { PatientId } from '../../shared/patient/schema.ts';
+import { countPatients, rebuildSearchIndex } from '../../shared/store/search-index.ts';
 import type { Context } from './context.ts';
 import { counted, progressBar, type Output } from './output.ts';
 

@@ -1,9 +1,9 @@
 /**
- * Entry of the Cloud Run services ops-read (`ops-service.js --read-only`) and ops-write (`ops-service.js`); which of
+ * Entry of the Cloud Run services ops-read (`serve.js --read-only`) and ops-write (`serve.js`); which of
  * the two it is only decides what the code refuses, the service account decides what could happen at all.
  */
-import { readConfig } from '../../../shared/platform/config.ts';
-import { createLog } from '../../../shared/platform/log.ts';
+import { readConfig } from '../../shared/platform/config.ts';
+import { createLog } from '../../shared/platform/log.ts';
 import { createOpsService, readOnly } from './service.ts';
 
 const config = await readConfig(['GOOGLE_CLOUD_PROJECT', 'PORT']);

@@ -9,10 +9,10 @@ import {
   type DeadLetter,
   type DeadLetterBook,
   type Resolution,
-} from '../../../shared/kafka/dead-letter-book.ts';
-import { revived, withoutOurs, type DeadLetterReason } from '../../../shared/kafka/dead-letters.ts';
-import { parseTimestamp } from '../../../shared/platform/clock.ts';
-import type { Names } from '../../../shared/kafka/topics.ts';
+} from '../../shared/kafka/dead-letter-book.ts';
+import { revived, withoutOurs, type DeadLetterReason } from '../../shared/kafka/dead-letters.ts';
+import { parseTimestamp } from '../../shared/platform/clock.ts';
+import type { Names } from '../../shared/kafka/topics.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
 

@@ -2,9 +2,9 @@
  * What a restored database must be told of the time that it has lost. Pure: the topic's events and the stored patients
  * go in one by one, and of each patient only numbers are kept.
  */
-import type { PatientId } from '../../../shared/patient/schema.ts';
-import type { WaitingEvent } from '../../../shared/store/outbox-backlog.ts';
-import type { PublishedState } from '../../../shared/store/restored-patients.ts';
+import type { PatientId } from '../../shared/patient/schema.ts';
+import type { WaitingEvent } from '../../shared/store/outbox-backlog.ts';
+import type { PublishedState } from '../../shared/store/restored-patients.ts';
 import type { PublishedEvent } from './reconcile.ts';
 
 /** What is known before the topic is read. */

@@ -2,8 +2,8 @@
  * `ops verify`: reconciles Firestore with the topic, reading both completely: every patient's last event is
  * published or waits in the outbox, and the topic keeps the laws of `sequence`.
  */
-import { patientsWithEvents } from '../../../shared/store/outbox-backlog.ts';
-import { scanPatients } from '../../../shared/store/patient-scan.ts';
+import { patientsWithEvents } from '../../shared/store/outbox-backlog.ts';
+import { scanPatients } from '../../shared/store/patient-scan.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
 import { readPublished } from './published.ts';

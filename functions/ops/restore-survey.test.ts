@@ -1,6 +1,6 @@
 /** What the fence finds in a restored database, without one. */
 import { describe, expect, it } from 'vitest';
-import { patientId, type PatientId } from '../../../shared/patient/schema.ts';
+import { patientId, type PatientId } from '../../shared/patient/schema.ts';
 import { createSurvey, type Known } from './restore-survey.ts';
 
 const id = (number: number): PatientId => patientId.parse(number);

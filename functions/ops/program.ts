@@ -3,10 +3,10 @@
  * its name.
  */
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { patientId } from '../../../shared/patient/schema.ts';
-import { isServiceError } from '../../../shared/platform/errors.ts';
-import type { ImportRecord } from '../../../shared/store/imports.ts';
-import { IMPORT_OUTCOMES } from '../../../shared/store/import-statistics.ts';
+import { patientId } from '../../shared/patient/schema.ts';
+import { isServiceError } from '../../shared/platform/errors.ts';
+import type { ImportRecord } from '../../shared/store/imports.ts';
+import { IMPORT_OUTCOMES } from '../../shared/store/import-statistics.ts';
 import { listBatches, NoSuchBatch, showBatch, skipBatch, UnclearEnd } from './batches.ts';
 import { openContext, type Context, type Environment } from './context.ts';
 import {

@@ -1,18 +1,13 @@
 /** `ops import`: what waits, what became of the last files, and a failed one sent through the import again or deleted. */
 import type { Bucket } from '@google-cloud/storage';
-import { listIncoming, retryName } from '../../../shared/registration/archive.ts';
-import {
-  connectBucket,
-  copyVersion,
-  deleteObject,
-  listObjects,
-} from '../../../shared/registration/bucket.ts';
-import { errorDocumentPath } from '../../../shared/registration/failure-mail.ts';
-import { systemClock, utcTimestamp } from '../../../shared/platform/clock.ts';
-import { createLog } from '../../../shared/platform/log.ts';
-import { eraseImportRecord } from '../../../shared/store/erasures.ts';
-import { readLastImports } from '../../../shared/store/import-statistics.ts';
-import { noteRetry, readImport, type ImportRecord, type RecordId } from '../../../shared/store/imports.ts';
+import { listIncoming, retryName } from '../../shared/registration/archive.ts';
+import { connectBucket, copyVersion, deleteObject, listObjects } from '../../shared/registration/bucket.ts';
+import { errorDocumentPath } from '../../shared/registration/failure-mail.ts';
+import { systemClock, utcTimestamp } from '../../shared/platform/clock.ts';
+import { createLog } from '../../shared/platform/log.ts';
+import { eraseImportRecord } from '../../shared/store/erasures.ts';
+import { readLastImports } from '../../shared/store/import-statistics.ts';
+import { noteRetry, readImport, type ImportRecord, type RecordId } from '../../shared/store/imports.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
 
