@@ -41,6 +41,13 @@ locals {
     RETENTION_CLOSED_DAYS = var.retention_closed_days
   }
 
+  variables_of_kept_days = {
+    KAFKA_RETENTION_DAYS       = var.kafka_retention_days
+    LOG_RETENTION_DAYS         = var.log_retention_days
+    AUDIT_RETENTION_DAYS       = var.audit_retention_days
+    AUDIT_TRAIL_RETENTION_DAYS = var.audit_trail_retention_days
+  }
+
   variables_of_auth = {
     AUTH_ISSUER           = var.auth.issuer
     AUTH_AUDIENCE         = var.auth.audience
@@ -71,10 +78,10 @@ locals {
 
   variable_groups = {
     import-registration = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts]
-    patients-api        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_auth]
+    patients-api        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_kept_days, local.variables_of_auth]
     check-health        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_import, local.variables_of_mail_texts, local.variables_of_health, local.variables_of_retention]
     kafka-worker        = [local.variables_of_project, local.variables_of_service, local.variables_of_bucket, local.variables_of_kafka, local.variables_of_mail_delivery]
-    ops                 = [local.variables_of_project, local.variables_of_bucket, local.variables_of_kafka, local.variables_of_retention]
+    ops                 = [local.variables_of_project, local.variables_of_bucket, local.variables_of_kafka, local.variables_of_retention, local.variables_of_kept_days]
   }
 
   environment = {

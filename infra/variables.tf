@@ -274,7 +274,7 @@ variable "kafka_topic_prefix" {
 }
 
 variable "kafka_retention_days" {
-  description = "How long a topic keeps an event, dead letters included. An erased patient's events age out after this time."
+  description = "How long a topic keeps an event, dead letters included. An erased patient's events age out after this time. With brokers that exist (kafka_brokers): what their operators have set."
   type        = number
   default     = 7
 

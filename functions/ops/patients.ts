@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
 import { createLog } from '../../shared/platform/log.ts';
-import { exportPatient } from '../../shared/store/patient-export.ts';
+import { exportPatient, keptDaysVariables } from '../../shared/store/patient-export.ts';
 import type { Context } from './context.ts';
 import type { Streams } from './output.ts';
 
@@ -12,7 +12,12 @@ import type { Streams } from './output.ts';
  * @throws ServiceError `patient.not_found`, `store.*`: what was written until then is no JSON
  */
 export async function writeExport(context: Context, { out }: Streams, id: PatientId): Promise<void> {
-  const pieces = await exportPatient(await context.db(), id, systemClock());
+  const pieces = await exportPatient(
+    await context.db(),
+    id,
+    systemClock(),
+    await context.config(keptDaysVariables),
+  );
   // Standard output belongs to the document.
   const log = createLog({ service: 'ops', project: '', destination: process.stderr });
   log.record('audit', {

@@ -1,5 +1,6 @@
 /** What the API reads from its environment. */
 import { authVariables } from '../../shared/platform/auth.ts';
+import { keptDaysVariables } from '../../shared/store/patient-export.ts';
 
 export const variableNames = [
   'GOOGLE_CLOUD_PROJECT',
@@ -8,5 +9,6 @@ export const variableNames = [
   'GCS_IMPORT_BUCKET',
   'STORAGE_EMULATOR_HOST',
   'CORS_ORIGINS',
+  ...keptDaysVariables,
   ...authVariables,
 ] as const;

@@ -31,6 +31,7 @@ const app = createApp({
   clock: systemClock,
   log,
   authenticate: createAuthentication(config),
+  keptDays: config,
   corsOrigins: config.CORS_ORIGINS,
   assets: new URL('assets/', import.meta.url),
 });

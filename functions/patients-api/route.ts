@@ -9,6 +9,7 @@ import type { Authenticate, Caller, Role } from '../../shared/platform/auth.ts';
 import type { Clock } from '../../shared/platform/clock.ts';
 import type { ErrorCode } from '../../shared/platform/errors.ts';
 import type { Log } from '../../shared/platform/log.ts';
+import type { KeptDays } from '../../shared/store/patient-export.ts';
 import type { AllocatePatientId } from '../../shared/store/patient-ids.ts';
 import type { z } from 'zod';
 import type { Acting } from './actor.ts';
@@ -21,6 +22,8 @@ export interface Dependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly authenticate: Authenticate;
+  /** How long something of a person stays where no erasure reaches, for the export. */
+  readonly keptDays: KeptDays;
   /** Origins of browsers that may call the API; none: CORS is off. */
   readonly corsOrigins: readonly string[];
   /** Folder with the files of the documentation page. */

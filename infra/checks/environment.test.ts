@@ -3,12 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { kafkaVariables } from '../../shared/kafka/settings.ts';
 import { deployables } from '../bundle.ts';
 import { variables } from '../../shared/platform/variables.ts';
+import { keptDaysVariables } from '../../shared/store/patient-export.ts';
 import { environmentFindings, variablesSet } from './environment.ts';
 import { parseSources, readSources } from './hcl.ts';
 import { withMistake } from './mutation.ts';
 
 const sources = await readSources();
-const set = variablesSet(await parseSources(sources));
+const configuration = await parseSources(sources);
+const set = variablesSet(configuration);
 
 async function variablesRead(deployable: string): Promise<readonly string[]> {
   if (deployable === 'ops') return variablesReadByOps();
@@ -23,7 +25,11 @@ async function variablesReadByOps(): Promise<readonly string[]> {
   const folder = new URL('../../functions/ops/', import.meta.url);
   const files = (await readdir(folder)).filter((file) => /(?<!\.test)\.ts$/.test(file));
   const text = (await Promise.all(files.map((file) => readFile(new URL(file, folder), 'utf8')))).join('\n');
-  return [...kafkaVariables, ...Object.keys(variables).filter((name) => text.includes(`'${name}'`))];
+  return [
+    ...kafkaVariables,
+    ...keptDaysVariables,
+    ...Object.keys(variables).filter((name) => text.includes(`'${name}'`)),
+  ];
 }
 
 describe('the environment of the deployables', () => {
@@ -46,6 +52,12 @@ describe('the environment of the deployables', () => {
         .flat()
         .filter((name) => !(name in variables)),
     ).toEqual([]);
+  });
+
+  it.each(keptDaysVariables)('%s is what Terraform configures, by default too', (name) => {
+    const configured = name.toLowerCase();
+    expect(configuration.locals['variables_of_kept_days']).toMatchObject({ [name]: `\${var.${configured}}` });
+    expect(variables[name].parse(undefined)).toBe(configuration.variables[configured]?.['default']);
   });
 
   it('turns red for a variable that is read but not set', async () => {

@@ -10,6 +10,8 @@ const MIN_RETENTION_DAYS = 30;
 
 const text = z.string().min(1);
 const seconds = z.coerce.number().int().positive();
+/** Told to a person who asks what is kept of them; Terraform sets it to what it has configured. */
+const days = z.coerce.number().int().positive();
 const euros = z.string().regex(/^\d{1,6}\.\d{2}$/, 'must be an amount like 95.00');
 const list = z.string().transform((value) =>
   value
@@ -72,6 +74,15 @@ export const variables = {
   RETENTION_CLOSED_DAYS: retentionDays.describe(
     'Days after which a patient whose case is closed is erased, at least 30; unset: never',
   ),
+
+  KAFKA_RETENTION_DAYS: days.default(7).describe('Days that Kafka keeps an event, as an export says'),
+  LOG_RETENTION_DAYS: days.default(30).describe("Days that the service's logs are kept, as an export says"),
+  AUDIT_RETENTION_DAYS: days
+    .default(365)
+    .describe('Days that the Data Access audit logs are kept, as an export says'),
+  AUDIT_TRAIL_RETENTION_DAYS: days
+    .default(1095)
+    .describe('Days that the audit trail is kept, as an export says'),
 
   PAYMENT_ACCOUNT_HOLDER: text.describe('Account holder in the confirmation mail'),
   PAYMENT_IBAN: z

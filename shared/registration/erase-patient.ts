@@ -18,9 +18,9 @@ import {
   erasePending,
   filesOf,
   openErasures,
-  type ErasedFile,
   type Erasure,
   type ErasureOptions,
+  type PersonFile,
 } from '../store/erasures.ts';
 import { buryIdempotencyKeys } from '../store/idempotency-keys.ts';
 import { recordIdOf, type RecordId } from '../store/imports.ts';
@@ -99,7 +99,7 @@ async function complete({ db, bucket, clock }: ErasureDependencies, erasure: Era
 }
 
 /** A file that is recorded but not moved yet lies in incoming/, under a name that its record does not keep. */
-async function deleteUnmoved(bucket: Bucket, files: readonly ErasedFile[]): Promise<void> {
+async function deleteUnmoved(bucket: Bucket, files: readonly PersonFile[]): Promise<void> {
   const unmoved = new Set<RecordId>(
     files.filter((file) => file.archived_at === null).map((file) => file.recordId),
   );

@@ -11,7 +11,6 @@ import type {
   Timestamp,
 } from '@google-cloud/firestore';
 import { erasureEvent } from '../patient/change.ts';
-import { identifyingPairs } from '../patient/identity.ts';
 import type { Patient, PatientId } from '../patient/schema.ts';
 import { utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
@@ -23,7 +22,7 @@ import { importDoc, type ImportRecord, type RecordId } from './imports.ts';
 import { addEvents, claimedUntil, patientEntriesQuery } from './outbox.ts';
 import { fromSnapshot, patientDoc } from './patients.ts';
 import { paymentReferenceDoc } from './payment-references.ts';
-import { personKeys, readSalt, type PersonKey } from './person-keys.ts';
+import { keysOfPatient, readSalt, type PersonKey } from './person-keys.ts';
 import { buryToken, patientTokensQuery, type TokenHash } from './registration-tokens.ts';
 
 export interface Erasure {
@@ -59,7 +58,10 @@ export interface Begun {
 }
 
 /** A record of a file that the person sent. */
-export type ErasedFile = Pick<ImportRecord, 'archive_path' | 'archived_at'> & { readonly recordId: RecordId };
+export type PersonFile = ImportRecord & { readonly recordId: RecordId };
+
+/** By what the files of a person are found. */
+export type PersonTraces = Pick<Erasure, 'patient_id' | 'token_hashes' | 'person_keys'>;
 
 export function erasureDoc(db: Firestore, id: PatientId): DocumentReference {
   return db.collection('erasures').doc(String(id));
@@ -106,7 +108,7 @@ export async function beginErasure(
     const erasure: Erasure = {
       patient_id: id,
       token_hashes: hashes,
-      person_keys: salt === undefined ? [] : personKeys(salt, identifyingPairs(patient)),
+      person_keys: keysOfPatient(salt, patient),
       requested_at: utcTimestamp(now),
       sequence,
       announced: isAnnounced,
@@ -196,20 +198,19 @@ export function importsOfPersonQuery(db: Firestore, keys: readonly PersonKey[]):
 }
 
 /** Every file that the person ever sent: those that became the patient, duplicates, failed attempts. */
-export async function filesOf(db: Firestore, erasure: Erasure): Promise<ErasedFile[]> {
-  const keys = erasure.person_keys ?? [];
+export async function filesOf(
+  db: Firestore,
+  { patient_id, token_hashes, person_keys: keys = [] }: PersonTraces,
+): Promise<PersonFile[]> {
   const queries = [
-    importsOfPatientQuery(db, erasure.patient_id),
-    ...erasure.token_hashes.map((hash) => importsOfTokenQuery(db, hash)),
+    importsOfPatientQuery(db, patient_id),
+    ...token_hashes.map((hash) => importsOfTokenQuery(db, hash)),
     ...(keys.length === 0 ? [] : [importsOfPersonQuery(db, keys)]),
   ];
   const found = await translated(() => Promise.all(queries.map((query) => query.get())));
   const files = found
     .flatMap((page) => page.docs)
-    .map((doc) => {
-      const { archive_path, archived_at } = doc.data() as ImportRecord;
-      return { recordId: doc.id as RecordId, archive_path, archived_at };
-    });
+    .map((doc) => ({ ...(doc.data() as ImportRecord), recordId: doc.id as RecordId }));
   return [...new Map(files.map((file) => [file.recordId, file])).values()];
 }
 

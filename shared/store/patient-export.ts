@@ -5,26 +5,45 @@
 import type { Firestore, QuerySnapshot, Timestamp } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import { utcTimestamp, type Instant } from '../platform/clock.ts';
+import type { Config } from '../platform/config.ts';
 import { readCommunication, type HistoryPosition } from './communication-history.ts';
 import { readConsent } from './consents.ts';
-import { importsOfPatientQuery, importsOfTokenQuery } from './erasures.ts';
+import { filesOf, type PersonTraces } from './erasures.ts';
 import { translated } from './firestore.ts';
 import { patientKeysQuery } from './idempotency-keys.ts';
-import type { ImportRecord } from './imports.ts';
 import { patientEntriesQuery } from './outbox.ts';
 import { readPatient } from './patients.ts';
+import { keysOfPatient, readSalt } from './person-keys.ts';
 import { patientTokensQuery, type TokenHash } from './registration-tokens.ts';
 
-/** Where else something of a person may lie, and for how many days; docs/operations.md says it in words. */
-const COPIES = [
+/** The days that differ between environments. */
+export const keptDaysVariables = [
+  'KAFKA_RETENTION_DAYS',
+  'LOG_RETENTION_DAYS',
+  'AUDIT_RETENTION_DAYS',
+  'AUDIT_TRAIL_RETENTION_DAYS',
+] as const;
+export type KeptDays = Config<(typeof keptDaysVariables)[number]>;
+
+/**
+ * Where else something of a person may lie, and for how many days; docs/operations.md says it in words. The days that
+ * are numbers here are fixed in infra/storage.tf and infra/firestore.tf.
+ */
+const copiesFor = (kept: KeptDays) => [
   { place: 'Registration files below processed/ (`archive_path` of the imports)', days: 30 },
   { place: 'Failed registration files below failed/ (`archive_path` of the imports)', days: 90 },
-  { place: 'Kafka: events of and about the person, dead letters included', days: 7 },
+  {
+    place: 'Kafka: events of and about the person, dead letters included',
+    days: kept.KAFKA_RETENTION_DAYS,
+  },
   { place: 'Point-in-time recovery and backups of the database', days: 7 },
-  { place: 'Logs: the patient id', days: 30 },
-  { place: 'Logs of access to the database and the files: the patient id', days: 365 },
-  { place: 'Audit trail: the patient id', days: 1095 },
-] as const;
+  { place: 'Logs: the patient id', days: kept.LOG_RETENTION_DAYS },
+  {
+    place: 'Logs of access to the database and the files: the patient id',
+    days: kept.AUDIT_RETENTION_DAYS,
+  },
+  { place: 'Audit trail: the patient id', days: kept.AUDIT_TRAIL_RETENTION_DAYS },
+];
 
 const PAGE = 200;
 
@@ -37,13 +56,15 @@ export async function exportPatient(
   db: Firestore,
   id: PatientId,
   now: Instant,
+  kept: KeptDays,
 ): Promise<AsyncGenerator<string, void>> {
   const { patient } = await readPatient(db, id);
-  const [consent, tokens, keys, outbox] = await Promise.all([
+  const [consent, tokens, keys, outbox, salt] = await Promise.all([
     readConsent(db, id),
     translated(() => patientTokensQuery(db, id).get()),
     translated(() => patientKeysQuery(db, id).get()),
     translated(() => patientEntriesQuery(db, id).get()),
+    readSalt(db),
   ]);
   const tokenHashes = tokens.docs.map((doc) => doc.id as TokenHash);
   const head = {
@@ -53,7 +74,11 @@ export async function exportPatient(
     consent: consent ?? null,
     payment_reference: patient.zahlungsreferenz,
     registration_token_sha256: tokenHashes,
-    imports: await importsOf(db, id, tokenHashes),
+    imports: await importsOf(db, {
+      patient_id: id,
+      token_hashes: tokenHashes,
+      person_keys: keysOfPatient(salt, patient),
+    }),
     idempotency_keys: keys.docs.map((doc) => ({
       key_sha256: doc.id,
       body_sha256: doc.get('body_sha256') as string,
@@ -66,7 +91,7 @@ export async function exportPatient(
     waiting_events: waitingOf(outbox, 'kafka').map(
       (doc) => JSON.parse(doc.get('envelope') as string) as object,
     ),
-    copies: COPIES,
+    copies: copiesFor(kept),
   };
   return pieces(db, id, JSON.stringify(head));
 }
@@ -86,18 +111,13 @@ async function* pieces(db: Firestore, id: PatientId, head: string): AsyncGenerat
   yield ']}\n';
 }
 
-async function importsOf(db: Firestore, id: PatientId, tokenHashes: readonly TokenHash[]) {
-  const queries = [
-    importsOfPatientQuery(db, id),
-    ...tokenHashes.map((hash) => importsOfTokenQuery(db, hash)),
-  ];
-  const pages = await translated(() => Promise.all(queries.map((query) => query.get())));
-  const records = new Map(
-    pages.flatMap(({ docs }) => docs).map((doc) => [doc.id, doc.data() as ImportRecord]),
-  );
-  return [...records].map(([record_id, record]) => {
-    const { outcome, reason, violations, archive_path, archived_at, received_at, uploaded_at } = record;
-    return { record_id, outcome, reason, violations, archive_path, archived_at, received_at, uploaded_at };
+async function importsOf(db: Firestore, traces: PersonTraces) {
+  const files = await filesOf(db, traces);
+  return files.map((file) => {
+    const { recordId, outcome, reason, violations, archive_path, archived_at, received_at, uploaded_at } =
+      file;
+    const times = { archived_at, received_at, uploaded_at };
+    return { record_id: recordId, outcome, reason, violations, archive_path, ...times };
   });
 }
 

@@ -5,6 +5,8 @@
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import type { DocumentReference, Firestore } from '@google-cloud/firestore';
+import { identifyingPairs } from '../patient/identity.ts';
+import type { Patient } from '../patient/schema.ts';
 import { isAlreadyExists, translated } from './firestore.ts';
 
 export type PersonKey = string & { readonly personKey: true };
@@ -30,6 +32,11 @@ async function saltOf(db: Firestore): Promise<string> {
     if (isAlreadyExists(error)) return saltOf(db);
     throw error;
   }
+}
+
+/** {@link personKeys} of a patient; none before the first failed file. */
+export function keysOfPatient(salt: string | undefined, patient: Patient): PersonKey[] {
+  return salt === undefined ? [] : personKeys(salt, identifyingPairs(patient));
 }
 
 /** @param pairs of shared/patient/identity.ts */

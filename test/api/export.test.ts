@@ -10,17 +10,19 @@ import { answerSchemas } from '../../functions/patients-api/schemas.ts';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { systemClock, utcTimestamp } from '../../shared/platform/clock.ts';
 import { addCommunication } from '../../shared/store/communication-history.ts';
+import { keysOfFile } from '../../shared/store/person-keys.ts';
 import { addConsent } from '../../shared/store/consents.ts';
 import { beginErasure } from '../../shared/store/erasures.ts';
 import { importDoc, toImportDocument, type RecordId } from '../../shared/store/imports.ts';
 import { addMail } from '../../shared/store/outbox.ts';
 import { addToken, hashToken } from '../../shared/store/registration-tokens.ts';
+import { identifyingPairs } from '../../shared/patient/identity.ts';
 import { aBody, startApi, type Api } from '../support/api.ts';
 import { BY_ADMIN } from '../support/builders.ts';
 
 let api: Api;
 beforeAll(async () => {
-  api = await startApi();
+  api = await startApi({ KAFKA_RETENTION_DAYS: '3' });
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -46,7 +48,8 @@ async function addHistory(id: PatientId, count: number): Promise<void> {
 /** A patient with something in every place. */
 async function aKnownPerson(): Promise<PatientId> {
   const headers = { 'idempotency-key': 'export-1' };
-  const body = aBody({ zahlungsreferenz: 'expo0001' });
+  const person = { email: 'lena@example.org', geburtsdatum: '1991-04-02' };
+  const body = aBody({ zahlungsreferenz: 'expo0001', ...person });
   const { id } = (await api.send('POST', '/api/patients', { body, headers })).body;
   const batch = api.db.batch();
   addConsent(api.db, batch, id, { ...consent, stored_at: now });
@@ -79,6 +82,21 @@ async function aKnownPerson(): Promise<PatientId> {
     token_sha256: hashToken('expo0001aa'),
     archive_path: 'failed/b.json',
   } as const;
+  // Without the person's token: only what identifies them ties it to them.
+  const broken = {
+    ...failed,
+    reason: 'import.invalid',
+    token_sha256: null,
+    person_keys: await keysOfFile(api.db, identifyingPairs({ ...person, nachname: 'Anders' })),
+    archive_path: 'failed/c.json',
+  } as const;
+  const anothers = {
+    ...broken,
+    person_keys: await keysOfFile(api.db, identifyingPairs({ ...person, geburtsdatum: '2011-01-01' })),
+    archive_path: 'failed/d.json',
+  };
+  batch.set(importDoc(api.db, 'c' as RecordId), toImportDocument(broken, systemClock()));
+  batch.set(importDoc(api.db, 'd' as RecordId), toImportDocument(anothers, systemClock()));
   batch.set(importDoc(api.db, 'a' as RecordId), toImportDocument(imported, systemClock()));
   batch.set(importDoc(api.db, 'b' as RecordId), toImportDocument(failed, systemClock()));
   await batch.commit();
@@ -125,8 +143,13 @@ describe('the export', () => {
       consent,
       payment_reference: 'expo0001',
       registration_token_sha256: [hashToken('expo0001aa')],
-      imports: [{ archive_path: 'processed/a.json' }, { archive_path: 'failed/b.json', outcome: 'failed' }],
+      imports: [
+        { archive_path: 'processed/a.json' },
+        { archive_path: 'failed/b.json', outcome: 'failed' },
+        { archive_path: 'failed/c.json', outcome: 'failed' },
+      ],
       idempotency_keys: [{}],
+      copies: expect.arrayContaining([{ place: expect.stringContaining('Kafka'), days: 3 }]),
       waiting_mails: [{ body: { betreff: 'Hallo' } }],
       waiting_events: [{ eventType: 'patient.created' }],
       communication: [{ reference_id: 'm-0' }, { reference_id: 'm-1' }, { reference_id: 'm-2' }],
@@ -142,7 +165,11 @@ describe('the export', () => {
     expect(
       await runOps(
         ['patient', 'export', String(id)],
-        { ...process.env, GOOGLE_CLOUD_PROJECT: api.config.GOOGLE_CLOUD_PROJECT },
+        {
+          ...process.env,
+          GOOGLE_CLOUD_PROJECT: api.config.GOOGLE_CLOUD_PROJECT,
+          KAFKA_RETENTION_DAYS: '3',
+        },
         { out, err: out },
       ),
     ).toBe(0);

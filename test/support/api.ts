@@ -92,6 +92,7 @@ export async function startApi(overrides: Record<string, string> = {}) {
     clock: () => fixed ?? Temporal.Now.instant(),
     log: testLog(lines),
     authenticate: createAuthentication(config),
+    keptDays: config,
     corsOrigins: config.CORS_ORIGINS,
     assets: new URL('../../functions/patients-api/assets/', import.meta.url),
   };

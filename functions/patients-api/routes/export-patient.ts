@@ -16,8 +16,8 @@ export const exportPatientRoute: Route = {
     },
   },
   problems: ['patient.not_found'],
-  async handle(call, { db, clock, log }) {
-    const pieces = await exportPatient(db, readPatientId(call), clock());
+  async handle(call, { db, clock, log, keptDays }) {
+    const pieces = await exportPatient(db, readPatientId(call), clock(), keptDays);
     // HEAD asks for no piece: nobody would end the reading.
     const body = call.req.method === 'HEAD' ? null : bytesOf(pieces, log);
     const headers = { 'content-type': 'application/json', 'content-disposition': 'attachment' };
