@@ -1,0 +1,39 @@
+/** `ops batch …`: batches of consumed topics that cannot be read. */
+import { Argument, type Command } from 'commander';
+import { readOffset, readPartition } from '../arguments.ts';
+import { listBatches, showBatch, skipBatch } from '../batches.ts';
+import type { Invocation } from '../command-line.ts';
+import { consumedTopics, type ConsumedTopic } from '../dead-letters.ts';
+
+export function addBatches(program: Command, { context, output }: Invocation): void {
+  const batch = program.command('batch').description('batches of consumed topics that cannot be read');
+  batch
+    .command('list')
+    .description('those that partitions stand before, and those that were passed over')
+    .action(() => listBatches(context, output()));
+  const topic = () => new Argument('<topic>', 'consumed topic').choices(consumedTopics);
+  const partition = () => new Argument('<partition>', 'its partition').argParser(readPartition);
+  batch
+    .command('show')
+    .description('the one that a partition stands before: its header, never a key or a value')
+    .addArgument(topic())
+    .addArgument(partition())
+    .action((name: ConsumedTopic, number: number) =>
+      showBatch(context, output(), { topic: name, partition: number }),
+    );
+  batch
+    .command('skip')
+    .description('let the worker pass over exactly that batch; its messages are lost to us')
+    .addArgument(topic())
+    .addArgument(partition())
+    .requiredOption('--from <offset>', 'where the partition stands', readOffset)
+    .option('--to <offset>', 'its last offset, where the batch does not say it', readOffset)
+    .option('--apply', 'do it; without this it is only shown')
+    .action(
+      (
+        name: ConsumedTopic,
+        number: number,
+        { from, to, apply = false }: { from: bigint; to?: bigint; apply?: boolean },
+      ) => skipBatch(context, output(), { topic: name, partition: number }, { from, to, apply }),
+    );
+}

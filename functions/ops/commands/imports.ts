@@ -1,0 +1,38 @@
+/** `ops import …`: registration files. */
+import { Option, type Command } from 'commander';
+import { IMPORT_OUTCOMES } from '../../../shared/store/import-statistics.ts';
+import type { ImportRecord } from '../../../shared/store/imports.ts';
+import { readCount } from '../arguments.ts';
+import type { Invocation } from '../command-line.ts';
+import { deleteImport, listImports, listWaiting, retryImport, showImport } from '../imports.ts';
+
+export function addImports(program: Command, { context, output }: Invocation): void {
+  const imports = program.command('import').description('registration files');
+  imports
+    .command('list')
+    .description('the last imports')
+    .addOption(new Option('--outcome <outcome>', 'only with this outcome').choices(IMPORT_OUTCOMES))
+    .option('--limit <n>', 'how many to look at', readCount, 50)
+    .action((options: { outcome?: ImportRecord['outcome']; limit: number }) =>
+      listImports(context, output(), options),
+    );
+  imports
+    .command('show <record>')
+    .description('what became of one file, and which rules it breaks')
+    .action((record: string) => showImport(context, output(), record));
+  imports
+    .command('waiting')
+    .description('what lies in incoming/ and for how long, without names')
+    .action(() => listWaiting(context, output()));
+  imports
+    .command('retry <file>')
+    .description('send a failed file through the import again, by record id or path below failed/')
+    .action((file: string) => retryImport(context, output(), file));
+  imports
+    .command('delete <record>')
+    .description('remove a failed file for good, with its violations and its record')
+    .option('--apply', 'do it; without this it is only shown')
+    .action((record: string, { apply = false }: { apply?: boolean }) =>
+      deleteImport(context, output(), record, apply),
+    );
+}

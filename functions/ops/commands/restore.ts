@@ -1,0 +1,23 @@
+/** `ops restore …`: after the database was put back from a backup. */
+import type { Command } from 'commander';
+import { readTime } from '../arguments.ts';
+import { exitCodes, type Invocation } from '../command-line.ts';
+import { fence, rewind } from '../restore.ts';
+
+export function addRestore(program: Command, { context, output, finish }: Invocation): void {
+  const restored = program.command('restore').description('after the database was put back from a backup');
+  restored
+    .command('fence')
+    .description(
+      'compare ids, event numbers and erasures with the topic and the ledger; the worker starts only when they are above',
+    )
+    .option('--apply', 'mend them and open the fence; without it nothing is changed')
+    .action(async ({ apply = false }: { apply?: boolean }) => {
+      if (!(await fence(context, output(), apply))) finish(exitCodes.amiss);
+    });
+  restored
+    .command('rewind')
+    .description('let the consumers take in again what came since the backup; the worker must be stopped')
+    .requiredOption('--since <time>', "the backup's time (RFC 3339), rather earlier than later", readTime)
+    .action(({ since }: { since: string }) => rewind(context, output(), since));
+}
