@@ -14,7 +14,7 @@ import {
   registrationPatientSchema,
   type FieldName,
 } from '../shared/patient/schema.ts';
-import { systemClock } from '../shared/platform/clock.ts';
+import { systemClock } from '../shared/platform/system-clock.ts';
 
 const PAGE = new URL('../docs/domain.md', import.meta.url);
 const BLOCK = /(<!-- fields -->\n)[^]*(\n<!-- \/fields -->)/;

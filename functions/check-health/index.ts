@@ -1,6 +1,6 @@
 /** check-health under functions-framework: reads the environment and registers the handler. */
 import { http } from '@google-cloud/functions-framework';
-import { systemClock } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';

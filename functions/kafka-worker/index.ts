@@ -5,7 +5,7 @@
 import { kafkaClient } from '../../shared/kafka/kafkajs.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import { namesIn } from '../../shared/kafka/topics.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';

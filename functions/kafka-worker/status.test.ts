@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import type { Clock } from '../../shared/platform/clock.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readWorkerStatus } from '../../shared/store/worker-status.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { closing, kafkaCorner, testLog } from '../../test/support/kafka.ts';

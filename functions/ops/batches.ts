@@ -4,7 +4,7 @@
  */
 import { codecName } from '../../shared/kafka/compression.ts';
 import { UNREADABLE, type UnreadableReason } from '../../shared/kafka/record-batch.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import {
   decideToPass,
   knownBatches,

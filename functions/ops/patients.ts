@@ -1,7 +1,7 @@
 /** `ops patient`: what is stored about one person. */
 import { once } from 'node:events';
 import type { PatientId } from '../../shared/patient/schema.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { exportPatient, keptDaysVariables } from '../../shared/store/patient-export.ts';
 import type { Context } from './context.ts';

@@ -1,6 +1,7 @@
 /** `ops outbox status` and `ops lag`: what waits to leave the service, and what waits to be taken in. */
 import { lagOf } from '../../shared/kafka/lag.ts';
-import { systemClock, utcTimestamp } from '../../shared/platform/clock.ts';
+import { utcTimestamp } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { outboxBacklog } from '../../shared/store/outbox-backlog.ts';
 import { readWorkerStatus } from '../../shared/store/worker-status.ts';
 import { consumedTopics } from './dead-letters.ts';

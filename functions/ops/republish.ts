@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Firestore } from '@google-cloud/firestore';
 import { restate } from '../../shared/patient/change.ts';
 import type { PatientId } from '../../shared/patient/schema.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { isServiceError } from '../../shared/platform/errors.ts';
 import { scanPatients } from '../../shared/store/patient-scan.ts';
 import { inTransaction } from '../../shared/store/firestore.ts';

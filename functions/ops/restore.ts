@@ -4,7 +4,8 @@
  * brought back; `rewind` lets the consumers take in once more what the backup has forgotten.
  */
 import pLimit from 'p-limit';
-import { parseTimestamp, systemClock, utcTimestamp } from '../../shared/platform/clock.ts';
+import { parseTimestamp, utcTimestamp } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { listErased } from '../../shared/registration/erasure-ledger.ts';
 import { erasePatient } from '../../shared/registration/erase-patient.ts';

@@ -1,6 +1,6 @@
 /** `ops retention preview`: whom the scheduled run would erase, by id, rule and day. */
 import { retentionDue, type RetentionDays } from '../../shared/patient/retention.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { lapsedPatients } from '../../shared/store/retention.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';

@@ -3,7 +3,7 @@ import type { Domain } from 'node:domain';
 import { http } from '@google-cloud/functions-framework';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { createAuthentication } from '../../shared/platform/auth.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { ServiceError } from '../../shared/platform/errors.ts';
 import { createLog } from '../../shared/platform/log.ts';

@@ -1,6 +1,6 @@
 /**
  * Time as the domain sees it: instants in UTC and calendar dates in Europe/Berlin (docs/domain.md#time).
- * Only {@link systemClock} reads the machine's clock; everything else is given an instant.
+ * Nothing here reads the machine's clock: `system-clock.ts` does, and everything else is given an instant.
  */
 import { Temporal } from 'temporal-polyfill';
 
@@ -18,8 +18,6 @@ export type UtcTimestamp = string;
 export type Clock = () => Temporal.Instant;
 
 export type Instant = Temporal.Instant;
-
-export const systemClock: Clock = () => Temporal.Now.instant();
 
 export function berlinDateOf(instant: Instant): BerlinDate {
   return instant.toZonedDateTimeISO(BERLIN).toPlainDate().toString() as BerlinDate;

@@ -5,7 +5,7 @@ import { BY_ADMIN } from '../../test/support/builders.ts';
 import { patientsWorld } from '../../test/support/patients-world.ts';
 import { changeDoctor, changeFields } from '../../test/support/relay-world.ts';
 import { patientId } from '../patient/schema.ts';
-import { systemClock } from '../platform/clock.ts';
+import { systemClock } from '../platform/system-clock.ts';
 import { announceErasure, beginErasure, erasePending } from './erasures.ts';
 
 it('takes the newest of many large entries, so that the numbers it swallows stand before patient.deleted', async () => {

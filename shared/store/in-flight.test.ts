@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { patientsWorld } from '../../test/support/patients-world.ts';
-import { systemClock } from '../platform/clock.ts';
+import { systemClock } from '../platform/system-clock.ts';
 import { inFlightMarkers } from './in-flight.ts';
 
 const { db } = patientsWorld();

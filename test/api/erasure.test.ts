@@ -1,7 +1,8 @@
 /** Erasing a person: nothing of them is left, whatever they sent, however often it was interrupted. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { PatientId } from '../../shared/patient/schema.ts';
-import { systemClock, utcTimestamp } from '../../shared/platform/clock.ts';
+import { utcTimestamp } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { archivePath } from '../../shared/registration/archive.ts';
 import { completeErasures } from '../../shared/registration/erase-patient.ts';

@@ -4,7 +4,7 @@ import { startConsumers } from '../../functions/kafka-worker/consumers.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import type { OutgoingMessage } from '../../shared/kafka/ports.ts';
 import { namesIn } from '../../shared/kafka/topics.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { closing, createTopics, kafkaCorner, testLog } from '../support/kafka.ts';
 import { aForeignEvent, patientsWorld } from '../support/patients-world.ts';

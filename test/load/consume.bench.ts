@@ -11,7 +11,7 @@ import { handlerOf } from '../../functions/kafka-worker/effects/effect.ts';
 import { runConsumer } from '../../shared/kafka/consumer.ts';
 import type { IncomingMessage } from '../../shared/kafka/ports.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { inFlightMarkers } from '../../shared/store/in-flight.ts';
 import { unreadableBatchNotes } from '../../shared/store/unreadable-batches.ts';

@@ -1,7 +1,8 @@
 /** A project and a bucket of their own on the test engines, with everything the import needs but the trigger. */
 import { randomUUID } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
-import { systemClock, parseTimestamp } from '../../shared/platform/clock.ts';
+import { parseTimestamp } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { connectBucket, type FinalizedObject } from '../../shared/registration/bucket.ts';
 import { mailVariables } from '../../shared/registration/confirmation-mail.ts';

@@ -12,7 +12,7 @@ import { freePort } from '../../infra/local/ports.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import { changePatient, restate } from '../../shared/patient/change.ts';
 import { patientId } from '../../shared/patient/schema.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
+import { systemClock } from '../../shared/platform/system-clock.ts';
 import { inTransaction } from '../../shared/store/firestore.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { raiseMarks } from '../../shared/registration/restore-fence.ts';

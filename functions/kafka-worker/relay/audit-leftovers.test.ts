@@ -3,7 +3,7 @@ import { eventually } from '../../../test/support/eventually.ts';
 import { testLog } from '../../../test/support/kafka.ts';
 import { patientsWorld } from '../../../test/support/patients-world.ts';
 import { patientId } from '../../../shared/patient/schema.ts';
-import { systemClock } from '../../../shared/platform/clock.ts';
+import { systemClock } from '../../../shared/platform/system-clock.ts';
 import { addAuditEntry, newAuditEntry } from '../../../shared/store/audit-trail.ts';
 import { logAuditLeftovers } from './audit-leftovers.ts';
 

@@ -4,7 +4,7 @@ import { BY_ADMIN } from '../../../test/support/builders.ts';
 import { aMail, relayWorld } from '../../../test/support/relay-world.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { testLog } from '../../../test/support/kafka.ts';
-import { systemClock } from '../../../shared/platform/clock.ts';
+import { systemClock } from '../../../shared/platform/system-clock.ts';
 import { patientId } from '../../../shared/patient/schema.ts';
 import { announceErasure, beginErasure } from '../../../shared/store/erasures.ts';
 import { addMail, claimMail, readMails } from '../../../shared/store/outbox.ts';

@@ -13,7 +13,7 @@ import { continueTrace, withTrace } from '../../../shared/platform/trace.ts';
 import { announceErasure, beginErasure } from '../../../shared/store/erasures.ts';
 import { releaseFence } from '../../../shared/registration/restore-fence.ts';
 import { markDoc } from '../../../shared/store/fence.ts';
-import { systemClock } from '../../../shared/platform/clock.ts';
+import { systemClock } from '../../../shared/platform/system-clock.ts';
 
 type World = Awaited<ReturnType<typeof relayWorld>>;
 

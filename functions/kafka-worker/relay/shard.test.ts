@@ -4,7 +4,7 @@ import { Timestamp } from '@google-cloud/firestore';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { OutgoingMessage } from '../../../shared/kafka/ports.ts';
 import type { Publisher } from '../../../shared/kafka/publish.ts';
-import { systemClock } from '../../../shared/platform/clock.ts';
+import { systemClock } from '../../../shared/platform/system-clock.ts';
 import { ServiceError } from '../../../shared/platform/errors.ts';
 import { connectFirestore } from '../../../shared/store/firestore.ts';
 import { eventually } from '../../../test/support/eventually.ts';

@@ -1,0 +1,6 @@
+/** The machine's clock, in a module of its own so that the domain cannot import it. Entry points pass it down. */
+import { Temporal } from 'temporal-polyfill';
+import type { Clock } from './clock.ts';
+
+/** The current instant. */
+export const systemClock: Clock = () => Temporal.Now.instant();
