@@ -7,11 +7,11 @@ export default defineConfig({
       {
         test: {
           name: 'hostile',
-          include: ['test/hostile/**/*.test.ts'],
+          include: ['test/hostile/hostile.test.ts'],
           globalSetup: ['test/support/engines.setup.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
-          // Alone: it says that nothing stands for more than two seconds, and others would take its processor.
+          // Alone: it expects that nothing stands for more than two seconds, and another test would take its processor.
           sequence: { groupOrder: 0 },
           maxWorkers: 1,
         },
@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: 'faults',
-          include: ['test/faults/**/*.test.ts'],
+          include: ['test/faults/**/*.test.ts', 'test/hostile/random-inputs.test.ts'],
           globalSetup: ['test/support/engines.setup.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,

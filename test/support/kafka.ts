@@ -43,6 +43,7 @@ export async function kafkaCorner(overrides: Record<string, string> = {}) {
   };
 }
 
+/** @returns once every partition has a leader that answers: a publisher that is allowed one attempt needs it */
 export async function createTopics(
   client: KafkaClient,
   names: readonly string[],
@@ -50,6 +51,7 @@ export async function createTopics(
 ): Promise<void> {
   const admin = await client.admin();
   await admin.createTopics(names.map((name) => ({ name, partitions })));
+  for (const name of names) await admin.ranges(name);
   await admin.close();
 }
 
