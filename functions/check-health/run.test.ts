@@ -4,7 +4,7 @@ import { Timestamp } from '@google-cloud/firestore';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { beginErasure, openErasures } from '../../shared/store/erasures.ts';
-import { EXPIRING } from '../../shared/store/expiry.ts';
+import { expiringCollections } from '../../shared/store/expiry.ts';
 import { readNewestSnapshot } from '../../shared/store/health-snapshots.ts';
 import { BY_ADMIN, aRegistration } from '../../test/support/builders.ts';
 import { healthWorld } from '../../test/support/health-world.ts';
@@ -102,20 +102,15 @@ it('removes copies that no record owns, once a day, and leaves those of an impor
 it('removes what has expired, and nothing else', async () => {
   const { run, db, deps } = await healthWorld();
   const at = (seconds: number) => Timestamp.fromMillis(deps.clock().epochMilliseconds + seconds * 1000);
-  for (const collection of EXPIRING) {
-    await db
-      .collection(collection)
-      .doc('expired')
-      .set({ expires_at: at(-1) });
-    await db
-      .collection(collection)
-      .doc('living')
-      .set({ expires_at: at(60) });
-    await db.collection(collection).doc('endless').set({ expires_at: null });
+  const collections = expiringCollections(db);
+  for (const collection of collections) {
+    await collection.doc('expired').set({ expires_at: at(-1) });
+    await collection.doc('living').set({ expires_at: at(60) });
+    await collection.doc('endless').set({ expires_at: null });
   }
-  expect((await run()).body.expired_removed).toBe(EXPIRING.length);
-  for (const collection of EXPIRING) {
-    const left = (await documents(db, collection)).map(({ id }) => id);
+  expect((await run()).body.expired_removed).toBe(collections.length);
+  for (const collection of collections) {
+    const left = (await documents(db, collection.id)).map(({ id }) => id);
     expect(left).toEqual(expect.arrayContaining(['endless', 'living']));
     expect(left).not.toContain('expired');
   }

@@ -9,7 +9,7 @@ import type { PatientId, TherapistId } from '../../shared/patient/schema.ts';
 import type { UtcTimestamp } from '../../shared/platform/clock.ts';
 import { auditTrailQuery } from '../../shared/store/audit-trail.ts';
 import { communicationQuery, contactQuery } from '../../shared/store/communication-history.ts';
-import { EXPIRING, expiredQuery } from '../../shared/store/expiry.ts';
+import { expiredQuery, expiringCollections } from '../../shared/store/expiry.ts';
 import { newestSnapshotQuery } from '../../shared/store/health-snapshots.ts';
 import { patientKeysQuery } from '../../shared/store/idempotency-keys.ts';
 import {
@@ -63,8 +63,8 @@ export function queries(db: Firestore): Record<string, Query[]> {
     patientEntriesQuery: [patientEntriesQuery(db, patient)],
     waitingQuery: [waitingQuery(db, 'kafka'), waitingQuery(db, 'mail')],
     longestWaitingQuery: [longestWaitingQuery(db, 'kafka'), longestWaitingQuery(db, 'mail')],
-    expiredQuery: EXPIRING.map((collection) =>
-      expiredQuery(db, collection, Temporal.Instant.fromEpochMilliseconds(0)),
+    expiredQuery: expiringCollections(db).map((collection) =>
+      expiredQuery(collection, Temporal.Instant.fromEpochMilliseconds(0)),
     ),
     newestSnapshotQuery: [newestSnapshotQuery(db)],
     patientsQuery: [

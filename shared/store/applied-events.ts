@@ -2,7 +2,12 @@
  * Consumed events whose effect spans many patients: their turn among the events of their therapist, whether they are
  * complete, and which patients are left. One that comes again, perhaps after later events, must not undo those.
  */
-import { Timestamp, type Firestore, type Transaction } from '@google-cloud/firestore';
+import {
+  Timestamp,
+  type CollectionReference,
+  type Firestore,
+  type Transaction,
+} from '@google-cloud/firestore';
 import type { TherapistId } from '../patient/schema.ts';
 import type { Instant } from '../platform/clock.ts';
 import { inTransaction, translated } from './firestore.ts';
@@ -31,8 +36,13 @@ interface Stored {
   readonly expires_at: Timestamp;
 }
 
+/** The collection `applied_events`. */
+export function appliedEventDocs(db: Firestore): CollectionReference {
+  return db.collection('applied_events');
+}
+
 function eventDoc(db: Firestore, eventId: string) {
-  return db.collection('applied_events').doc(eventId);
+  return appliedEventDocs(db).doc(eventId);
 }
 
 /**

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import {
   FieldValue,
   Timestamp,
+  type CollectionReference,
   type DocumentReference,
   type Firestore,
   type Query,
@@ -48,8 +49,13 @@ export function newAuditEntry(author: Author, patientId: PatientId, fields: read
   };
 }
 
+/** The collection `audit_trail`. */
+function auditDocs(db: Firestore): CollectionReference {
+  return db.collection('audit_trail');
+}
+
 function auditDoc(db: Firestore, auditId: string): DocumentReference {
-  return db.collection('audit_trail').doc(auditId);
+  return auditDocs(db).doc(auditId);
 }
 
 /** Adds an entry to the write that makes its change. */
@@ -113,8 +119,7 @@ export function logCompletedErasure(log: Log, patientId: PatientId, author: Auth
 const PAGE = 300;
 
 export function auditTrailQuery(db: Firestore, until: Instant): Query {
-  return db
-    .collection('audit_trail')
+  return auditDocs(db)
     .where('created_at', '<=', Timestamp.fromMillis(until.epochMilliseconds))
     .orderBy('created_at')
     .limit(PAGE);

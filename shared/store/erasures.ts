@@ -4,6 +4,7 @@
  * job remains until every later step is done, so an interrupted erasure can be resumed anywhere.
  */
 import type {
+  CollectionReference,
   DocumentReference,
   Firestore,
   Query,
@@ -18,7 +19,7 @@ import { addAuditEntry, committedEntry, newAuditEntry, type AuditEntry, type Aut
 import { communicationQuery } from './communication-history.ts';
 import { consentDoc } from './consents.ts';
 import { deleteAll, inTransaction, translated } from './firestore.ts';
-import { importDoc, type ImportRecord, type RecordId } from './imports.ts';
+import { importDoc, importDocs, type ImportRecord, type RecordId } from './imports.ts';
 import { addEvents, claimedUntil, patientEntriesQuery } from './outbox.ts';
 import { fromSnapshot, patientDoc } from './patients.ts';
 import { paymentReferenceDoc } from './payment-references.ts';
@@ -63,8 +64,12 @@ export type PersonFile = ImportRecord & { readonly recordId: RecordId };
 /** By what the files of a person are found. */
 export type PersonTraces = Pick<Erasure, 'patient_id' | 'token_hashes' | 'person_keys'>;
 
+function erasureDocs(db: Firestore): CollectionReference {
+  return db.collection('erasures');
+}
+
 export function erasureDoc(db: Firestore, id: PatientId): DocumentReference {
-  return db.collection('erasures').doc(String(id));
+  return erasureDocs(db).doc(String(id));
 }
 
 /**
@@ -186,15 +191,15 @@ export async function eraseHistory(db: Firestore, id: PatientId): Promise<void> 
 }
 
 export function importsOfPatientQuery(db: Firestore, id: PatientId): Query {
-  return db.collection('imports').where('patient_id', '==', id);
+  return importDocs(db).where('patient_id', '==', id);
 }
 
 export function importsOfTokenQuery(db: Firestore, hash: TokenHash): Query {
-  return db.collection('imports').where('token_sha256', '==', hash);
+  return importDocs(db).where('token_sha256', '==', hash);
 }
 
 export function importsOfPersonQuery(db: Firestore, keys: readonly PersonKey[]): Query {
-  return db.collection('imports').where('person_keys', 'array-contains-any', keys);
+  return importDocs(db).where('person_keys', 'array-contains-any', keys);
 }
 
 /** Every file that the person ever sent: those that became the patient, duplicates, failed attempts. */
@@ -226,6 +231,6 @@ export async function closeErasure(db: Firestore, id: PatientId): Promise<void> 
 
 /** Erasures that have begun and are not done. */
 export async function openErasures(db: Firestore, limit: number): Promise<Erasure[]> {
-  const page = await translated(() => db.collection('erasures').limit(limit).get());
+  const page = await translated(() => erasureDocs(db).limit(limit).get());
   return page.docs.map((doc) => doc.data() as Erasure);
 }

@@ -2,25 +2,35 @@
  * Removes what has expired. In production a TTL policy does the same within a day; this is within a minute, and
  * works on the emulator, which has no TTL.
  */
-import { Timestamp, type Firestore, type Query } from '@google-cloud/firestore';
+import { Timestamp, type CollectionReference, type Firestore, type Query } from '@google-cloud/firestore';
 import type { Instant } from '../platform/clock.ts';
+import { appliedEventDocs } from './applied-events.ts';
 import { deleteAll, isPreconditionLost, translated } from './firestore.ts';
+import { snapshotDocs } from './health-snapshots.ts';
+import { idempotencyKeyDocs } from './idempotency-keys.ts';
+import { importDocs } from './imports.ts';
+import { inFlightDocs } from './in-flight.ts';
+import { mailCountDocs } from './mail-counts.ts';
 
 /** The collections whose documents may have `expires_at`. A document without it, or with null, never expires. */
-export const EXPIRING = [
-  'imports',
-  'idempotency_keys',
-  'applied_events',
-  'health_snapshots',
-  'in_flight',
-  'mail_counts',
+const EXPIRING = [
+  importDocs,
+  idempotencyKeyDocs,
+  appliedEventDocs,
+  snapshotDocs,
+  inFlightDocs,
+  mailCountDocs,
 ] as const;
+
+/** Those collections of a database. */
+export function expiringCollections(db: Firestore): CollectionReference[] {
+  return EXPIRING.map((docs) => docs(db));
+}
 
 const PAGE = 300;
 
-export function expiredQuery(db: Firestore, collection: (typeof EXPIRING)[number], now: Instant): Query {
-  return db
-    .collection(collection)
+export function expiredQuery(collection: CollectionReference, now: Instant): Query {
+  return collection
     .where('expires_at', '<=', Timestamp.fromMillis(now.epochMilliseconds))
     .orderBy('expires_at')
     .limit(PAGE);
@@ -33,7 +43,7 @@ export function expiredQuery(db: Firestore, collection: (typeof EXPIRING)[number
  */
 export async function removeExpired(db: Firestore, now: Instant): Promise<number> {
   const removed = await Promise.all(
-    EXPIRING.map((collection) => removePage(expiredQuery(db, collection, now))),
+    expiringCollections(db).map((collection) => removePage(expiredQuery(collection, now))),
   );
   return removed.reduce((sum, count) => sum + count, 0);
 }

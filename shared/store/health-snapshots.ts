@@ -2,7 +2,7 @@
  * What each scheduled run of check-health saw: kept for the trend, and the newest one tells the next run and
  * `/health` what is too slow to find out at every call.
  */
-import { Timestamp, type Firestore, type Query } from '@google-cloud/firestore';
+import { Timestamp, type CollectionReference, type Firestore, type Query } from '@google-cloud/firestore';
 import type { Instant, UtcTimestamp } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
 
@@ -50,18 +50,19 @@ export interface BucketSize {
 
 const KEPT_MS = 30 * 24 * 3600 * 1000;
 
-function snapshots(db: Firestore) {
+/** The collection `health_snapshots`. */
+export function snapshotDocs(db: Firestore): CollectionReference {
   return db.collection('health_snapshots');
 }
 
 /** @throws ServiceError `store.unavailable` */
 export async function writeSnapshot(db: Firestore, snapshot: HealthSnapshot, now: Instant): Promise<void> {
   const expires = Timestamp.fromMillis(now.epochMilliseconds + KEPT_MS);
-  await translated(() => snapshots(db).add({ ...snapshot, expires_at: expires }));
+  await translated(() => snapshotDocs(db).add({ ...snapshot, expires_at: expires }));
 }
 
 export function newestSnapshotQuery(db: Firestore): Query {
-  return snapshots(db).orderBy('taken_at', 'desc').limit(1);
+  return snapshotDocs(db).orderBy('taken_at', 'desc').limit(1);
 }
 
 /** Undefined before the first run. @throws ServiceError `store.unavailable` */

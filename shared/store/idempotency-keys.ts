@@ -3,7 +3,12 @@
  * they made. The answer is not kept, it is made again from the same body.
  */
 import { createHash } from 'node:crypto';
-import { Timestamp, type DocumentReference, type Firestore } from '@google-cloud/firestore';
+import {
+  Timestamp,
+  type CollectionReference,
+  type DocumentReference,
+  type Firestore,
+} from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
@@ -33,8 +38,13 @@ export function idempotentRequest(caller: string, key: string, body: Uint8Array)
   return { keyHash: hash(JSON.stringify([caller, key])), bodyHash: hash(body) };
 }
 
+/** The collection `idempotency_keys`. */
+export function idempotencyKeyDocs(db: Firestore): CollectionReference {
+  return db.collection('idempotency_keys');
+}
+
 function keyDoc(db: Firestore, keyHash: string): DocumentReference {
-  return db.collection('idempotency_keys').doc(keyHash);
+  return idempotencyKeyDocs(db).doc(keyHash);
 }
 
 /** Notes what the request made; the whole write fails with ALREADY_EXISTS when its key is known. */
@@ -84,7 +94,7 @@ async function discard(ref: DocumentReference, readAt: Timestamp): Promise<void>
 }
 
 export function patientKeysQuery(db: Firestore, patientId: PatientId) {
-  return db.collection('idempotency_keys').where('patient_id', '==', patientId);
+  return idempotencyKeyDocs(db).where('patient_id', '==', patientId);
 }
 
 /** Replaces the patient's requests by tombstones, which expire when the requests would have. */

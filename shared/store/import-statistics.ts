@@ -2,7 +2,7 @@
 import type { Firestore, Query } from '@google-cloud/firestore';
 import { utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
-import type { ImportRecord, RecordId } from './imports.ts';
+import { importDocs, type ImportRecord, type RecordId } from './imports.ts';
 
 export const IMPORT_OUTCOMES = [
   'imported',
@@ -20,7 +20,7 @@ export type ListedImport = Pick<
 
 /** Records of one outcome, newest first; those received since an instant, or all. */
 export function importsQuery(db: Firestore, outcome: ImportRecord['outcome'], since?: Instant): Query {
-  const all = db.collection('imports').where('outcome', '==', outcome);
+  const all = importDocs(db).where('outcome', '==', outcome);
   const recent = since === undefined ? all : all.where('received_at', '>=', utcTimestamp(since));
   return recent.orderBy('received_at', 'desc');
 }
@@ -48,7 +48,7 @@ export async function lastImportAt(
 }
 
 export function lastImportsQuery(db: Firestore, limit: number): Query {
-  return db.collection('imports').orderBy('received_at', 'desc').limit(limit);
+  return importDocs(db).orderBy('received_at', 'desc').limit(limit);
 }
 
 /** The last imports, newest first. @throws ServiceError `store.unavailable` */

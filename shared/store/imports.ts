@@ -3,7 +3,12 @@
  * the same write as its effect, so a second delivery finds it and only finishes the move.
  */
 import { createHash } from 'node:crypto';
-import { Timestamp, type DocumentReference, type Firestore } from '@google-cloud/firestore';
+import {
+  Timestamp,
+  type CollectionReference,
+  type DocumentReference,
+  type Firestore,
+} from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { Instant, UtcTimestamp } from '../platform/clock.ts';
 import { parseTimestamp, utcTimestamp } from '../platform/clock.ts';
@@ -39,8 +44,13 @@ export function recordIdOf(bucket: string, name: string, generation: string): Re
   return createHash('sha256').update(`${bucket}/${name}/${generation}`).digest('hex') as RecordId;
 }
 
+/** The collection `imports`. */
+export function importDocs(db: Firestore): CollectionReference {
+  return db.collection('imports');
+}
+
 export function importDoc(db: Firestore, id: RecordId): DocumentReference {
-  return db.collection('imports').doc(id);
+  return importDocs(db).doc(id);
 }
 
 /** How long the record of a file without a patient is kept: as long as a failed file is. */

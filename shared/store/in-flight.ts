@@ -4,7 +4,7 @@
  * process that says which message it tries alone.
  */
 import { randomUUID } from 'node:crypto';
-import { Timestamp, type Firestore } from '@google-cloud/firestore';
+import { Timestamp, type CollectionReference, type Firestore } from '@google-cloud/firestore';
 import pLimit from 'p-limit';
 import type { Clock } from '../platform/clock.ts';
 import { isPreconditionLost, translated } from './firestore.ts';
@@ -28,11 +28,16 @@ interface Trial {
 
 const TRIAL_KEPT_MS = 7 * 24 * 3600 * 1000;
 
+/** The collection `in_flight`. */
+export function inFlightDocs(db: Firestore): CollectionReference {
+  return db.collection('in_flight');
+}
+
 /** The markers of each group, raised in the name of this process. Every method throws ServiceError `store.*`. */
 export function inFlightMarkers(db: Firestore, clock: Clock) {
   const owner = randomUUID();
   const inTurn = pLimit(1);
-  const docOf = (id: string) => db.collection('in_flight').doc(id);
+  const docOf = (id: string) => inFlightDocs(db).doc(id);
 
   return (group: string) => {
     const raisedAt = new Map<string, Timestamp>();

@@ -5,7 +5,13 @@
  */
 import { createHash } from 'node:crypto';
 import { domainToASCII } from 'node:url';
-import { Timestamp, type DocumentReference, type Firestore, type WriteBatch } from '@google-cloud/firestore';
+import {
+  Timestamp,
+  type CollectionReference,
+  type DocumentReference,
+  type Firestore,
+  type WriteBatch,
+} from '@google-cloud/firestore';
 import type { Instant } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
 
@@ -64,6 +70,11 @@ export function addCount(db: Firestore, batch: WriteBatch, count: MailCount, now
   else batch.update(countDoc(db, id), document, { lastUpdateTime: updateTime });
 }
 
+/** The collection `mail_counts`. */
+export function mailCountDocs(db: Firestore): CollectionReference {
+  return db.collection('mail_counts');
+}
+
 function countDoc(db: Firestore, id: CounterId): DocumentReference {
-  return db.collection('mail_counts').doc(id);
+  return mailCountDocs(db).doc(id);
 }

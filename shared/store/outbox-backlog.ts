@@ -4,7 +4,7 @@ import { Temporal } from 'temporal-polyfill';
 import type { PatientId } from '../patient/schema.ts';
 import type { Instant } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
-import { entriesOf } from './outbox.ts';
+import { entriesOf, outboxDocs } from './outbox.ts';
 
 type Kind = 'kafka' | 'mail';
 
@@ -16,7 +16,7 @@ export interface OutboxBacklog {
 }
 
 export function waitingQuery(db: Firestore, kind: Kind): Query {
-  return db.collection('outbox').where('kind', '==', kind);
+  return outboxDocs(db).where('kind', '==', kind);
 }
 
 /** The entry of a kind that has waited longest. */

@@ -7,6 +7,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import {
   FieldValue,
   Timestamp,
+  type CollectionReference,
   type DocumentReference,
   type Firestore,
   type Query,
@@ -22,7 +23,6 @@ import { inSnapshot, isPreconditionLost, translated, type Writer } from './fires
 
 export const SHARDS = 16;
 const everyShard = Array.from({ length: SHARDS }, (_, shard) => shard);
-const COLLECTION = 'outbox';
 
 /** An event that waits for Kafka. */
 export interface OutboxEvent {
@@ -91,7 +91,7 @@ export function addEvents(
   for (const event of events) {
     sequence += 1;
     const envelope = writeEnvelope(event, { eventId: randomUUID(), sequence, at: now });
-    writer.create(db.collection(COLLECTION).doc(envelope.eventId), {
+    writer.create(outboxDocs(db).doc(envelope.eventId), {
       kind: 'kafka',
       shard: shardOf(patientId),
       patient_id: patientId,
@@ -110,7 +110,7 @@ export function addEvents(
 
 /** Writes a mail; a second one for the same cause fails the whole write with ALREADY_EXISTS. */
 export function addMail(db: Firestore, writer: Writer, mail: Mail, patientId: PatientId | null): void {
-  writer.create(db.collection(COLLECTION).doc(mail.idempotencyKey), {
+  writer.create(outboxDocs(db).doc(mail.idempotencyKey), {
     kind: 'mail',
     shard: shardOf(mail.idempotencyKey),
     patient_id: patientId,
@@ -128,9 +128,14 @@ function traceparent(): string | undefined {
   return trace === undefined ? undefined : traceparentOf(trace);
 }
 
+/** The collection `outbox`. */
+export function outboxDocs(db: Firestore): CollectionReference {
+  return db.collection('outbox');
+}
+
 /** The entries of a kind, in one shard or in all: every query leads with the shard, as its index does. */
 export function entriesOf(db: Firestore, kind: 'kafka' | 'mail', shard?: number): Query {
-  const entries = db.collection(COLLECTION);
+  const entries = outboxDocs(db);
   const sharded =
     shard === undefined ? entries.where('shard', 'in', everyShard) : entries.where('shard', '==', shard);
   return sharded.where('kind', '==', kind);
@@ -162,7 +167,7 @@ export function mailsQuery(db: Firestore, limit: number): Query {
 }
 
 export function patientEntriesQuery(db: Firestore, patientId: PatientId): Query {
-  return db.collection(COLLECTION).where('patient_id', '==', patientId);
+  return outboxDocs(db).where('patient_id', '==', patientId);
 }
 
 export interface EventsRange {

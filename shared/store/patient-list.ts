@@ -6,7 +6,7 @@ import type { DocumentSnapshot, Firestore, Query } from '@google-cloud/firestore
 import { inContractOrder, type Patient, type PatientId } from '../patient/schema.ts';
 import { gramsOfWords, matches, wordsOf } from '../patient/search.ts';
 import { translated } from './firestore.ts';
-import { fromSnapshot, patientDoc } from './patients.ts';
+import { fromSnapshot, patientDoc, patientDocs } from './patients.ts';
 
 /** A total is exact up to here, then null. */
 const MAX_TOTAL = 10_000;
@@ -62,7 +62,7 @@ export function patientsQuery(
 }
 
 function candidates(db: Firestore, status: Patient['status'] | undefined, gram: string | undefined): Query {
-  const everyone = db.collection('patients');
+  const everyone = patientDocs(db);
   const ofStatus = status === undefined ? everyone : everyone.where('status', '==', status);
   return gram === undefined ? ofStatus : ofStatus.where('_meta.grams', 'array-contains', gram);
 }

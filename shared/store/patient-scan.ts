@@ -2,6 +2,7 @@
 import { FieldPath, type Firestore } from '@google-cloud/firestore';
 import { patientId, type PatientId } from '../patient/schema.ts';
 import { translated } from './firestore.ts';
+import { patientDocs } from './patients.ts';
 
 export interface ScannedPatient {
   readonly id: PatientId;
@@ -11,11 +12,7 @@ export interface ScannedPatient {
 
 /** @throws ServiceError `store.unavailable` */
 export async function* scanPatients(db: Firestore, pageSize = 1_000): AsyncGenerator<ScannedPatient> {
-  const first = db
-    .collection('patients')
-    .select('_meta.sequence')
-    .orderBy(FieldPath.documentId())
-    .limit(pageSize);
+  const first = patientDocs(db).select('_meta.sequence').orderBy(FieldPath.documentId()).limit(pageSize);
   for (let page = first; ;) {
     const { docs } = await translated(() => page.get());
     for (const doc of docs) {

@@ -2,7 +2,13 @@
  * The patients: one document each, `patients/{id}`, with the contract's 37 fields and `_meta`, which holds what
  * only this service needs. Every change is one transaction with its events, so none is committed without them.
  */
-import type { DocumentSnapshot, Firestore, Transaction } from '@google-cloud/firestore';
+import type {
+  CollectionReference,
+  DocumentReference,
+  DocumentSnapshot,
+  Firestore,
+  Transaction,
+} from '@google-cloud/firestore';
 import { changedFields, type ChangeResult } from '../patient/change.ts';
 import { THERAPIST_BLOCKED } from '../patient/exclusions.ts';
 import { inContractOrder, type Patient, type PatientId, type TherapistId } from '../patient/schema.ts';
@@ -29,8 +35,13 @@ interface Meta {
   readonly blocked_therapists: readonly number[];
 }
 
-export function patientDoc(db: Firestore, id: PatientId) {
-  return db.collection('patients').doc(String(id));
+/** The collection `patients`. */
+export function patientDocs(db: Firestore): CollectionReference {
+  return db.collection('patients');
+}
+
+export function patientDoc(db: Firestore, id: PatientId): DocumentReference {
+  return patientDocs(db).doc(String(id));
 }
 
 /**
@@ -116,17 +127,14 @@ export async function updatePatientWithin(
  * Ids of the patients who are assigned to a therapist, in bounded pages. A change removes its patient from the query.
  */
 export function assignedPatientsQuery(db: Firestore, therapist: TherapistId, limit: number) {
-  return db.collection('patients').where('zugewiesener_therapeut', '==', therapist).limit(limit);
+  return patientDocs(db).where('zugewiesener_therapeut', '==', therapist).limit(limit);
 }
 
 /**
  * Ids of the patients who exclude a blocked therapist, in bounded pages. A change removes its patient from the query.
  */
 export function blockedPatientsQuery(db: Firestore, therapist: TherapistId, limit: number) {
-  return db
-    .collection('patients')
-    .where('_meta.blocked_therapists', 'array-contains', therapist)
-    .limit(limit);
+  return patientDocs(db).where('_meta.blocked_therapists', 'array-contains', therapist).limit(limit);
 }
 
 /** @throws ServiceError `patient.not_found` when the document does not exist */

@@ -4,7 +4,7 @@
  * not bring them back.
  */
 import { createHash } from 'node:crypto';
-import type { DocumentReference, Firestore, Transaction } from '@google-cloud/firestore';
+import type { CollectionReference, DocumentReference, Firestore, Transaction } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { Instant, UtcTimestamp } from '../platform/clock.ts';
 import { utcTimestamp } from '../platform/clock.ts';
@@ -25,8 +25,13 @@ export function hashToken(token: string): TokenHash {
   return createHash('sha256').update(token).digest('hex') as TokenHash;
 }
 
+/** The collection `registration_tokens`. */
+function tokenDocs(db: Firestore): CollectionReference {
+  return db.collection('registration_tokens');
+}
+
 export function tokenDoc(db: Firestore, hash: TokenHash): DocumentReference {
-  return db.collection('registration_tokens').doc(hash);
+  return tokenDocs(db).doc(hash);
 }
 
 /** Ties a token to its patient; the whole write fails with ALREADY_EXISTS when the token is known. */
@@ -42,5 +47,5 @@ export function buryToken(db: Firestore, transaction: Transaction, hash: TokenHa
 }
 
 export function patientTokensQuery(db: Firestore, patientId: PatientId) {
-  return db.collection('registration_tokens').where('patient_id', '==', patientId);
+  return tokenDocs(db).where('patient_id', '==', patientId);
 }

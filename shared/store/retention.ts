@@ -10,7 +10,7 @@ import {
 import type { Patient } from '../patient/schema.ts';
 import type { BerlinDate, Instant, UtcTimestamp } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
-import { fromSnapshot } from './patients.ts';
+import { fromSnapshot, patientDocs } from './patients.ts';
 
 const PAGE = 100;
 
@@ -21,7 +21,7 @@ export function lapsedQuery(
   before: { readonly day: BerlinDate; readonly at: UtcTimestamp },
   hadContact: boolean,
 ): Query {
-  const patients = db.collection('patients');
+  const patients = patientDocs(db);
   const ofRule =
     rule === 'unpaid'
       ? patients

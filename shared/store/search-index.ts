@@ -7,6 +7,7 @@ import { patientId, type Patient, type PatientId } from '../patient/schema.ts';
 import { gramsOf } from '../patient/search.ts';
 import { isServiceError } from '../platform/errors.ts';
 import { isPreconditionLost, translated } from './firestore.ts';
+import { patientDocs } from './patients.ts';
 
 const PAGE_SIZE = 300;
 const AT_ONCE = 20;
@@ -20,7 +21,7 @@ export interface RebuildProgress {
 }
 
 export async function countPatients(db: Firestore): Promise<number> {
-  return (await translated(() => db.collection('patients').count().get())).data().count;
+  return (await translated(() => patientDocs(db).count().get())).data().count;
 }
 
 /**
@@ -31,8 +32,7 @@ export async function countPatients(db: Firestore): Promise<number> {
  * @throws ServiceError `store.*`; what is done stays done
  */
 export async function* rebuildSearchIndex(db: Firestore, after?: PatientId): AsyncGenerator<RebuildProgress> {
-  const everyone = db
-    .collection('patients')
+  const everyone = patientDocs(db)
     .select('vorname', 'nachname', 'email', '_meta.grams')
     .orderBy(FieldPath.documentId())
     .limit(PAGE_SIZE);

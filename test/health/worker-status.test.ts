@@ -3,11 +3,11 @@ import { createPublisher } from '../../shared/kafka/publish.ts';
 import type { Clock } from '../../shared/platform/clock.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readWorkerStatus } from '../../shared/store/worker-status.ts';
-import { eventually } from '../../test/support/eventually.ts';
-import { closing, kafkaCorner, testLog } from '../../test/support/kafka.ts';
-import { patientsWorld } from '../../test/support/patients-world.ts';
-import { judge } from '../check-health/verdict.ts';
-import { reportStatus } from './status.ts';
+import { eventually } from '../support/eventually.ts';
+import { closing, kafkaCorner, testLog } from '../support/kafka.ts';
+import { patientsWorld } from '../support/patients-world.ts';
+import { judge } from '../../functions/check-health/verdict.ts';
+import { reportStatus } from '../../functions/kafka-worker/status.ts';
 
 const kafka = await kafkaCorner();
 const { db } = patientsWorld();
