@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { readTopic } from '../../shared/kafka/read-topic.ts';
 import type { Context } from './context.ts';
 import { progressBar, type Output } from './output.ts';
-import type { PublishedEvent } from './reconcile.ts';
+import type { PublishedEvent } from '../../shared/events/reconcile.ts';
 
 /** How far back the topic reaches. */
 export interface Reach {

@@ -5,7 +5,7 @@
 import type { PatientId } from '../../shared/patient/schema.ts';
 import type { WaitingEvent } from '../../shared/store/outbox-backlog.ts';
 import type { PublishedState } from '../../shared/store/restored-patients.ts';
-import type { PublishedEvent } from './reconcile.ts';
+import type { PublishedEvent } from '../../shared/events/reconcile.ts';
 
 /** What is known before the topic is read. */
 export interface Known {

@@ -7,7 +7,7 @@ import { scanPatients } from '../../shared/store/patient-scan.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
 import { readPublished } from './published.ts';
-import { createReconciler, type Reconciliation } from './reconcile.ts';
+import { createReconciler, type Reconciliation } from '../../shared/events/reconcile.ts';
 
 /** @returns true when nothing is amiss */
 export async function verify(context: Context, output: Output): Promise<boolean> {

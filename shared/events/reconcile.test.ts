@@ -56,4 +56,14 @@ describe('reconciling', () => {
     expect(problems('1.5 1.6', { 1: 6, 2: 3 }, [], false)).toEqual([]);
     expect(problems('1.5 1.7', { 1: 7 }, [], false)).toEqual(['1 gap 6']);
   });
+
+  it('takes back that an event is missing once it has come', () => {
+    const reconciler = createReconciler(true);
+    const event = { patientId: 1, eventId: 'a', eventType: 'patient.created' };
+    const conclude = () => reconciler.conclude(new Map([[1, 2]]), new Set()).findings;
+    reconciler.add({ ...event, sequence: 1 });
+    expect(conclude()).toHaveLength(1);
+    reconciler.add({ ...event, sequence: 2, eventId: 'b', eventType: 'patient.updated' });
+    expect(conclude()).toEqual([]);
+  });
 });

@@ -34,6 +34,7 @@ export interface Reconciliation {
 export interface Reconciler {
   add(event: PublishedEvent): void;
   /**
+   * May be asked again when more has been added.
    * @param stored read before the topic was
    * @param pending patients with events that were in the outbox between the two
    */
@@ -79,14 +80,15 @@ export function createReconciler(complete: boolean): Reconciler {
 
     conclude(stored, pending) {
       let waiting = 0;
+      const missing: Finding[] = [];
       for (const [patientId, last] of stored) {
         const published = seen.get(patientId)?.last;
         if (published !== undefined && published >= last) continue;
         if (published === undefined && !complete && !pending.has(patientId)) continue;
         if (pending.has(patientId)) waiting += 1;
-        else find(patientId, 'missing', (published ?? 0) + 1);
+        else missing.push({ patientId, problem: 'missing', sequence: (published ?? 0) + 1 });
       }
-      return { patients: stored.size, events, repeats, waiting, findings };
+      return { patients: stored.size, events, repeats, waiting, findings: [...findings, ...missing] };
     },
   };
 }
