@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { Temporal } from 'temporal-polyfill';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import { writeDeadLetter } from '../../shared/kafka/dead-letters.ts';
 import type { IncomingMessage } from '../../shared/kafka/ports.ts';
@@ -14,6 +14,7 @@ import { systemClock } from '../../shared/platform/system-clock.ts';
 import { retryName } from '../../shared/registration/archive.ts';
 import { importObject } from '../../shared/registration/import-object.ts';
 import { aNewPatient, aRegistration, signedRegistration } from '../../test/support/builders.ts';
+import { loseNextAnswer } from '../../test/support/lost-answer.ts';
 import { importWorld, objectNames } from '../../test/support/import-world.ts';
 import { createTopics, kafkaCorner } from '../../test/support/kafka.ts';
 import { patientsWorld } from '../../test/support/patients-world.ts';
@@ -204,6 +205,14 @@ describe('ops outbox, republish and verify', () => {
     expect((await ops('--json search rebuild')).json()).toEqual({ patients: 3, rewritten: 1 });
     expect((await ops('search rebuild')).out).toContain('The search index of 3 patients is up to date');
     expect((await ops('search rebuild --after x')).code).toBe(2);
+  });
+
+  it('republishes a patient once when the answer was lost', async () => {
+    const before = await world.sequence(1);
+    loseNextAnswer(undefined, '/patients/1');
+    expect((await ops('republish --patient 1')).code).toBe(0);
+    vi.restoreAllMocks();
+    expect(await world.sequence(1)).toBe(before + 1);
   });
 
   it('refuses to guess whom to republish', async () => {

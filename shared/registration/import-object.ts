@@ -125,23 +125,25 @@ async function storePatient(
       fileUploadedAt: object.uploadedAt,
       ...mails,
     };
-    if (await storeRegistration(deps.db, recordId, registration, now)) {
-      if (withheld) {
-        deps.log.warn('confirmation mail withheld: its address has had as many as a day allows', {
-          patient_id: patient.id,
-          record_id: recordId,
+    const isStored = await storeRegistration(deps.db, recordId, registration, now);
+    const standing = isStored
+      ? record
+      : await storeWithoutPatient(deps, object, recordId, {
+          error: undefined,
+          tokenHash,
+          pairs: file.pairs,
+          reference: patient.zahlungsreferenz,
         });
-      }
-      return record;
-    }
-    const standing = await storeWithoutPatient(deps, object, recordId, {
-      error: undefined,
-      tokenHash,
-      pairs: file.pairs,
-      reference: patient.zahlungsreferenz,
-    });
-    if (standing !== undefined) return standing;
     // Nothing of this file's own: its address was written to today, or an erasure took away what was in the way.
+    if (standing === undefined) continue;
+    // Also where the client had to repeat the write, which then failed because of what it had written.
+    if (withheld && standing.patient_id === patient.id) {
+      deps.log.warn('confirmation mail withheld: its address has had as many as a day allows', {
+        patient_id: patient.id,
+        record_id: recordId,
+      });
+    }
+    return standing;
   }
   throw new ServiceError('store.contention');
 }

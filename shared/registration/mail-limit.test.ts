@@ -1,6 +1,7 @@
 /** How many mails a stranger can make the service write to one address. */
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { aRegistration } from '../../test/support/builders.ts';
+import { repeatNextCommit } from '../../test/support/lost-answer.ts';
 import { documents, importWorld } from '../../test/support/import-world.ts';
 import { isServiceError } from '../platform/errors.ts';
 import { addCount, readCount, STAFF_NOTICES } from '../store/mail-counts.ts';
@@ -11,6 +12,8 @@ let world: Awaited<ReturnType<typeof importWorld>>;
 beforeEach(async () => {
   world = await importWorld();
 });
+
+afterEach(() => vi.restoreAllMocks());
 
 async function mails(path: string) {
   const entries = await documents(world.db, 'outbox');
@@ -38,6 +41,14 @@ describe('the confirmation mails of one address', () => {
     expect(told[0]).toMatch(/Patient: \d+/);
     const counts = await documents(world.db, 'mail_counts');
     expect(JSON.stringify([told, world.logged, counts])).not.toMatch(/opfer|Beispiel|Lena/i);
+  });
+
+  it('are not withheld in silence when the answer to the registration was lost', async () => {
+    await importEach(...times(3, 'opfer@example.org'));
+    repeatNextCommit('/imports/');
+    await importEach('opfer@example.org');
+    expect(await documents(world.db, 'patients')).toHaveLength(4);
+    expect(world.logged.filter((line) => line.includes('confirmation mail withheld'))).toHaveLength(1);
   });
 
   it('are three, also of ten registrations at once', async () => {

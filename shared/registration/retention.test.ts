@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { loseNextAnswer } from '../../test/support/lost-answer.ts';
 import { documents, importWorld } from '../../test/support/import-world.ts';
 import { aNewPatient } from '../../test/support/builders.ts';
 import { changePatient, recordContact, registerPatient } from '../patient/change.ts';
@@ -18,6 +19,8 @@ beforeEach(async () => {
   world = await importWorld();
   now = world.deps.clock();
 });
+
+afterEach(() => vi.restoreAllMocks());
 
 const ago = (days: number) => now.subtract({ hours: 24 * days });
 
@@ -61,6 +64,17 @@ describe('retention', () => {
       ['retention', 'retention unpaid', 4],
       ['retention', 'retention closed', 8],
       ['retention', 'retention closed', 10],
+    ]);
+  });
+
+  it('counts and audits an erasure once whose answer was lost', async () => {
+    await register(1, 400);
+    loseNextAnswer();
+    expect(await eraseLapsed(world.deps, days)).toEqual({ erased: 1, due: 0, paused: null });
+    const audit = world.logged.map((line) => JSON.parse(line)).filter(({ message }) => message === 'audit');
+    expect(audit).toHaveLength(1);
+    expect((await documents(world.db, 'outbox')).map((entry) => entry['event_type'])).toEqual([
+      'patient.deleted',
     ]);
   });
 

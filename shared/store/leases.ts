@@ -8,7 +8,7 @@ import { isAlreadyExists, isPreconditionLost, translated } from './firestore.ts'
 
 export interface Lease {
   readonly ref: DocumentReference;
-  /** Rises by one with each new holding. */
+  /** Rises by one with each new holding, so it has one holder. */
   readonly epoch: number;
   /** Changes with each renewal, so that only the latest holder can renew. */
   readonly updateTime: Timestamp;
@@ -35,7 +35,8 @@ export async function takeLease(
   const lastUpdateTime = current.updateTime;
   if (lastUpdateTime === undefined) {
     const first = { holder, epoch: 1, renewed_at: FieldValue.serverTimestamp() };
-    return won({ ref, epoch: 1, unsettledForMs: undefined }, () => ref.create(first));
+    const lease = { ref, epoch: 1, unsettledForMs: undefined };
+    return (await won(lease, () => ref.create(first))) ?? takenAfterAll(lease, holder);
   }
   const isReleased = current.get('holder') === null;
   const isOthers = !isReleased && current.get('holder') !== holder;
@@ -51,14 +52,30 @@ export async function takeLease(
   const sinceUnsettled =
     unsettledAt === undefined ? undefined : current.readTime.toMillis() - unsettledAt.toMillis();
   const unsettledForMs = isReleased ? sinceUnsettled : 0;
-  return won({ ref, epoch, unsettledForMs }, () => ref.update(change, { lastUpdateTime }));
+  const lease = { ref, epoch, unsettledForMs };
+  return (await won(lease, () => ref.update(change, { lastUpdateTime }))) ?? takenAfterAll(lease, holder);
+}
+
+/** The client repeats a write whose answer was lost, and the repeat fails because of what the first one wrote. */
+async function takenAfterAll(lease: Omit<Lease, 'updateTime'>, holder: string): Promise<Lease | undefined> {
+  const current = await translated(() => lease.ref.get());
+  const { updateTime } = current;
+  const isOurs = current.get('holder') === holder && current.get('epoch') === lease.epoch;
+  return isOurs && updateTime !== undefined ? { ...lease, updateTime } : undefined;
 }
 
 /** @returns undefined when another has taken it. @throws ServiceError `store.*` */
-export function renewLease(lease: Lease): Promise<Lease | undefined> {
+export async function renewLease(lease: Lease): Promise<Lease | undefined> {
   // The time is what changes: Firestore's update time stands still when a write changes nothing.
   const change = { renewed_at: FieldValue.serverTimestamp() };
-  return won(lease, () => lease.ref.update(change, { lastUpdateTime: lease.updateTime }));
+  const renewed = await won(lease, () => lease.ref.update(change, { lastUpdateTime: lease.updateTime }));
+  if (renewed !== undefined) return renewed;
+  // A renewal whose answer was lost is in the way. It may be the last one, too old to rely on: so once more.
+  const current = await translated(() => lease.ref.get());
+  const { updateTime: lastUpdateTime } = current;
+  const isOurs = current.get('epoch') === lease.epoch && current.get('holder') !== null;
+  if (!isOurs || lastUpdateTime === undefined) return undefined;
+  return won(lease, () => lease.ref.update(change, { lastUpdateTime }));
 }
 
 /**

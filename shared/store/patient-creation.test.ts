@@ -1,13 +1,14 @@
 /** What a POST answers when the database took its patient and the answer to that was lost. */
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { aNewPatient, AUTUMN } from '../../test/support/builders.ts';
 import { documents } from '../../test/support/import-world.ts';
+import { repeatNextCommit } from '../../test/support/lost-answer.ts';
 import { patientsWorld } from '../../test/support/patients-world.ts';
 import type { IdempotentRequest } from './idempotency-keys.ts';
 import { createPatient } from './patient-creation.ts';
 import { createPatientIds } from './patient-ids.ts';
 
-const ALREADY_EXISTS = { code: 6 };
+afterEach(() => vi.restoreAllMocks());
 
 it.each<[string, Record<string, unknown>, IdempotentRequest | undefined]>([
   ['nothing that tells it from another', {}, undefined],
@@ -17,19 +18,9 @@ it.each<[string, Record<string, unknown>, IdempotentRequest | undefined]>([
   const { db } = patientsWorld();
   onTestFinished(() => db.terminate());
   const allocate = createPatientIds(db, async () => undefined);
-  // Leases a block, for which the client makes a batch too.
+  // Leases a block, which is a commit too.
   await allocate();
-  const batch = db.batch.bind(db);
-  // As the client does it: the commit is sent again, and meets itself.
-  vi.spyOn(db, 'batch').mockImplementationOnce(() => {
-    const real = batch();
-    const commit = real.commit.bind(real);
-    real.commit = async () => {
-      await commit();
-      throw Object.assign(new Error('already exists'), ALREADY_EXISTS);
-    };
-    return real;
-  });
+  repeatNextCommit();
 
   const author = { actor: 'staff-1', role: 'staff', method: 'POST', route: '/api/patients' };
   const { stored, audit } = await createPatient(db, allocate, aNewPatient(fields), request, AUTUMN, author);

@@ -32,29 +32,41 @@ export interface Repair {
 }
 
 /** @throws ServiceError `store.*` */
-export function repairPatient(db: Firestore, id: PatientId, published: PublishedState): Promise<Repair> {
-  return inTransaction(db, async (transaction) => {
+export async function repairPatient(
+  db: Firestore,
+  id: PatientId,
+  published: PublishedState,
+): Promise<Repair> {
+  // Kept over all runs: one whose answer was lost leaves nothing to do, and must not begin behind its own numbers.
+  const done = { raised: false, removed: new Set<string>(), renumbered: new Set<string>() };
+  let from: number | undefined;
+  await inTransaction(db, async (transaction) => {
     const [patient, job] = await transaction.getAll(patientDoc(db, id), erasureDoc(db, id));
     const waiting = await transaction.get(patientEntriesQuery(db, id));
     const stored = patient?.get('_meta.sequence') as number | undefined;
-    const from =
+    from ??=
       published.margin === 0 ? published.last : Math.max(published.last, stored ?? 0) + published.margin;
     const { removed, renumbered, last } = numbered(waiting.docs, from, published);
-    for (const entry of removed) transaction.delete(entry.ref);
+    for (const entry of removed) {
+      transaction.delete(entry.ref);
+      done.removed.add(entry.id);
+    }
     for (const [entry, sequence] of renumbered) {
+      done.renumbered.add(entry.id);
       const envelope = JSON.parse(entry.get('envelope') as string) as object;
       // The keys keep their places, so the message differs in its number alone.
       transaction.update(entry.ref, { sequence, envelope: JSON.stringify({ ...envelope, sequence }) });
     }
     const raised = stored !== undefined && stored < last;
+    done.raised ||= raised;
     if (raised) transaction.update(patientDoc(db, id), { '_meta.sequence': last });
     const erasure = job?.data() as Erasure | undefined;
     if (erasure !== undefined && !erasure.announced && (erasure.sequence < last || published.deleted)) {
       const sequence = Math.max(erasure.sequence, last);
       transaction.update(erasureDoc(db, id), { sequence, announced: published.deleted });
     }
-    return { raised, removed: removed.length, renumbered: renumbered.length };
   });
+  return { raised: done.raised, removed: done.removed.size, renumbered: done.renumbered.size };
 }
 
 function numbered(waiting: readonly QueryDocumentSnapshot[], from: number, published: PublishedState) {

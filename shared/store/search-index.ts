@@ -53,9 +53,12 @@ export async function* rebuildSearchIndex(db: Firestore, after?: PatientId): Asy
 
 /** @returns whether the patient had another index */
 async function reindexed(found: DocumentSnapshot): Promise<boolean> {
+  let hasTried = false;
   for (let doc = found; doc.exists; doc = await translated(() => found.ref.get())) {
     const grams = gramsOf(doc.data() as Patient);
-    if (isDeepStrictEqual(grams, doc.get('_meta.grams'))) return false;
+    // After a try: the client repeats a write whose answer was lost, and the repeat fails because of the first one.
+    if (isDeepStrictEqual(grams, doc.get('_meta.grams'))) return hasTried;
+    hasTried = true;
     if (await replaced(doc, grams)) return true;
   }
   return false;

@@ -3,9 +3,9 @@
  * pass over, and what became of them. The documents stay as the record of what was passed over; none holds a key or
  * a value.
  */
-import type { Firestore, Query } from '@google-cloud/firestore';
+import type { DocumentReference, Firestore, Query } from '@google-cloud/firestore';
 import { utcTimestamp, type Clock, type Instant, type UtcTimestamp } from '../platform/clock.ts';
-import { isPreconditionLost, translated } from './firestore.ts';
+import { isAlreadyExists, isPreconditionLost, translated } from './firestore.ts';
 
 /** Offsets are in decimal, times in milliseconds since the epoch as the batch claims. */
 export interface UnreadableBatchRecord {
@@ -76,7 +76,7 @@ export function unreadableBatchNotes(db: Firestore, clock: Clock) {
       const doc = batches(db).doc(idOf(group, place, batch));
       return translated(async () => {
         const known = (await doc.get()).data() as UnreadableBatchRecord | undefined;
-        if (known === undefined) await doc.create(recordOf(group, place, batch, clock()));
+        if (known === undefined) await createOnce(doc, recordOf(group, place, batch, clock()));
         else if (known.state !== 'standing') await doc.update({ state: 'standing', ended_at: null });
         return known?.pass_to === undefined || known.pass_to === null ? undefined : BigInt(known.pass_to);
       });
@@ -91,6 +91,15 @@ export function unreadableBatchNotes(db: Firestore, clock: Clock) {
       });
     },
   });
+}
+
+/** Another worker may have been faster, or an earlier try of this write whose answer was lost. */
+async function createOnce(doc: DocumentReference, record: UnreadableBatchRecord): Promise<void> {
+  try {
+    await doc.create(record);
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
 }
 
 function recordOf(group: string, place: Place, batch: Batch, now: Instant): UnreadableBatchRecord {
@@ -152,18 +161,20 @@ export async function decideToPass(
   db: Firestore,
   batch: Pick<UnreadableBatchRecord, 'group' | 'topic' | 'partition' | 'offset'>,
   to: bigint,
-  now: Instant,
+  at: Instant,
 ): Promise<boolean> {
   const { docs } = await translated(() => standingQuery(db, batch.group).get());
   const keys = ['topic', 'partition', 'offset'] as const;
   const doc = docs.find((doc) => keys.every((key) => doc.get(key) === batch[key]));
   if (doc === undefined) return false;
-  const decision = { pass_to: to.toString(), decided_at: utcTimestamp(now) };
+  const decision = { pass_to: to.toString(), decided_at: utcTimestamp(at) };
   try {
     await translated(() => doc.ref.update(decision, { lastUpdateTime: doc.updateTime }));
     return true;
   } catch (error) {
-    if (isPreconditionLost(error)) return false;
-    throw error;
+    if (!isPreconditionLost(error)) throw error;
+    // The client repeats a write whose answer was lost: the decision may stand already.
+    const now = (await translated(() => doc.ref.get())).data() as UnreadableBatchRecord | undefined;
+    return now?.state === 'standing' && now.pass_to === decision.pass_to;
   }
 }

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { loseNextAnswer } from '../../../test/support/lost-answer.ts';
 import { aForeignEvent, LATER, patientsWorld } from '../../../test/support/patients-world.ts';
 import { testLog } from '../../../test/support/kafka.ts';
 import { readEnvelope } from '../../../shared/events/envelope.ts';
@@ -13,7 +14,23 @@ const blocked = (therapist_id: number) =>
   aForeignEvent('therapist.blocked', { therapist_id, therapist_data: {}, reason: 'sick' });
 const unblocked = (therapist_id: number) => aForeignEvent('therapist.unblocked', { therapist_id });
 
+afterEach(() => vi.restoreAllMocks());
+
 describe('blocking a therapist', () => {
+  it("changes a patient once when the answer to that patient's commit was lost", async () => {
+    await world.register(8, { zugewiesener_therapeut: 800, status: 'in_Therapie' });
+    loseNextAnswer(undefined, '/patients/8');
+
+    expect(await consume(blocked(800))).toMatchObject({ outcome: 'applied', count: 1 });
+
+    expect(await world.events(8)).toEqual([
+      'patient.created',
+      'patient.updated',
+      'patient.status_changed',
+      'patient.therapist_excluded',
+    ]);
+  });
+
   it('frees the assigned patients, excludes the therapist and resumes the search of those in therapy', async () => {
     await world.register(1, { zugewiesener_therapeut: 100, status: 'in_Therapie' });
     await world.register(2, { zugewiesener_therapeut: 100 });
