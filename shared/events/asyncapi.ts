@@ -1,4 +1,4 @@
-/** The AsyncAPI 3.0 document of every event, published and consumed, made from the schemas that validate. */
+/** The AsyncAPI 3.0 document of all published and consumed events, generated from the schemas that validate them. */
 import { z } from 'zod';
 import { communicationEventPayloads, therapistEventPayloads } from './consumed-events.ts';
 import { foreignEnvelope } from './envelope.ts';
@@ -7,13 +7,14 @@ import { patientEventPayloads, patientEventSchema, type PatientEventType } from 
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
-/** The published messages by event type, as JSON Schema. A reader must accept keys that it does not know. */
+/** The JSON Schema of each published message, by event type. A reader must accept unknown keys. */
 export function patientEventJsonSchemas(): Record<PatientEventType, JsonSchema> {
   const types = Object.keys(patientEventPayloads) as PatientEventType[];
   const schemas = types.map((type) => [type, openJsonSchema(patientEventSchema(type))] as const);
   return Object.fromEntries(schemas) as Record<PatientEventType, JsonSchema>;
 }
 
+/** The whole document, ready to be written as JSON. */
 export function asyncApiDocument(): object {
   const published = patientEventJsonSchemas();
   const communication = consumed(communicationEventPayloads);

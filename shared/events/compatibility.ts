@@ -1,6 +1,6 @@
 /**
- * Whether readers of a message can read its next form: what they rely on is still there and still means the same.
- * More fields and wider rules are no break, since a reader accepts what it does not know.
+ * Finds changes of a message schema that would break its readers. New fields and wider rules do not break them, because
+ * a reader accepts what it does not know.
  */
 import { isDeepStrictEqual } from 'node:util';
 
@@ -15,8 +15,9 @@ interface Schema {
 }
 
 /**
- * What breaks between two JSON Schemas, each with its place: a field gone, no longer always there, of another
- * type, or with fewer values. Empty when nothing does.
+ * Lists the breaking changes between two JSON Schemas, each with its place: a field that is gone, that is no longer
+ * required, that has another type or that allows fewer values.
+ * @returns sentences such as `/payload/plz: may be missing`; empty when nothing breaks
  */
 export function breakingChanges(before: Schema, after: Schema, at = ''): string[] {
   const place = at === '' ? '/' : at;
@@ -42,7 +43,7 @@ function narrowed(before: readonly unknown[] | undefined, after: readonly unknow
   return before.filter((value) => !after.includes(value)).map((value) => JSON.stringify(value));
 }
 
-/** By their place: `null` or a value, as the nullable fields are written. */
+/** Compares alternatives by position. Nullable fields always list the value and `null` in the same order. */
 function alternatives(
   before: readonly Schema[] | undefined,
   after: readonly Schema[] | undefined,

@@ -1,14 +1,14 @@
-/** The events of other services that this one acts on (docs/domain.md#consumed-events). Unknown keys are accepted. */
+/** The payloads of consumed events (docs/domain.md#consumed-events). Unknown keys are accepted. */
 import { z } from 'zod';
 import { patientId, therapistId } from '../patient/schema.ts';
 
 const openObject = z.looseObject({});
 
-/** An id or a kind of another service, which is stored and compared. Nothing of a foreign text is normalised. */
+/** An id or a type name of another service. It is stored and compared as it came, without normalisation. */
 const word = textOf(200);
 const remark = textOf(2000);
 
-/** Firestore takes no lone surrogate, and its answer looks like an outage: the event would be tried for ever. */
+/** Firestore refuses lone surrogates with an error that looks like an outage, so the event would be retried forever. */
 function textOf(length: number) {
   return z
     .string()
@@ -33,6 +33,7 @@ const phoneCall = z.looseObject({
   outcome: remark.nullish(),
 });
 
+/** Payload schemas by event type, for the topic `communication-events`. */
 export const communicationEventPayloads = {
   'email.sent': email,
   'email.response_received': email,
@@ -45,6 +46,7 @@ const therapist = z.looseObject({
   reason: remark.nullish(),
 });
 
+/** Payload schemas by event type, for the topic `therapist-events`. */
 export const therapistEventPayloads = {
   'therapist.blocked': therapist,
   'therapist.unblocked': therapist.partial({ therapist_data: true }),

@@ -1,6 +1,4 @@
-/**
- * The envelope around every event (docs/domain.md#envelope): written for ours, read leniently from others.
- */
+/** The envelope of every event (docs/domain.md#envelope): written for our events, parsed leniently for those of others. */
 import { z } from 'zod';
 import {
   parseInstant,
@@ -11,9 +9,12 @@ import {
 } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 
+/** `producer` in each of our envelopes. */
 export const PRODUCER = 'patient-service';
+/** `version` in each of our envelopes. */
 export const ENVELOPE_VERSION = '1.0';
 
+/** The keys that every envelope has. */
 export interface Envelope {
   readonly eventId: string;
   readonly eventType: string;
@@ -23,15 +24,15 @@ export interface Envelope {
   readonly payload: unknown;
 }
 
-/** How far a producer's clock may be ahead of ours: a day, so that one with a wrong zone is still heard. */
+/** How far a timestamp may be ahead of our clock: one day, so that a producer with a wrong time zone is accepted. */
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1000;
 
-/** An envelope of ours: it carries the patient's own event number, from 1 without gaps. */
+/** An envelope of ours. `sequence` counts the patient's events from 1 without gaps. */
 export interface NumberedEnvelope extends Envelope {
   readonly sequence: number;
 }
 
-/** An envelope of another service, as read. */
+/** The parsed envelope of another service. `eventId` is in lower case. */
 export interface ForeignEnvelope {
   readonly eventId: string;
   readonly eventType: string;
@@ -39,7 +40,7 @@ export interface ForeignEnvelope {
   readonly payload: unknown;
 }
 
-/** The envelope of other services; unknown keys are accepted. */
+/** Schema of the envelopes of other services. Unknown keys are accepted. */
 export const foreignEnvelope = z.looseObject({
   eventId: z.uuid(),
   eventType: z.string().min(1).max(200),
@@ -50,16 +51,16 @@ export const foreignEnvelope = z.looseObject({
 });
 
 /**
- * Reads a message of another service: unknown keys are accepted, a timestamp without a zone is UTC.
+ * Parses a message of another service. Accepts unknown keys; a timestamp without a zone is UTC.
  * @throws ServiceError `event.not_json`, `event.invalid_envelope`, `event.unsupported_version` or
- * `event.timestamp_in_future`; none is worth a retry
+ * `event.timestamp_in_future`; none of them is retriable
  */
 export function readEnvelope(value: Buffer | null, now: Instant): ForeignEnvelope {
   const parsed = foreignEnvelope.safeParse(readJson(value));
   if (!parsed.success) throw new ServiceError('event.invalid_envelope');
   const { eventId, eventType, version, timestamp, payload } = parsed.data;
   if (!/^1(\.\d+)?$/.test(version)) throw new ServiceError('event.unsupported_version');
-  // Judged first: the last hour of the year 9999 is in the future too, though no date of ours.
+  // Check this before the range of dates: the last hour of the year 9999 is out of range and in the future.
   if ((parseInstant(timestamp)?.epochMilliseconds ?? 0) - now.epochMilliseconds > MAX_AHEAD_MS) {
     throw new ServiceError('event.timestamp_in_future');
   }
@@ -72,11 +73,12 @@ function readJson(value: Buffer | null): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(value ?? Buffer.alloc(0)));
   } catch {
-    // Without the cause: a parser's message quotes the text, which may be a patient's.
+    // No cause: the parser's message quotes the text, which may hold personal data.
     throw new ServiceError('event.not_json');
   }
 }
 
+/** Wraps an event of ours in its envelope. */
 export function writeEnvelope(
   event: { readonly type: string; readonly payload: unknown },
   stamp: { readonly eventId: string; readonly sequence: number; readonly at: Instant },

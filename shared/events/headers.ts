@@ -4,6 +4,7 @@
  */
 import { PRODUCER } from './envelope.ts';
 
+/** The headers of one event; `traceparent` only when there is one. */
 export function cloudEventHeaders(event: {
   readonly eventId: string;
   readonly eventType: string;

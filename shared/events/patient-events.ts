@@ -1,4 +1,4 @@
-/** The events this service publishes on `patient-events`, as schemas: the source of the AsyncAPI document. */
+/** The schemas of the events that this service publishes on `patient-events`. The AsyncAPI document is made from them. */
 import { z } from 'zod';
 import { int32Id, text, timestamp } from '../patient/text.ts';
 import { patientId, patientSchema, therapistId } from '../patient/schema.ts';
@@ -30,9 +30,10 @@ export const patientEventPayloads = {
   }),
 } as const;
 
+/** The type of an event on `patient-events`. */
 export type PatientEventType = keyof typeof patientEventPayloads;
 
-/** The whole message for one event type. */
+/** The schema of the whole message, envelope and payload, for one event type. */
 export function patientEventSchema(type: PatientEventType) {
   return z.object({
     eventId: z.uuid(),

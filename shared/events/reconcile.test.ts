@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createReconciler, type PublishedEvent } from './reconcile.ts';
 
-/** `1.2` is event 2 of patient 1; `1.2x` is the deletion, `1.2*` another event under the same number. */
+/** `1.2` is event 2 of patient 1, `1.2x` is a deletion, and `1.2*` is another event with the same number. */
 function reconcile(topic: string, stored: Record<number, number>, pending: number[] = [], complete = true) {
   const reconciler = createReconciler(complete);
   for (const word of topic.split(' ').filter(Boolean)) {
@@ -24,7 +24,7 @@ const problems = (...args: Parameters<typeof reconcile>) =>
   );
 
 describe('reconciling', () => {
-  it('finds nothing amiss where all is there, repeats included', () => {
+  it('finds nothing in a complete topic with exact repeats', () => {
     expect(reconcile('1.1 2.1 1.2 1.1 1.2 1.3', { 1: 3, 2: 1 })).toEqual({
       patients: 2,
       events: 6,
@@ -44,20 +44,20 @@ describe('reconciling', () => {
     expect(problems(topic, stored as Record<number, number>)).toEqual(expected);
   });
 
-  it('counts a last event that waits in the outbox as on its way', () => {
+  it('counts a last event in the outbox as waiting, not as missing', () => {
     expect(reconcile('1.1', { 1: 2 }, [1])).toMatchObject({ waiting: 1, findings: [] });
   });
 
-  it('lets an erasure swallow what was unpublished before it', () => {
+  it('accepts a gap directly before the deletion', () => {
     expect(problems('1.1 1.4x', {})).toEqual([]);
   });
 
-  it('asks for no beginning of a topic that has lost its own', () => {
+  it('accepts any first number in a topic that has lost its beginning', () => {
     expect(problems('1.5 1.6', { 1: 6, 2: 3 }, [], false)).toEqual([]);
     expect(problems('1.5 1.7', { 1: 7 }, [], false)).toEqual(['1 gap 6']);
   });
 
-  it('takes back that an event is missing once it has come', () => {
+  it('no longer reports an event as missing once it has arrived', () => {
     const reconciler = createReconciler(true);
     const event = { patientId: 1, eventId: 'a', eventType: 'patient.created' };
     const conclude = () => reconciler.conclude(new Map([[1, 2]]), new Set()).findings;

@@ -1,7 +1,7 @@
 /**
- * The law of the outbox, checked over a whole topic: for each patient, first appearances come in the order of
- * `sequence` without gaps (but directly before `patient.deleted`), repeats are exact, and what Firestore says was
- * the last event is there. Pure: where the events come from is the caller's business.
+ * Checks the guarantees of the outbox over a whole topic. For each patient: events first appear in the order of
+ * `sequence` without gaps (except directly before `patient.deleted`), repeats are exact, and the last event that
+ * Firestore knows is there. Pure: the caller reads the events.
  */
 
 /** One event as read from the topic, in the topic's order. */
@@ -12,31 +12,34 @@ export interface PublishedEvent {
   readonly eventType: string;
 }
 
-/** The number of the last event of each living patient, as stored. */
+/** The stored number of each living patient's last event, by patient id. */
 export type LastSequences = ReadonlyMap<number, number>;
 
+/** A broken guarantee; `sequence` is the event that is missing, late or contradictory. */
 export interface Finding {
   readonly patientId: number;
   readonly problem: 'missing' | 'gap' | 'disorder' | 'conflict';
   readonly sequence: number;
 }
 
+/** The result of a check: counts of patients and events, and the broken guarantees. */
 export interface Reconciliation {
   readonly patients: number;
   readonly events: number;
-  /** Exact repeats, which readers drop. */
+  /** Exact repeats, which readers ignore. */
   readonly repeats: number;
-  /** Last events that are still on their way. */
+  /** Patients whose last event is still in the outbox. */
   readonly waiting: number;
   readonly findings: readonly Finding[];
 }
 
+/** Collects the events of a topic and checks them. */
 export interface Reconciler {
   add(event: PublishedEvent): void;
   /**
-   * May be asked again when more has been added.
-   * @param stored read before the topic was
-   * @param pending patients with events that were in the outbox between the two
+   * Checks all events added so far. May be called again after more were added.
+   * @param stored read before the topic
+   * @param pending ids of patients with events in the outbox, read between the two
    */
   conclude(stored: LastSequences, pending: ReadonlySet<number>): Reconciliation;
 }
@@ -47,7 +50,10 @@ interface Seen {
   deleted: boolean;
 }
 
-/** @param complete false when the topic no longer holds its beginning: a patient's first event may be any */
+/**
+ * Creates a reconciler for one topic.
+ * @param complete false when the topic no longer holds its beginning; then a patient's first event may have any number
+ */
 export function createReconciler(complete: boolean): Reconciler {
   const seen = new Map<number, Seen>();
   const findings: Finding[] = [];

@@ -54,7 +54,7 @@ describe('a consumer', () => {
     });
     expect(text(byOffset('2'))['dlq-error-class']).toBe('event.too_large');
     expect(text(byOffset('3'))['dlq-error-message']).toBe(
-      'The handler failed for a reason of its own (TypeError)',
+      'The handler failed because of a fault in this service (TypeError)',
     );
     expect(byOffset('3').key).toBeNull();
   });

@@ -1,30 +1,34 @@
 /**
- * Who calls: a bearer token of the configured issuer (RFC 6750, RFC 7519) becomes a caller with a role. What a
- * role may do is decided where it is asked for.
+ * Authenticates callers: turns a bearer token of the configured issuer (RFC 6750, RFC 7519) into a caller with a role.
+ * Each route decides which role it requires.
  */
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import type { Config } from './config.ts';
 import { ServiceError } from './errors.ts';
 
-/** From the weakest to the strongest: each may do all that those before it may. */
+/** The roles from weakest to strongest. Each includes the rights of those before it. */
 export const ROLES = ['reader', 'staff', 'admin'] as const;
+/** A caller's role. */
 export type Role = (typeof ROLES)[number];
 
+/** The sender of a request, as the token identifies it. */
 export interface Caller {
   /** The token's subject: an id, not a name. */
   readonly subject: string;
-  /** Undefined: known, but without any role. */
+  /** Undefined when the token is valid but grants no role. */
   readonly role: Role | undefined;
-  /** Whether the caller is a backend that names the person it calls for. */
+  /** Whether the caller may, or must, name in `X-Actor` the person that it calls for. */
   readonly onBehalf: 'refused' | 'accepted' | 'required';
 }
 
 /**
- * Finds out who calls from the `Authorization` header.
- * @throws ServiceError `auth.unauthenticated`, `auth.keys_unavailable`
+ * Identifies the caller by the `Authorization` header.
+ * @throws ServiceError `auth.unauthenticated` without a valid token; `auth.keys_unavailable` when the issuer's keys
+ * cannot be fetched
  */
 export type Authenticate = (authorization: string | undefined) => Promise<Caller>;
 
+/** The variables that {@link createAuthentication} needs. */
 export const authVariables = [
   'AUTH_ISSUER',
   'AUTH_AUDIENCE',
@@ -37,17 +41,18 @@ export const authVariables = [
   'AUTH_REQUIRE_ACTOR',
   'FIRESTORE_EMULATOR_HOST',
 ] as const;
+/** The parsed {@link authVariables}. */
 export type AuthConfig = Config<(typeof authVariables)[number]>;
 
 /**
- * Only signatures by a private key: with a shared secret, the public key itself could be used to sign; `none` does
- * not sign.
+ * Asymmetric algorithms only. With a shared-secret algorithm, a caller could sign with the public key; `none` is no
+ * signature at all.
  */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 
 /**
- * @throws ServiceError `config.invalid` when issuer, audience or every source of roles is missing; against an
- * emulator the service starts without them and refuses every caller
+ * Creates the check of bearer tokens. Against an emulator, without its variables, it refuses every caller.
+ * @throws ServiceError `config.invalid` when the issuer, the audience or every source of roles is missing
  */
 export function createAuthentication(config: AuthConfig): Authenticate {
   const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = config;
@@ -69,7 +74,7 @@ export function createAuthentication(config: AuthConfig): Authenticate {
 
   const keys = createRemoteJWKSet(new URL(config.AUTH_JWKS_URL));
   const expected = {
-    // The variable's final slash is cut off on reading, but some issuers' names end in one.
+    // Parsing the variable removes a final slash, but the names of some issuers end in one.
     issuer: [issuer, `${issuer}/`],
     audience,
     algorithms: ALGORITHMS,
@@ -89,7 +94,10 @@ export function createAuthentication(config: AuthConfig): Authenticate {
   };
 }
 
-/** @throws ServiceError `auth.forbidden` when the caller's role is weaker than `least` */
+/**
+ * Refuses callers whose role is too weak.
+ * @throws ServiceError `auth.forbidden` when the caller has no role or one weaker than `least`
+ */
 export function requireRole(caller: Caller, least: Role): void {
   if (caller.role === undefined || ROLES.indexOf(caller.role) < ROLES.indexOf(least))
     throw new ServiceError('auth.forbidden');
@@ -103,7 +111,7 @@ async function verify(
   try {
     return (await jwtVerify(token, keys, expected)).payload;
   } catch (error) {
-    // jose's generic error and its timeout, and fetch's TypeError: the issuer's keys could not be fetched.
+    // jose's generic error, its timeout and fetch's TypeError mean that the issuer's keys could not be fetched.
     const ours = error instanceof errors.JOSEError && !UNREACHABLE.has(error.code);
     throw ours ? unauthenticated() : new ServiceError('auth.keys_unavailable', { cause: error });
   }
@@ -111,13 +119,13 @@ async function verify(
 
 const UNREACHABLE: ReadonlySet<string> = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT']);
 
-/** Who it is, as OpenID Connect has it: up to 255 ASCII characters. An audit line without a name is worth nothing. */
+/** The subject, 1 to 255 ASCII characters as in OpenID Connect. Required because every audit entry needs it. */
 function subjectOf({ sub }: { readonly sub?: unknown }): string {
   if (typeof sub === 'string' && /^(?=.*\S)[\x20-\x7e]{1,255}$/.test(sub)) return sub;
   throw unauthenticated();
 }
 
-/** The strongest role that the token's claim or the configured lists of addresses give. */
+/** The strongest role that the token's claim or a configured list of addresses grants. */
 function roleOf(payload: JWTPayload, config: AuthConfig): Role | undefined {
   const claimed = config.AUTH_ROLE_CLAIM === undefined ? [] : [payload[config.AUTH_ROLE_CLAIM]].flat();
   const email = verifiedAddress(payload);

@@ -1,6 +1,6 @@
 /**
  * Time as the domain sees it: instants in UTC and calendar dates in Europe/Berlin (docs/domain.md#time).
- * Nothing here reads the machine's clock: `system-clock.ts` does, and everything else is given an instant.
+ * Nothing here reads the machine's clock. Only `system-clock.ts` does; all other code receives an instant.
  */
 import { Temporal } from 'temporal-polyfill';
 
@@ -17,23 +17,25 @@ export type UtcTimestamp = string;
 /** Supplies the current instant; tests supply their own. */
 export type Clock = () => Temporal.Instant;
 
+/** A point in time, independent of any time zone. */
 export type Instant = Temporal.Instant;
 
+/** The calendar date in Berlin at this instant. */
 export function berlinDateOf(instant: Instant): BerlinDate {
   return instant.toZonedDateTimeISO(BERLIN).toPlainDate().toString() as BerlinDate;
 }
 
-/** The day so many days later, or earlier where `days` is negative. */
+/** The date `days` days later; earlier when `days` is negative. */
 export function addDays(date: BerlinDate, days: number): BerlinDate {
   return Temporal.PlainDate.from(date).add({ days }).toString() as BerlinDate;
 }
 
-/** Midnight in Berlin: 22:00 or 23:00 UTC of the day before. */
+/** Midnight in Berlin at the start of this date: 22:00 or 23:00 UTC of the day before. */
 export function startOfBerlinDay(date: BerlinDate): Instant {
   return Temporal.PlainDate.from(date).toZonedDateTime(BERLIN).toInstant();
 }
 
-/** True for a date of the calendar written `YYYY-MM-DD` (years 0001 to 9999): 2023-02-29 is none. */
+/** Whether the text is an existing date, written `YYYY-MM-DD`, in the years 0001 to 9999. False for 2023-02-29. */
 export function isCalendarDate(text: string): text is BerlinDate {
   if (!/^(?!0000)\d{4}-\d{2}-\d{2}$/.test(text)) return false;
   try {
@@ -44,15 +46,16 @@ export function isCalendarDate(text: string): text is BerlinDate {
   }
 }
 
+/** Formats an instant as RFC 3339 in UTC with milliseconds, such as `2026-08-01T09:10:11.000Z`. */
 export function utcTimestamp(instant: Instant): UtcTimestamp {
   return instant.toString({ fractionalSecondDigits: 3 });
 }
 
-/** Outside of these the UTC or the Berlin date has no year of four digits: Berlin is an hour ahead of UTC in winter. */
+/** Between these, both the UTC date and the Berlin date have a four-digit year. Berlin is one hour ahead in winter. */
 const FIRST = Temporal.Instant.from('0001-01-01T00:00:00Z');
 const END = Temporal.Instant.from('9999-12-31T23:00:00Z');
 
-/** {@link parseInstant}, but undefined when its year in UTC or Berlin has not four digits. */
+/** Like {@link parseInstant}, but undefined when the year in UTC or in Berlin does not have four digits. */
 export function parseTimestamp(text: string): Instant | undefined {
   const instant = parseInstant(text);
   const isInRange =
@@ -63,9 +66,9 @@ export function parseTimestamp(text: string): Instant | undefined {
 }
 
 /**
- * Reads a timestamp as in RFC 3339, and what other producers make of it: without a zone it is UTC, a blank may stand
- * for the `T`, seconds may be missing, and offsets may be written `+01:00`, `+0100` or `+01`. Undefined when the text
- * is no timestamp.
+ * Parses an RFC 3339 timestamp, and the variants that other producers send: no zone means UTC, a space may replace the
+ * `T`, seconds may be missing, and an offset may be written `+01:00`, `+0100` or `+01`.
+ * @returns undefined when the text is not a timestamp or is longer than 64 characters
  */
 export function parseInstant(text: string): Instant | undefined {
   if (text.length > 64) return undefined;

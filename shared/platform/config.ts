@@ -1,10 +1,9 @@
-/**
- * Reads the environment once, at start: every fault in one message, secrets resolved.
- */
+/** Reads the environment once, at start. Reports all faults in one message and resolves secrets. */
 import type { z } from 'zod';
 import { ServiceError } from './errors.ts';
 import { variables, type VariableName } from './variables.ts';
 
+/** The parsed values of the variables that a deployable named. */
 export type Config<K extends VariableName> = { readonly [N in K]: z.output<(typeof variables)[N]> };
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -13,9 +12,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export type SecretReader = (version: string) => Promise<string>;
 
 /**
- * The named variables, checked and with their defaults. An empty variable counts as unset. A value
- * `sm://project/secret[/version]` is read from Secret Manager.
- * @throws ServiceError `config.invalid` that lists every fault, never a value
+ * Reads and validates the named variables and fills in defaults. An empty variable counts as unset. A value of the form
+ * `sm://project/secret[/version]` is fetched from Secret Manager.
+ * @throws ServiceError `config.invalid`, listing every fault and never a value
  * @example const config = await readConfig(['GOOGLE_CLOUD_PROJECT', 'GCS_IMPORT_BUCKET']);
  */
 export async function readConfig<K extends VariableName>(
@@ -57,7 +56,7 @@ function secretVersion(reference: string): string {
 }
 
 async function readFromSecretManager(version: string): Promise<string> {
-  // Imported here: the client costs 170 ms at start, which only those with a secret should pay.
+  // Imported here because the client adds 170 ms to the start, and most deployables have no secret.
   const { SecretManagerServiceClient } = await import('@google-cloud/secret-manager');
   const [answer] = await new SecretManagerServiceClient().accessSecretVersion({ name: version });
   return String(answer.payload?.data ?? '');

@@ -1,8 +1,8 @@
-/** Waiting with a deadline, for calls that may take long or never answer. */
+/** Waits with a deadline, for calls that may be slow or never return. */
 
 /**
- * Waits at most `ms` for `work`. The work goes on afterwards, and its result is dropped.
- * @param onLate called when the time is over; what it returns or throws takes the place of the answer
+ * Waits at most `ms` milliseconds for `work`. After that the work keeps running, but its result is ignored.
+ * @param onLate called at the deadline; its return value or error becomes the result
  */
 export function within<T, L>(ms: number, work: Promise<T>, onLate: () => L): Promise<T | L> {
   const { promise: late, resolve } = Promise.withResolvers<void>();

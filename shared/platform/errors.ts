@@ -1,15 +1,14 @@
 /**
- * Every way this service can refuse or fail, as a closed set of codes with their fate.
- * The table below is the only place that says which code is worth a retry and which HTTP status it has;
- * code that catches an error looks it up there and never reads the message.
+ * Every error of this service, as a closed set of codes. The table below is the only place that says whether a code is
+ * worth a retry and which HTTP status it has. Code that catches an error looks there and never reads the message.
  */
 
 interface Fate {
-  /** Worth trying again unchanged: the fault lies in a dependency or in timing, not in the input. */
+  /** Whether the same call may succeed later: the fault is in a dependency or in timing, not in the input. */
   readonly retriable: boolean;
   /** HTTP status of the problem document. */
   readonly status: number;
-  /** Title of the problem document (RFC 9457, 3.1.3): the same for every occurrence. */
+  /** Title of the problem document (RFC 9457, 3.1.3). The same for every occurrence. */
   readonly title: string;
 }
 
@@ -75,7 +74,7 @@ const table = {
   },
   'patient.reference_taken': { retriable: false, status: 409, title: 'The payment reference is taken' },
 
-  // A registration file: each of these ends it in failed/ with this code as its reason
+  // A registration file: each code moves the file to failed/ and is stored as the reason
   'import.not_json_file': { retriable: false, status: 422, title: 'The file name does not end in .json' },
   'import.too_large': { retriable: false, status: 422, title: 'The file is larger than 1 MiB' },
   'import.content_encoding': {
@@ -109,7 +108,7 @@ const table = {
     title: 'The file was signed for another environment',
   },
 
-  // A consumed event: each of these ends it in the dead-letter topic
+  // A consumed event: each code sends the message to the dead-letter topic
   'event.not_json': { retriable: false, status: 422, title: 'The message is not valid UTF-8 JSON' },
   'event.invalid_envelope': { retriable: false, status: 422, title: 'The message has no valid envelope' },
   'event.unsupported_version': { retriable: false, status: 422, title: 'The envelope version is not 1.x' },
@@ -123,16 +122,20 @@ const table = {
   'event.handler_failed': {
     retriable: false,
     status: 500,
-    title: 'The handler failed for a reason of its own',
+    title: 'The handler failed because of a fault in this service',
   },
   'event.patients_left': {
     retriable: false,
     status: 500,
     title: 'The event could not be applied to some patients',
   },
-  'event.process_killer': { retriable: false, status: 500, title: 'The message ended the process each time' },
+  'event.process_killer': {
+    retriable: false,
+    status: 500,
+    title: 'The process died each time it handled the message',
+  },
 
-  // A message of ours, an event or a dead letter
+  // A message that this service publishes: an event or a dead letter
   'event.unsendable': {
     retriable: false,
     status: 500,
@@ -161,16 +164,19 @@ const table = {
   'communication.refused': {
     retriable: false,
     status: 502,
-    title: 'The communication service finds fault with the mail',
+    title: 'The communication service rejected the mail',
   },
   'config.invalid': { retriable: false, status: 500, title: 'The configuration is not valid' },
   internal: { retriable: false, status: 500, title: 'Something went wrong on our side' },
 } as const satisfies Record<string, Fate>;
 
+/** The code of an error of this service, such as `patient.not_found`. */
 export type ErrorCode = keyof typeof table;
 
+/** All codes, in the order of the table. */
 export const errorCodes = Object.keys(table) as ErrorCode[];
 
+/** What follows from this code: whether to retry, the HTTP status and the title. */
 export function fateOf(code: ErrorCode): Fate {
   return table[code];
 }
@@ -179,21 +185,21 @@ export function fateOf(code: ErrorCode): Fate {
 export interface Violation {
   /** JSON pointer (RFC 6901) to the offending value. */
   readonly pointer: string;
-  /** The rule in words, never the value. */
+  /** The rule in words. Never contains the value. */
   readonly detail: string;
 }
 
-/** Most violations that are listed, so that the document fits where it is stored and sent. The rest is counted. */
+/** Violations listed at most, so that the document fits where it is stored and sent. The rest are only counted. */
 const MAX_VIOLATIONS = 500;
 
 function capped(violations: readonly Violation[]): readonly Violation[] {
-  // One more: the sentence that says how many more there are.
+  // One more is allowed, because the sentence that counts the rest would take its place.
   if (violations.length <= MAX_VIOLATIONS + 1) return violations;
   const more = { pointer: '', detail: `breaks rules in ${violations.length - MAX_VIOLATIONS} more places` };
   return [...violations.slice(0, MAX_VIOLATIONS), more];
 }
 
-/** An error with a code from the table. Its message is safe to log and to show: ids and rules, no values. */
+/** An error with a code from the table. The message is safe to log and show: it holds ids and rules, no values. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;
@@ -213,6 +219,7 @@ export class ServiceError extends Error {
   }
 }
 
+/** Whether `error` is a ServiceError with one of these codes; with any code when none is given. */
 export function isServiceError<C extends ErrorCode>(
   error: unknown,
   ...codes: readonly C[]

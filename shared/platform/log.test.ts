@@ -25,7 +25,7 @@ describe('a log line', () => {
     expect(line).toMatchObject({ 'logging.googleapis.com/trace': `projects/p/traces/${traceId}` });
   });
 
-  it('that others count or keep is written at every level', () => {
+  it('of record() is written at every level', () => {
     const lines: string[] = [];
     const destination = { write: (line: string) => void lines.push(line) };
     const log = createLog({ service: 'test', project: 'p', level: 'error', destination });
@@ -45,8 +45,8 @@ describe('a log line', () => {
   });
 });
 
-describe('what is said of an error', () => {
-  it('is its code and frames, not the message of a library', () => {
+describe('the fields of an error', () => {
+  it('are its code and frames, not the message of a library', () => {
     const cause = Object.assign(new Error('No such object: incoming/Lena Beispiel.json'), { code: 404 });
     const text = JSON.stringify(errorFields(new ServiceError('storage.unavailable', { cause })));
     expect(text).toContain('storage.unavailable');
@@ -54,13 +54,13 @@ describe('what is said of an error', () => {
     expect(text).not.toMatch(/Lena|Beispiel/);
   });
 
-  it('survives what is no error', () => {
+  it('are the type alone for a thrown value that is not an error', () => {
     expect(errorFields('Lena')).toEqual({ error_class: 'string' });
   });
 });
 
 describe('a trace', () => {
-  it('goes on under the same id with a span of its own', () => {
+  it('continues under the same id with a new span', () => {
     const first = continueTrace(undefined);
     const second = continueTrace(traceparentOf(first));
     expect(second.traceId).toBe(first.traceId);

@@ -1,14 +1,14 @@
 /**
- * Structured logs in Cloud Logging's format, one JSON object a line on stdout
- * (https://cloud.google.com/logging/docs/structured-logging). Only the fields below can be logged, and none
- * of them can hold personal data (docs/domain.md#personal-data): ids, counts and codes.
+ * Structured logs in Cloud Logging's format: one JSON object per line on stdout
+ * (https://cloud.google.com/logging/docs/structured-logging). Only the fields below can be logged. They hold ids, counts
+ * and codes, never personal data (docs/domain.md#personal-data).
  */
 import pino from 'pino';
 import { ServiceError, type ErrorCode } from './errors.ts';
 import type { Impersonal } from './personal.ts';
 import { currentTrace } from './trace.ts';
 
-/** Everything a log line may say. A new field is a decision about privacy, so it is made here. */
+/** All fields of a log line. They are listed in one place because every new field is a decision about privacy. */
 export interface LogFields {
   readonly patient_id?: number;
   readonly therapist_id?: number;
@@ -48,7 +48,7 @@ export interface LogFields {
   readonly patient_ids?: readonly number[];
   /** Names of fields, never their values. */
   readonly fields?: readonly string[];
-  /** Metric lines only, see metrics.ts. */
+  /** On metric lines only (metrics.ts). */
   readonly metric?: string;
   readonly value?: number;
   readonly labels?: Readonly<Record<string, string>>;
@@ -56,12 +56,13 @@ export interface LogFields {
 
 type Checked<F> = { [K in keyof F]: Impersonal<F[K]> };
 
+/** Writes log lines. A message is a sentence with a capital letter, no full stop and no values: they go into fields. */
 export interface Log {
   debug<F extends LogFields>(message: string, fields?: Checked<F>): void;
   info<F extends LogFields>(message: string, fields?: Checked<F>): void;
   warn<F extends LogFields>(message: string, fields?: Checked<F>): void;
   error<F extends LogFields>(message: string, fields?: Checked<F>): void;
-  /** A line that others count or keep, such as a metric or the audit trail: written at every level. */
+  /** Writes a line that other systems count or keep, such as a metric or an audit entry, whatever the log level. */
   record<F extends LogFields>(message: string, fields?: Checked<F>): void;
 }
 
@@ -74,8 +75,8 @@ const severities: Record<string, string> = {
 };
 
 /**
- * A logger for one deployable.
- * @param project the Google Cloud project, which Cloud Logging wants in a trace's name
+ * Creates the logger of one deployable.
+ * @param options.project the Google Cloud project; Cloud Logging needs it in the name of a trace
  */
 export function createLog(options: {
   service: string;
@@ -92,7 +93,7 @@ export function createLog(options: {
       formatters: { level: (label) => ({ severity: severities[label] ?? 'DEFAULT' }) },
       mixin: () => traceFields(options.project),
     },
-    // Synchronous: a line written before kill -9 is a line that was written.
+    // Synchronous, so that kill -9 cannot lose a line that was already logged.
     options.destination ?? pino.destination({ dest: 1, sync: true }),
   );
   const recorder = logger.child({}, { level: 'info' });
@@ -119,8 +120,8 @@ function traceFields(project: string): object {
 }
 
 /**
- * What may be said of an error: code, class and stack frames. The message of a foreign error is left out,
- * since a client library may put a document, an object name or a request body into it.
+ * The loggable parts of an error: code, class and stack frames. The message of another library's error is left out,
+ * because it may quote a document, an object name or a request body.
  */
 export function errorFields(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error_class: typeof error };

@@ -1,10 +1,10 @@
 /**
- * Counters and latencies as structured log lines (docs/operations.md). Cloud Logging turns them into metrics by the
- * definitions in infra/metrics.tf, so there is no agent and no exporter to keep alive.
+ * Counters and latencies as structured log lines (docs/operations.md). Cloud Logging turns them into metrics as defined
+ * in infra/metrics.tf, so there is no agent or exporter to run.
  */
 import type { Log, LogFields } from './log.ts';
 
-/** Every metric with the labels it carries. infra/metrics.tf must define each one; a test compares the two. */
+/** Every metric and its labels. infra/metrics.tf must define the same ones; a test compares the two. */
 export const metrics = {
   events_published: { kind: 'counter', labels: ['event_type'] },
   publish_latency_ms: { kind: 'distribution', labels: ['event_type'] },
@@ -21,7 +21,7 @@ export const metrics = {
   requests: { kind: 'counter', labels: ['route', 'status_class'] },
   request_latency_ms: { kind: 'distribution', labels: ['route'] },
 
-  // What check-health saw in its scheduled run: one sample a run, which the alerts compare with a limit.
+  // What check-health measured in its scheduled run: one sample per run. The alerts compare it with a limit.
   import_oldest_incoming_seconds: { kind: 'distribution', labels: [] },
   import_failure_percent: { kind: 'distribution', labels: [] },
   outbox_oldest_seconds: { kind: 'distribution', labels: [] },
@@ -38,7 +38,7 @@ export const metrics = {
 type MetricName = keyof typeof metrics;
 type Labels<M extends MetricName> = Record<(typeof metrics)[M]['labels'][number], string>;
 
-/** Adds `value` to a counter, or one sample to a distribution. */
+/** Adds `value` to a counter, or adds it as one sample to a distribution. The unit is in the metric's name. */
 export function measure<M extends MetricName>(log: Log, metric: M, labels: Labels<M>, value = 1): void {
   const fields: LogFields = { metric, value, labels };
   log.record('metric', fields);

@@ -23,7 +23,7 @@ describe('a problem document', () => {
     expect(problemOf(new ServiceError('patient.invalid', { violations })).details.errors).toEqual(violations);
   });
 
-  it('says nothing of a foreign error, nor of a cause', () => {
+  it('reveals nothing about a foreign error or a cause', () => {
     const foreign = new Error('5 NOT_FOUND: documents/patients/Lena Beispiel');
     for (const error of [foreign, 'Lena', new ServiceError('store.unavailable', { cause: foreign })]) {
       expect(JSON.stringify(problemOf(error))).not.toContain('Lena');

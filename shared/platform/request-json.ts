@@ -1,17 +1,19 @@
 /**
- * Reads the JSON body of a plain Node request, in bounds of size and time. For functions that functions-framework
- * calls, once its own parsers are kept away (request-stream.ts). Nothing of a body reaches a log or an answer.
+ * Reads the JSON body of a plain Node request, with limits on size and time. For functions that run under
+ * functions-framework with its own parsers disabled (request-stream.ts). No part of a body gets into a log or a response.
  */
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from './errors.ts';
 
+/** Size of a body at most: 1 MiB. */
 export const MAX_BODY_BYTES = 1024 * 1024;
-/** How long a sender may take for the whole body. */
+/** Time that a sender has for the whole body: 10 s. */
 export const BODY_WITHIN_MS = 10_000;
-/** How much a refused sender may still send before the connection is cut, so that it can read the answer. */
+/** After a refusal, read this much more before cutting the connection, so that the sender can read the response. */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 
 /**
+ * Reads and parses the body.
  * @returns undefined when there is no body
  * @throws ServiceError `request.unsupported_media_type`, `request.too_large`, `request.malformed_json`,
  * `request.body_timed_out`
@@ -22,7 +24,7 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {
-    // Without the cause: a parser's message quotes the text.
+    // No cause: the parser's message quotes the body.
     throw new ServiceError('request.malformed_json');
   }
 }
@@ -45,7 +47,7 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
   };
   const timer = setTimeout(() => {
     refuse(new ServiceError('request.body_timed_out'));
-    // The answer goes out first.
+    // Give the response 1 s to go out first.
     setTimeout(() => request.destroy(), 1000).unref();
   }, BODY_WITHIN_MS);
   request.on('data', (chunk: Buffer) => {
@@ -55,7 +57,7 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
     else if (size > MAX_UNREAD_BYTES) request.destroy();
   });
   request.on('end', () => resolve(Buffer.concat(chunks)));
-  // The connection was cut: nobody can read an answer.
+  // The connection was cut, so nobody can read a response.
   request.on('error', () => refuse(new ServiceError('request.malformed_json')));
   request.on('close', () => {
     clearTimeout(timer);
@@ -65,7 +67,7 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
   return promise;
 }
 
-/** As it was received: of `headers` it is taken away (request-stream.ts). */
+/** Reads the raw headers, because request-stream.ts removes the parsed one. */
 function announcedLength({ rawHeaders }: IncomingMessage): string | undefined {
   const at = rawHeaders.findIndex((name, index) => index % 2 === 0 && /^content-length$/i.test(name));
   return at === -1 ? undefined : rawHeaders[at + 1];

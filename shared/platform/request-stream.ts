@@ -1,14 +1,14 @@
 /**
- * Keeps functions-framework from reading a request before its function is called. Its five body parsers read up to 1
- * GB into memory, and its router decodes the path; both answer a faulty request with a page of their own. So a
- * request's path is `/` and two of its headers are removed until then: without them the parsers see no body.
+ * Keeps functions-framework from reading a request before it calls the function. Its five body parsers read up to 1 GiB
+ * into memory, its router decodes the path, and both answer a faulty request with their own error page. So until the
+ * function runs, the path is `/` and two headers are hidden; without them the parsers see no body.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage } from 'node:http';
 
 const targets = new WeakMap<IncomingMessage, string>();
 
-/** Works for every HTTP server of this process, before its own listeners run. */
+/** Hides path and body headers of every request to this process, before any listener runs. May be called repeatedly. */
 export function hideRequests(): void {
   // https://nodejs.org/docs/latest-v24.x/api/diagnostics_channel.html#http
   unsubscribe('http.server.request.start', hide);
@@ -24,7 +24,7 @@ function hide(message: unknown): void {
   request.url = '/';
 }
 
-/** Gives a hidden request its path and query back. */
+/** Restores the path and query of a hidden request. */
 export function revealTarget(request: IncomingMessage): void {
   request.url = targets.get(request) ?? request.url ?? '/';
 }

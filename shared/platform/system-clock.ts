@@ -1,4 +1,4 @@
-/** The machine's clock, in a module of its own so that the domain cannot import it. Entry points pass it down. */
+/** The machine's clock. It has its own module so that the domain cannot import it. Entry points pass it down. */
 import { Temporal } from 'temporal-polyfill';
 import type { Clock } from './clock.ts';
 

@@ -1,21 +1,22 @@
 /**
- * W3C trace context (https://www.w3.org/TR/trace-context/): read from a request, a file event or a Kafka
- * header, carried through asynchronous calls, written into outbox entries, Kafka headers and log lines.
+ * W3C trace context (https://www.w3.org/TR/trace-context/). It is read from a request, a file event or a Kafka header,
+ * follows asynchronous calls, and is written into outbox entries, Kafka headers and log lines.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 
+/** The trace that the current work belongs to. */
 export interface TraceContext {
-  /** 32 hexadecimal digits, the same along the whole way. */
+  /** 32 hexadecimal digits, the same in all processes of the trace. */
   readonly traceId: string;
-  /** 16 hexadecimal digits, this process's step of it. */
+  /** 16 hexadecimal digits that identify the step in this process. */
   readonly spanId: string;
   readonly sampled: boolean;
 }
 
 const active = new AsyncLocalStorage<TraceContext>();
 
-/** A context continuing `traceparent` with a span of our own, or a new trace where there is none or a broken one. */
+/** Continues the trace of a `traceparent` header with a new span. Starts a new trace when it is missing or invalid. */
 export function continueTrace(traceparent: string | undefined): TraceContext {
   const parts = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/.exec(traceparent ?? '');
   return {
@@ -25,14 +26,17 @@ export function continueTrace(traceparent: string | undefined): TraceContext {
   };
 }
 
+/** Runs `work`, and all that it calls asynchronously, within this trace. */
 export function withTrace<T>(context: TraceContext, work: () => T): T {
   return active.run(context, work);
 }
 
+/** The trace of the running work; undefined outside of {@link withTrace}. */
 export function currentTrace(): TraceContext | undefined {
   return active.getStore();
 }
 
+/** Formats the context as a `traceparent` header. */
 export function traceparentOf(context: TraceContext): string {
   return `00-${context.traceId}-${context.spanId}-${context.sampled ? '01' : '00'}`;
 }

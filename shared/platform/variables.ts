@@ -1,16 +1,16 @@
 /**
- * The environment variables of the service, each with its rule, default and meaning. The README's
- * configuration table and the checks of the infrastructure code are made from this list.
+ * The environment variables of the service, each with its rule, default and meaning. The README's configuration table
+ * and the checks of the infrastructure code are generated from this list.
  */
 import { isValidBIC, isValidIBAN } from 'ibantools';
 import { z } from 'zod';
 
-/** No retention is shorter. */
+/** The shortest retention that can be configured. */
 const MIN_RETENTION_DAYS = 30;
 
 const text = z.string().min(1);
 const seconds = z.coerce.number().int().positive();
-/** Told to a person who asks what is kept of them; Terraform sets it to what it has configured. */
+/** An export tells the person how long their data is kept. Terraform sets these to the retention it configures. */
 const days = z.coerce.number().int().positive();
 const euros = z.string().regex(/^\d{1,6}\.\d{2}$/, 'must be an amount like 95.00');
 const list = z.string().transform((value) =>
@@ -19,7 +19,7 @@ const list = z.string().transform((value) =>
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 );
-/** Erases people, so nothing but a plain number is understood, and a slip of the keyboard is too small. */
+/** Strict because it erases people: only plain digits are accepted, and a typing error such as `3` is refused. */
 const retentionDays = z
   .string()
   .regex(/^\d{1,5}$/, 'must be a number of days')
@@ -28,6 +28,7 @@ const retentionDays = z
   .optional();
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
 
+/** The schema of each variable; its description is the meaning. */
 export const variables = {
   GOOGLE_CLOUD_PROJECT: text.describe('Google Cloud project that holds Firestore and the bucket'),
   ENVIRONMENT: text
@@ -157,4 +158,5 @@ export const variables = {
   CORS_ORIGINS: list.default([]).describe('Origins of browsers that may call the API; none: CORS is off'),
 } as const satisfies Record<string, z.ZodType>;
 
+/** Name of an environment variable of the service. */
 export type VariableName = keyof typeof variables;

@@ -1,7 +1,7 @@
 /**
- * Where a file goes after its record is stored: processed/ or failed/, under the record's id and the Berlin day of
- * its upload (docs/domain.md#registration-files). Each step may be repeated, and a file whose person was erased
- * meanwhile is deleted.
+ * Moves a file after its record is stored: to processed/ or failed/, named by the record's id and the Berlin date of the
+ * upload (docs/domain.md#registration-files). Each step may be repeated. If the person was erased meanwhile, the file is
+ * deleted.
  */
 import { randomUUID } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
@@ -20,43 +20,47 @@ import {
 } from './bucket.ts';
 import { errorDocumentPath } from './failure-mail.ts';
 
-/** Where files are dropped. */
+/** Prefix of the objects that the website uploads. */
 export const INCOMING = 'incoming/';
 
-/** True for a dropped file; the placeholder of a folder, which consoles create and whose name ends in `/`, is none. */
+/** Whether the object is an uploaded file. False for a folder's placeholder: consoles create one with a final `/`. */
 export function isIncoming(name: string): boolean {
   return name.startsWith(INCOMING) && !name.endsWith('/');
 }
 
-/** Every dropped file that is still there, in no order. */
+/** All files in incoming/, in no particular order. @throws ServiceError `storage.unavailable` */
 export async function* listIncoming(bucket: Bucket): AsyncGenerator<FinalizedObject> {
   for await (const object of listObjects(bucket, INCOMING)) {
     if (isIncoming(object.name)) yield object;
   }
 }
 
-/** A name under which a failed file goes through the import again, each time another. */
+/** A new, unique name under which a failed file is imported again. */
 export function retryName(recordId: string): string {
   return `${INCOMING}retry-${recordId}-${randomUUID()}.json`;
 }
 
-/** The record of the failed file that is sent through the import again under this name. */
+/** The record id of the failed file that is imported again under this name; undefined for any other name. */
 export function retriedRecord(name: string): RecordId | undefined {
   return /^incoming\/retry-([0-9a-f]{64})-[0-9a-f-]{36}\.json$/.exec(name)?.[1] as RecordId | undefined;
 }
 
+/** The object name in the archive, such as `failed/2026/08/01/<record id>.json`. */
 export function archivePath(folder: 'processed' | 'failed', recordId: RecordId, uploadedAt: Instant): string {
   return `${folder}/${berlinDateOf(uploadedAt).replaceAll('-', '/')}/${recordId}.json`;
 }
 
-/** The record to which a copy in the archive, or the error document beside it, belongs. */
+/** The record id of a copy in the archive or of its error document; undefined for any other name. */
 export function recordOfCopy(name: string): RecordId | undefined {
   return /^(?:processed|failed)\/\d{4}\/\d\d\/\d\d\/([0-9a-f]{64})(?:\.error)?\.json$/.exec(name)?.[1] as
     | RecordId
     | undefined;
 }
 
-/** Moves the file to where its record says; a file that another delivery has moved is left alone. */
+/**
+ * Moves the file to the path in its record. Does nothing when another delivery has moved it already.
+ * @throws ServiceError `store.unavailable`, `storage.unavailable`
+ */
 export async function archive(
   deps: { readonly db: Firestore; readonly bucket: Bucket; readonly clock: Clock },
   object: ObjectVersion & Pick<FinalizedObject, 'uploadedAt' | 'contentEncoding'>,
@@ -69,14 +73,14 @@ export async function archive(
   } else {
     if (record.outcome === 'failed') await saveErrorDocument(bucket, recordId, record, record.archive_path);
     await copyVersion(bucket, object, record.archive_path);
-    // An erasure that ran between record and copy has deleted the record and could not see the copy.
+    // An erasure between record and copy deletes the record, but cannot see the copy.
     const kept = await noteArchived(deps.db, recordId, deps.clock());
     if (!kept) await removeCopies(bucket, recordId, object.uploadedAt);
   }
   await deleteVersion(bucket, object);
 }
 
-/** Removes whatever lies in the archive under this record id. */
+/** Deletes every object of this record from the archive. @throws ServiceError `storage.unavailable` */
 export async function removeCopies(bucket: Bucket, recordId: RecordId, uploadedAt: Instant): Promise<void> {
   const failed = archivePath('failed', recordId, uploadedAt);
   const copies = [archivePath('processed', recordId, uploadedAt), failed, errorDocumentPath(failed)];

@@ -1,4 +1,4 @@
-/** What the Storage emulator cannot show: a server that sends more than it said, and the metadata of a copy. */
+/** Cases that the Storage emulator cannot produce: a server that sends more than announced, and the metadata of a copy. */
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -16,7 +16,7 @@ async function bucketAt(listener: RequestListener) {
     server.closeAllConnections();
   });
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  // The client asks the environment before its settings.
+  // The client gives the environment precedence over its options.
   vi.stubEnv('STORAGE_EMULATOR_HOST', address);
   onTestFinished(() => void vi.unstubAllEnvs());
   return connectBucket({
@@ -42,7 +42,7 @@ it('stops reading an object that does not end', async () => {
   expect(sent).toBeLessThan(32 * MIB);
 });
 
-it('takes an object that ends too early for a fault that passes', async () => {
+it('treats an object that ends too early as a transient fault', async () => {
   const bucket = await bucketAt((_request, response) => {
     response.writeHead(200, { 'content-length': '100' });
     response.write('{');
@@ -51,7 +51,7 @@ it('takes an object that ends too early for a fault that passes', async () => {
   await expect(downloadVersion(bucket, version, MIB)).rejects.toMatchObject({ code: 'storage.unavailable' });
 });
 
-it('keeps of the metadata with a copy how it is packed, and nothing else', async () => {
+it('keeps only the content encoding of the metadata in a copy', async () => {
   const bodies: unknown[] = [];
   const bucket = await bucketAt((request, response) => {
     void text(request).then((body) => bodies.push(JSON.parse(body)));

@@ -1,6 +1,6 @@
 /**
- * The import bucket. Every call pins the generation it means, so that an object overwritten meanwhile is another
- * object; what is gone is an answer, not an error.
+ * The import bucket. Calls on uploaded files name the generation, so an object that was overwritten meanwhile counts as
+ * another object. A missing object is a result, not an error.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { Storage, type Bucket, type File } from '@google-cloud/storage';
@@ -8,12 +8,14 @@ import { parseTimestamp, type Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { knownCoding } from './content-encoding.ts';
 
+/** One generation of an object. */
 export interface ObjectVersion {
   readonly name: string;
   /** A 64-bit integer, as text. */
   readonly generation: string;
 }
 
+/** Connects to the import bucket, or to the emulator when one is configured. */
 export function connectBucket(config: {
   readonly GOOGLE_CLOUD_PROJECT: string;
   readonly GCS_IMPORT_BUCKET: string;
@@ -22,20 +24,22 @@ export function connectBucket(config: {
   const storage = new Storage({
     projectId: config.GOOGLE_CLOUD_PROJECT,
     ...(config.STORAGE_EMULATOR_HOST === undefined ? {} : { apiEndpoint: config.STORAGE_EMULATOR_HOST }),
-    // The trigger redelivers for 24 h: better to give up soon and come again than to hold the request.
+    // Give up after 15 s. The trigger redelivers for 24 h, which is better than holding the request.
     retryOptions: { maxRetries: 3, totalTimeout: 15 },
   });
   return storage.bucket(config.GCS_IMPORT_BUCKET);
 }
 
+/** The content of an object, as stored. */
 export interface Download {
-  /** As they were sent: still packed where `contentEncoding` says so. */
+  /** Still compressed when `contentEncoding` says so. */
   readonly bytes: Buffer;
   readonly contentEncoding: string | undefined;
 }
 
 /**
- * Exactly this generation, `gone` when it is no more, `too_large` as soon as more than `maxBytes` have come.
+ * Downloads exactly this generation and stops after `maxBytes`.
+ * @returns `gone` when the generation no longer exists, `too_large` when it has more than `maxBytes`
  * @throws ServiceError `storage.unavailable`
  */
 export async function downloadVersion(
@@ -62,8 +66,9 @@ export async function downloadVersion(
 }
 
 /**
- * Copies this generation to a new object; one that is there already is the copy of an earlier delivery. Of its metadata
- * only the encoding of its bytes goes along: what else an uploader wrote there may name a person.
+ * Copies this generation to a new object. Does nothing when the target exists: an earlier delivery has copied it. Of the
+ * metadata it keeps only the content encoding, because an uploader's metadata may name a person.
+ * @throws ServiceError `storage.unavailable`
  */
 export async function copyVersion(
   bucket: Bucket,
@@ -80,19 +85,19 @@ export async function copyVersion(
   );
 }
 
-/** Deletes this generation; another one of the same name stays. */
+/** Deletes this generation and no other of the same name. @throws ServiceError `storage.unavailable` */
 export async function deleteVersion(bucket: Bucket, { name, generation }: ObjectVersion): Promise<void> {
   await unless([NOT_FOUND, PRECONDITION_FAILED], () =>
     bucket.file(name).delete({ ifGenerationMatch: generation }),
   );
 }
 
-/** Deletes an object of a name that the service chose, whatever its generation. */
+/** Deletes an object that the service named, whatever its generation. @throws ServiceError `storage.unavailable` */
 export async function deleteObject(bucket: Bucket, name: string): Promise<void> {
   await unless([NOT_FOUND], () => bucket.file(name).delete());
 }
 
-/** Writes a small JSON document; one that is there already is that of an earlier delivery. */
+/** Writes a small JSON document unless it exists already. @throws ServiceError `storage.unavailable` */
 export async function saveJson(bucket: Bucket, name: string, content: object): Promise<void> {
   await unless([PRECONDITION_FAILED], () =>
     bucket.file(name).save(`${JSON.stringify(content, undefined, 2)}\n`, {
@@ -103,21 +108,22 @@ export async function saveJson(bucket: Bucket, name: string, content: object): P
   );
 }
 
-/** An object as its finalize event, or a listing, describes it. */
+/** An object as described by its finalize event or by a listing. */
 export interface FinalizedObject extends ObjectVersion {
+  /** Size as stored. */
   readonly bytes: number;
   readonly uploadedAt: Instant;
-  /** Undefined where the bytes are stored as they are. */
+  /** Undefined when the bytes are not compressed. */
   readonly contentEncoding?: string | undefined;
 }
 
-/** A small object that carries its content as custom metadata too, so that one call reads it. */
+/** A small object whose content is repeated in its custom metadata, so that one call reads it. */
 export interface Labelled {
   readonly generation: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Undefined when there is none. @throws ServiceError `storage.unavailable` */
+/** Reads the labels; undefined when the object does not exist. @throws ServiceError `storage.unavailable` */
 export async function readLabels(bucket: Bucket, name: string): Promise<Labelled | undefined> {
   const [metadata] = (await unless([NOT_FOUND], () => bucket.file(name).getMetadata())) ?? [];
   if (metadata === undefined) return undefined;
@@ -125,7 +131,11 @@ export async function readLabels(bucket: Bucket, name: string): Promise<Labelled
   return { generation: String(metadata.generation), labels };
 }
 
-/** Replaces a labelled object, unless somebody was faster. @param replaced undefined: there was none */
+/**
+ * Replaces a labelled object. Does nothing when somebody else replaced it first.
+ * @param replaced what {@link readLabels} returned; undefined when the object did not exist
+ * @throws ServiceError `storage.unavailable`
+ */
 export async function replaceLabels(
   bucket: Bucket,
   name: string,
@@ -142,7 +152,7 @@ export async function replaceLabels(
   );
 }
 
-/** Every object below a prefix, page by page, with what a finalize event would say of it. */
+/** All objects with this prefix, read page by page. @throws ServiceError `storage.unavailable` */
 export async function* listObjects(bucket: Bucket, prefix: string): AsyncGenerator<FinalizedObject> {
   let token: string | null = null;
   do {
@@ -153,16 +163,17 @@ export async function* listObjects(bucket: Bucket, prefix: string): AsyncGenerat
   } while (token !== null);
 }
 
+/** One page of a listing. */
 export interface ObjectPage {
   readonly objects: readonly FinalizedObject[];
-  /** Null behind the last object. */
+  /** Null on the last page. */
   readonly nextPageToken: string | null;
 }
 
 /**
- * One page of at most 1,000 objects in the order of their names.
- * @param token of the page before; null: the first page
- * @returns undefined when Cloud Storage does not take the token (any more)
+ * Lists one page of at most 1,000 objects, ordered by name.
+ * @param token the previous page's `nextPageToken`; null for the first page
+ * @returns undefined when Cloud Storage no longer accepts the token
  * @throws ServiceError `storage.unavailable`
  */
 export async function listPage(

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { compactJson } from './compact-json.ts';
 
 describe('the compact form of a signed file', () => {
-  it('drops white space outside of strings only', () => {
+  it('drops white space only outside of strings', () => {
     expect(compactJson('{ "a" : [ 1 , "x  y" ],\n "b": { } }', [])).toBe('{"a":[1,"x  y"],"b":{}}');
   });
 
-  it('leaves out members of the top level and none below it', () => {
+  it('leaves out members of the top level only', () => {
     const text = '{"signature":"s","data":{"signature":"kept"},"signature_version":"v"}';
     expect(compactJson(text, ['signature', 'signature_version'])).toBe('{"data":{"signature":"kept"}}');
   });
@@ -30,7 +30,7 @@ describe('the compact form of a signed file', () => {
         fc.dictionary(fc.string(), fc.jsonValue()),
         fc.integer({ min: 0, max: 4 }),
         (value, indent) => {
-          // Through text once: -0 and integer-like keys lose nothing on the second way.
+          // One round trip first, because it changes -0 and the order of integer-like keys.
           const content: unknown = JSON.parse(JSON.stringify(value));
           expect(compactJson(JSON.stringify(content, undefined, indent), [])).toBe(JSON.stringify(content));
         },

@@ -1,12 +1,13 @@
 /**
- * The compact form of a JSON text over which a registration file is signed (docs/domain.md#signed-files): no spaces,
- * Unicode and slashes unescaped, everything else as it was written. It works on the text, because a parsed object
- * would forget the order of integer-like keys and how a number was spelled.
+ * The compact form of a JSON text, which the signature of a registration file covers (docs/domain.md#signed-files): no
+ * spaces, Unicode and slashes unescaped, everything else as written. It works on the text, because a parsed object loses
+ * the order of integer-like keys and the spelling of numbers.
  */
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
 /**
+ * Compacts the text.
  * @param text valid JSON whose top level is an object
  * @param without members of the top level to leave out
  */

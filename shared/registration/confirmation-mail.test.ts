@@ -43,7 +43,7 @@ const HOSTILE = [
 ];
 
 function mailTo(fields: Record<string, unknown>) {
-  // Not by way of the schema, which refuses some of what must not get through here either.
+  // Bypasses the schema, which already refuses some of these texts.
   const patient = { ...aPatient({ zahlungsreferenz: '9c1f04ab' }), ...fields };
   return confirmationMail(patient, 'lena@example.org', settings, 'cause');
 }
@@ -60,7 +60,7 @@ describe('the confirmation mail', () => {
     }
   });
 
-  it('names help in an emergency and says that it is no treatment offer', () => {
+  it('names emergency numbers and says that it is not a treatment offer', () => {
     const text = textTo({});
     for (const part of [
       '112',
@@ -75,7 +75,7 @@ describe('the confirmation mail', () => {
     }
   });
 
-  it('asks the lower price of a patient who is open to group therapy', () => {
+  it('asks a patient who is open to group therapy for the lower price', () => {
     expect(textTo({ offen_fuer_gruppentherapie: true })).toContain('45,00 €');
   });
 
@@ -95,12 +95,12 @@ describe('the confirmation mail', () => {
     'Muster jr.',
     'Şahin',
     '李',
-  ])('addresses a name as people have it: %s', (nachname) => {
+  ])('uses a real name: %s', (nachname) => {
     expect(textTo({ nachname }).startsWith(`Sehr geehrte Frau ${nachname},\n`)).toBe(true);
     expect(mailTo({ nachname }).body['empfaenger_name']).toBe(`Lena ${nachname}`);
   });
 
-  it.each(HOSTILE)('lets no text through that is no name: %j', (text) => {
+  it.each(HOSTILE)('leaves out a text that is not a name: %j', (text) => {
     for (const fields of [{ nachname: text }, { vorname: text }]) {
       const { betreff, inhalt_markdown, empfaenger_name } = mailTo(fields).body;
       expect(inhalt_markdown).toMatch(/^Guten Tag,\n\nIhre Anmeldung ist/);
@@ -110,7 +110,7 @@ describe('the confirmation mail', () => {
     }
   });
 
-  it('uses at most 60 characters', () => {
+  it('uses a name of at most 60 characters', () => {
     const [long, longer] = ['x'.repeat(60), 'x'.repeat(61)];
     expect(textTo({ nachname: long }).startsWith(`Sehr geehrte Frau ${long},`)).toBe(true);
     expect(mailTo({ nachname: long }).body['empfaenger_name']).toBe(long);
@@ -118,7 +118,7 @@ describe('the confirmation mail', () => {
     expect(mailTo({ nachname: longer }).body['empfaenger_name']).toBe('');
   });
 
-  it('uses no name of which a mail program could make a link', () => {
+  it('leaves out a name that a mail program could turn into a link', () => {
     const character = fc.constantFrom(...Array.from("aöx李.'’`- @:/1_*[\u200b\u0308"));
     fc.assert(
       fc.property(fc.string({ unit: character, maxLength: 70 }), (text) => {

@@ -1,6 +1,6 @@
 /**
- * The mail that confirms a registration to the patient, in German. Of the file's texts it holds a name that looks like
- * one, and the payment reference, which is hexadecimal: nothing in which a stranger could write to the receiver.
+ * The mail that confirms a registration to the patient, in German. From the file it takes only a name that looks like a
+ * name, and the hexadecimal payment reference. So a stranger cannot put a message for the receiver into it.
  */
 import { friendlyFormatIBAN } from 'ibantools';
 import type { Patient } from '../patient/schema.ts';
@@ -8,6 +8,7 @@ import type { Config } from '../platform/config.ts';
 import type { Mail } from '../store/outbox.ts';
 import { mailName } from './mail-name.ts';
 
+/** The variables that the mails need. */
 export const mailVariables = [
   'PAYMENT_ACCOUNT_HOLDER',
   'PAYMENT_IBAN',
@@ -20,12 +21,14 @@ export const mailVariables = [
   'CONTACT_ADDRESS',
 ] as const;
 
+/** The parsed {@link mailVariables}. */
 export type MailSettings = Config<(typeof mailVariables)[number]>;
 
-/** Where help is at any hour: emergency call and crisis line. */
+/** Help at any hour: the emergency number and the crisis line. */
 const NOTRUF = '112';
 const TELEFONSEELSORGE = '0800 111 0 111 oder 116 123';
 
+/** The mail to `address`. The communication service sends it once per `idempotencyKey`. */
 export function confirmationMail(
   patient: Patient,
   address: string,
@@ -78,12 +81,12 @@ ${settings.MAIL_SENDER_NAME}
 
 function salutation({ anrede, vorname, nachname }: Patient): string {
   const name = mailName(nachname);
-  // Where one of the two is no name, the other is hardly one.
+  // If one of the two does not look like a name, do not trust the other.
   if (name === undefined || mailName(vorname) === undefined) return 'Guten Tag';
   return `${anrede === 'Frau' ? 'Sehr geehrte Frau' : 'Sehr geehrter Herr'} ${name}`;
 }
 
-/** Empty where there is no name; without the first name where both together are longer than a name may be. */
+/** Empty when there is no name. Only the surname when both names together are longer than 60 characters. */
 function receiverName({ vorname, nachname }: Patient): string {
   const [first, last] = [mailName(vorname), mailName(nachname)];
   if (first === undefined || last === undefined) return '';

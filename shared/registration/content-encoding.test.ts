@@ -18,21 +18,21 @@ describe('unpacking', () => {
     expect(await unpacked(packed('text'), coding)).toBe('text');
   });
 
-  it('reads several members as one text, and counts them together', async () => {
+  it('reads several gzip members as one file, with one limit for all', async () => {
     const half = 'x'.repeat(MAX / 2);
     expect(await unpacked(Buffer.concat([packed(half), packed(half)]), 'gzip')).toBe(half + half);
     const more = Buffer.concat([packed(half), packed(half), packed('x')]);
     await expect(unpacked(more, 'gzip')).rejects.toMatchObject({ code: 'import.too_large' });
   });
 
-  it('reads exactly the limit, and no byte more', async () => {
+  it('accepts exactly the limit and refuses one byte more', async () => {
     expect(await unpacked(packed('x'.repeat(MAX)), 'gzip')).toHaveLength(MAX);
     await expect(unpacked(packed('x'.repeat(MAX + 1)), 'gzip')).rejects.toMatchObject({
       code: 'import.too_large',
     });
   });
 
-  it('of 50,000 empty members ends', async () => {
+  it('finishes for 50,000 empty members', async () => {
     const members = Buffer.concat(Array.from({ length: 50_000 }, () => packed('')));
     expect(await unpacked(members, 'gzip')).toBe('');
   });
@@ -49,7 +49,7 @@ describe('unpacking', () => {
   });
 });
 
-it('keeps no label that is none', () => {
+it('keeps only a registered content encoding', () => {
   expect(['GZIP', 'br', 'identity', '', 'gzip, gzip', 'Lena'].map(knownCoding)).toEqual([
     'gzip',
     'br',

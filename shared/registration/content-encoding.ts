@@ -1,6 +1,6 @@
 /**
- * Unpacks an object that is stored compressed (`contentEncoding: gzip`). The storage client would do it by itself, but
- * without a limit: half a megabyte can unpack to more memory than the service has.
+ * Unpacks an object that is stored compressed (`contentEncoding: gzip`). The storage client could do it, but without a
+ * limit: half a megabyte can unpack to more memory than the service has.
  */
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -8,22 +8,22 @@ import { ServiceError } from '../platform/errors.ts';
 
 const gunzipped = promisify(gunzip);
 
-/** The codings of https://www.iana.org/assignments/http-parameters: what an archived copy may be labelled with. */
+/** The labels that an archived copy may keep, from https://www.iana.org/assignments/http-parameters. */
 const CODINGS: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'compress', 'br', 'zstd']);
 
-/** What zlib finds fault with in the bytes, not in its own situation (https://www.zlib.net/manual.html). */
+/** zlib's errors that are caused by the bytes, not by the process (https://www.zlib.net/manual.html). */
 const FAULTS_OF_THE_INPUT: ReadonlySet<string> = new Set(['Z_DATA_ERROR', 'Z_BUF_ERROR', 'Z_NEED_DICT']);
 
-/** The label to keep with a copy of the bytes; undefined where there is none, or none that the registry knows. */
+/** The content encoding to keep with a copy; undefined when there is none, several, or one that is not registered. */
 export function knownCoding(contentEncoding: string | undefined): string | undefined {
   const [coding, ...others] = codingsOf(contentEncoding);
   return coding !== undefined && others.length === 0 && CODINGS.has(coding) ? coding : undefined;
 }
 
 /**
- * The bytes as they were before they were compressed. Several gzip members in a row are one file (RFC 1952, 2.2).
- * @param maxBytes unpacking stops there
- * @throws ServiceError `import.too_large`, `import.content_encoding`
+ * Decompresses the bytes. Several gzip members in a row are one file (RFC 1952, 2.2).
+ * @param maxBytes limit for the unpacked size
+ * @throws ServiceError `import.too_large` beyond the limit, `import.content_encoding` when the bytes are not valid gzip
  */
 export async function unpack(
   bytes: Buffer,

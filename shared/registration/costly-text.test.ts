@@ -1,4 +1,4 @@
-/** Texts that take seconds to normalise, in every place of a registration file: each is refused at once, by its name. */
+/** Texts that take seconds to normalise, in every place of a registration file. Each is refused at once, naming the field. */
 import { Temporal } from 'temporal-polyfill';
 import { describe, expect, it } from 'vitest';
 import { aRegistration } from '../../test/support/builders.ts';
@@ -49,7 +49,7 @@ describe('a file of almost 1 MiB of combining marks', () => {
     ]);
   });
 
-  it('is refused for more than a hundred exclusions, by their pointer', () => {
+  it('is refused for more than 100 exclusions, with their pointer', () => {
     const many = Array.from({ length: 101 }, (_, at) => at + 1);
     expect(violationsOf(aRegistration({ ausgeschlossene_therapeuten: many }))).toEqual([
       '/patient_data/ausgeschlossene_therapeuten',

@@ -1,6 +1,6 @@
 /**
- * Erases a person from database and bucket (docs/domain.md#erasure-and-retention). Every step may be repeated: killed
- * at any moment, the erasure is completed by another request for it, or by check-health's scheduled run.
+ * Erases a person from the database and the bucket (docs/domain.md#erasure-and-retention). Every step may be repeated. If
+ * the process dies, a repeated request or check-health's scheduled run completes the erasure.
  */
 import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
@@ -29,6 +29,7 @@ import { deleteObject, deleteVersion } from './bucket.ts';
 import { enterErasure } from './erasure-ledger.ts';
 import { errorDocumentPath } from './failure-mail.ts';
 
+/** What an erasure needs. */
 export interface ErasureDependencies {
   readonly db: Firestore;
   readonly bucket: Bucket;
@@ -37,9 +38,10 @@ export interface ErasureDependencies {
 }
 
 /**
- * Resolves when nothing of the person is left, or to false when `options.onlyIf` spared them. The audit entry is logged as
- * soon as nobody finds the patient any more.
- * @param onBegun called then, if this request took the patient away
+ * Erases a patient and waits until nothing of the person is left. Logs the audit entry as soon as the patient is no
+ * longer found.
+ * @param onBegun called at that moment, if it was this call that removed the patient
+ * @returns false when `options.onlyIf` spared the patient
  * @throws ServiceError `patient.not_found`, `store.*`, `storage.unavailable`
  */
 export async function erasePatient(
@@ -60,8 +62,9 @@ export async function erasePatient(
 }
 
 /**
- * Takes up the erasures that were interrupted; one that fails again is logged and stays for the next run.
+ * Completes up to 100 interrupted erasures. Logs one that fails again and leaves it for the next run.
  * @returns how many were completed
+ * @throws ServiceError `store.unavailable` when the open erasures cannot be read
  */
 export async function completeErasures(deps: ErasureDependencies): Promise<number> {
   const open = await openErasures(deps.db, 100);
@@ -72,7 +75,7 @@ export async function completeErasures(deps: ErasureDependencies): Promise<numbe
       completed += 1;
       logCompletedErasure(deps.log, erasure.patient_id, erasure.requested_by);
     } catch (error) {
-      deps.log.error('erasure not completed', { patient_id: erasure.patient_id, ...errorFields(error) });
+      deps.log.error('Erasure not completed', { patient_id: erasure.patient_id, ...errorFields(error) });
     }
   }
   return completed;
@@ -81,7 +84,7 @@ export async function completeErasures(deps: ErasureDependencies): Promise<numbe
 async function complete({ db, bucket, clock }: ErasureDependencies, erasure: Erasure): Promise<void> {
   const id = erasure.patient_id;
   await erasePending(db, id);
-  // Before `patient.deleted` can leave: what readers were told must survive a restore.
+  // Enter it before `patient.deleted` can be sent: an erasure that readers know of must survive a restore.
   await enterErasure(bucket, id, parseTimestamp(erasure.requested_at) ?? clock());
   await announceErasure(db, id, clock());
   await eraseHistory(db, id);
@@ -98,7 +101,7 @@ async function complete({ db, bucket, clock }: ErasureDependencies, erasure: Era
   await closeErasure(db, id);
 }
 
-/** A file that is recorded but not moved yet lies in incoming/, under a name that its record does not keep. */
+/** Deletes files that are recorded but not moved yet. They are in incoming/, and their record does not keep the name. */
 async function deleteUnmoved(bucket: Bucket, files: readonly PersonFile[]): Promise<void> {
   const unmoved = new Set<RecordId>(
     files.filter((file) => file.archived_at === null).map((file) => file.recordId),

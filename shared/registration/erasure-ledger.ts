@@ -1,6 +1,6 @@
 /**
- * The ledger of erasures: one object for each erased patient below `erasures/`, with id and Berlin date and nothing else.
- * It lies outside the database, so a backup that is put back cannot forget who was erased (docs/runbooks/restore.md).
+ * The ledger of erasures: one object below `erasures/` for each erased patient, with the id and the Berlin date only. It
+ * is outside the database, so a restored backup does not bring erased patients back (docs/runbooks/restore.md).
  */
 import type { Bucket } from '@google-cloud/storage';
 import { patientId, type PatientId } from '../patient/schema.ts';
@@ -9,12 +9,12 @@ import { listObjects, saveJson } from './bucket.ts';
 
 const LEDGER = 'erasures/';
 
-/** Notes an erasure; one that is noted already stays. @throws ServiceError `storage.unavailable` */
+/** Enters an erasure unless it is entered already. @throws ServiceError `storage.unavailable` */
 export async function enterErasure(bucket: Bucket, id: PatientId, at: Instant): Promise<void> {
   await saveJson(bucket, `${LEDGER}${id}.json`, { patient_id: id, erased_on: berlinDateOf(at) });
 }
 
-/** Every patient who was ever erased, in no order. @throws ServiceError `storage.unavailable` */
+/** All patients who were ever erased, in no particular order. @throws ServiceError `storage.unavailable` */
 export async function* listErased(bucket: Bucket): AsyncGenerator<PatientId> {
   for await (const { name } of listObjects(bucket, LEDGER)) {
     const { data: id } = patientId.safeParse(Number(/^erasures\/(\d+)\.json$/.exec(name)?.[1]));

@@ -1,10 +1,8 @@
-/**
- * The mail that tells staff of a file that could not be imported: ids, the reason and where to look, no personal
- * data.
- */
+/** The mail that tells staff about a file that could not be imported: ids, reason and place, no personal data. */
 import { fateOf, type ErrorCode } from '../platform/errors.ts';
 import type { Mail } from '../store/outbox.ts';
 
+/** The mail, in German. The communication service sends it once per record. */
 export function failureMail(
   failure: {
     readonly recordId: string;
@@ -31,7 +29,7 @@ Die Datei liegt unverändert im Bucket. Nach der Korrektur kann sie erneut unter
   };
 }
 
-/** Where the violations of a failed file stand: beside it. */
+/** The name of the object that lists the violations of a failed file. It stands beside the file. */
 export function errorDocumentPath(archivePath: string): string {
   return archivePath.replace(/\.json$/, '.error.json');
 }

@@ -72,29 +72,29 @@ describe('a dropped registration', () => {
     expect(JSON.stringify(await outbox('kafka'))).not.toContain('198.51.100.7');
   });
 
-  it('gives the event the time of its file, so that the way to Kafka can be measured', async () => {
+  it('gives the outbox entry the upload time of its file, so that the time to Kafka can be measured', async () => {
     const object = await world.drop(aRegistration());
     await importOf(object);
     const [event] = await outbox('kafka');
     expect((event!['file_uploaded_at'] as Timestamp).toMillis()).toBe(object.uploadedAt.epochMilliseconds);
   });
 
-  it('moves to processed/ under its record id and the Berlin day of its upload', async () => {
+  it('moves to processed/, named by its record id and the Berlin date of its upload', async () => {
     const object = await world.drop(aRegistration(), 'incoming/Lena Beispiel.json');
     await importOf(object);
     const day = berlinDateOf(object.uploadedAt).replaceAll('-', '/');
     expect(await objectNames(world.bucket)).toEqual([`processed/${day}/${recordOf(object)}.json`]);
   });
 
-  it('logs nothing of the person', async () => {
+  it('logs no personal data', async () => {
     await importOf(await world.drop(aRegistration(), 'incoming/Lena Beispiel.json'));
-    expect(world.logged.join('')).toContain('file imported');
+    expect(world.logged.join('')).toContain('File imported');
     expect(world.logged.join('')).not.toMatch(/Lena|Beispiel|example\.org|221000000|Musterweg|Schlaf/);
   });
 });
 
 describe('deliveries', () => {
-  it('of one object, 20 at once, give one patient, one event and one mail', async () => {
+  it('of one object, 20 at once, create one patient, one event and one mail', async () => {
     const object = await world.drop(aRegistration());
     const outcomes = await Promise.all(Array.from({ length: 20 }, () => importOf(object)));
     expect(new Set(outcomes)).toEqual(new Set(['imported']));
@@ -103,14 +103,14 @@ describe('deliveries', () => {
     expect(await objectNames(world.bucket)).toHaveLength(1);
   });
 
-  it('after the move do nothing more', async () => {
+  it('after the move do nothing', async () => {
     const object = await world.drop(aRegistration());
     await importOf(object);
     expect(await importOf(object)).toBe('imported');
     expect(await documents(world.db, 'outbox')).toHaveLength(2);
   });
 
-  it('that died between record and move are finished by the next', async () => {
+  it('that died between record and move are completed by the next', async () => {
     const object = await world.drop(aRegistration());
     const broken = { ...world.deps, bucket: unmovable(world.bucket) };
     await expect(importObject(broken, object)).rejects.toMatchObject({
@@ -123,7 +123,7 @@ describe('deliveries', () => {
     expect(await objectNames(world.bucket)).toEqual([expect.stringMatching(/^processed\//)]);
   });
 
-  it('of an object that is gone are acknowledged', async () => {
+  it('of a missing object are acknowledged', async () => {
     const object = await world.drop(aRegistration());
     await world.bucket.file(object.name).delete();
     expect(await importOf(object)).toBe('gone');
@@ -159,7 +159,7 @@ describe('the same token', () => {
     expect(outcomes.sort()).toEqual([...Array<string>(9).fill('duplicate'), 'imported']);
   });
 
-  it('of an erased patient deletes the file and brings nobody back', async () => {
+  it('of an erased patient deletes the file and creates no patient', async () => {
     const registration = aRegistration();
     await tokenDoc(world.db, hashToken(registration.registration_token)).set({
       patient_id: null,
@@ -170,7 +170,7 @@ describe('the same token', () => {
     expect(await objectNames(world.bucket)).toEqual([]);
   });
 
-  it('of an erased patient in a broken file deletes that too', async () => {
+  it('of an erased patient deletes an invalid file too', async () => {
     const registration = aRegistration({ plz: 'x' });
     await tokenDoc(world.db, hashToken(registration.registration_token)).set({
       patient_id: null,
@@ -182,7 +182,7 @@ describe('the same token', () => {
 });
 
 describe('a file that fails', () => {
-  it('goes to failed/ with the violations beside it and a mail to staff, none of which holds a value', async () => {
+  it('goes to failed/ with its violations and a mail to staff, neither of which contains a value', async () => {
     const object = await world.drop(
       aRegistration({ plz: 'X-123', vorname: '' }),
       'incoming/Lena Beispiel.json',
@@ -215,13 +215,13 @@ describe('a file that fails', () => {
     expect(bytes.toString()).toBe('not JSON');
   });
 
-  it('is told of once, however often it is delivered', async () => {
+  it('is reported to staff once, however often it is delivered', async () => {
     const object = await world.drop(Buffer.from('not JSON'));
     await Promise.all(Array.from({ length: 10 }, () => importOf(object)));
     expect(await outbox('mail')).toHaveLength(1);
   });
 
-  it('because another token has the same first eight characters says so', async () => {
+  it('has the reason reference_taken when another token begins with the same eight characters', async () => {
     await importOf(await world.drop(aRegistration({}, { registration_token: 'aaaaaaaa0001' })));
     expect(await importOf(await world.drop(aRegistration({}, { registration_token: 'aaaaaaaa0002' })))).toBe(
       'failed',
@@ -234,12 +234,12 @@ describe('a file that fails', () => {
   it.each<[string, string]>([
     ['incoming/brief.pdf', 'import.not_json_file'],
     ['incoming/ohne-endung', 'import.not_json_file'],
-  ])('%s', async (name, reason) => {
+  ])('named %s has the reason %s', async (name, reason) => {
     expect(await importOf(await world.drop(Buffer.from('{}'), name))).toBe('failed');
     expect(await documents(world.db, 'imports')).toMatchObject([{ reason }]);
   });
 
-  it('of 2 MiB', async () => {
+  it('is refused at 2 MiB', async () => {
     expect(await importOf(await world.drop(Buffer.alloc(2 * 1024 * 1024, 0x20)))).toBe('failed');
     expect(await documents(world.db, 'imports')).toMatchObject([{ reason: 'import.too_large' }]);
   });
@@ -248,7 +248,7 @@ describe('a file that fails', () => {
 describe('a compressed file', () => {
   const gzipped = (content: unknown) => gzipSync(JSON.stringify(content));
 
-  it('is read as what it unpacks to, and archived as it is stored', async () => {
+  it('is unpacked for reading and archived as stored', async () => {
     const packed = gzipped(aRegistration());
     expect(await importOf(await world.drop(packed, undefined, 'gzip'))).toBe('imported');
     const [file] = (await world.bucket.getFiles())[0];
@@ -257,7 +257,7 @@ describe('a compressed file', () => {
     expect(JSON.parse(bytes.toString())).toMatchObject({ patient_data: { nachname: 'Beispiel' } });
   });
 
-  it('may be signed: what is signed is what it unpacks to', async () => {
+  it('may be signed; the signature covers the unpacked text', async () => {
     const key = 'k'.repeat(32);
     const now = utcTimestamp(world.deps.clock());
     const object = await world.drop(gzipped(signedRegistration(key, { timestamp: now })), undefined, 'gzip');
@@ -286,7 +286,7 @@ describe('a compressed file', () => {
     expect(kept.equals(bytes)).toBe(true);
   });
 
-  it('of 582 kB that would unpack to 600 MB fails, and takes no more memory than another', async () => {
+  it('of 582 kB that would unpack to 600 MB fails without using more memory than any other file', async () => {
     const { outcome, reason, peakMiB } = await importBomb();
     expect([outcome, reason]).toEqual(['failed', 'import.too_large']);
     expect(peakMiB).toBeLessThan(350);
@@ -310,14 +310,14 @@ describe('names', () => {
   });
 });
 
-/** Imports it in a process of its own, whose memory can be told. */
+/** Imports in a separate process, so that its memory can be measured. */
 async function importBomb(): Promise<{ outcome: string; reason: string; peakMiB: number }> {
   const script = new URL('../../test/support/gzip-bomb.ts', import.meta.url).pathname;
   const { stdout } = await promisify(execFile)(process.execPath, [script]);
   return JSON.parse(stdout) as Awaited<ReturnType<typeof importBomb>>;
 }
 
-/** The same bucket, from which nothing can be copied. */
+/** The same bucket, but copying fails. */
 function unmovable(bucket: typeof world.bucket): typeof world.bucket {
   return new Proxy(bucket, {
     get(target, key) {
@@ -328,7 +328,7 @@ function unmovable(bucket: typeof world.bucket): typeof world.bucket {
   });
 }
 
-/** What is left when an importer died right after its copy, and an erasure had taken the record before. */
+/** The state after an importer died right after its copy, when an erasure had already deleted the record. */
 async function anOrphan() {
   const world = await importWorld();
   const object = await world.drop(aRegistration());
@@ -343,13 +343,13 @@ async function anOrphan() {
   return { ...world, object, target };
 }
 
-it('removes the copy of an erased person that landed after the erasure, when its importer died', async () => {
+it('removes a copy made after the erasure by an importer that died', async () => {
   const { deps, bucket, object } = await anOrphan();
   expect(await importObject(deps, object)).toBe('gone');
   expect(await objectNames(bucket)).toEqual([]);
 });
 
-it('keeps the copy of a registration that a restore has forgotten', async () => {
+it('keeps the copy of a registration whose record was lost in a restore', async () => {
   const { deps, bucket, object, target } = await anOrphan();
   await releaseFence(deps, { from: null, until: utcTimestamp(object.uploadedAt.add({ hours: 1 })) });
   expect(await importObject(deps, object)).toBe('gone');

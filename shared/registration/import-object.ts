@@ -1,6 +1,6 @@
 /**
- * Imports one object of the bucket: read, decide, store in one write, move. Safe to run any number of times and
- * at the same time for one generation: the import record decides who was first, the others finish the move.
+ * Imports one object of the bucket: read, decide, store in one write, move. It may run any number of times, also
+ * concurrently, for one generation: only one run creates the import record, and the others finish the move.
  */
 import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
@@ -25,6 +25,7 @@ import { readObject } from './read-object.ts';
 import type { RefusedFile, RegistrationFile } from './registration-file.ts';
 import type { SignatureRules } from './signature.ts';
 
+/** What an import needs. */
 export interface ImportDependencies {
   readonly db: Firestore;
   readonly bucket: Bucket;
@@ -40,17 +41,17 @@ interface IncomingObject extends FinalizedObject {
 }
 
 /**
- * As often as a registration is tried. Of those that meet in one address, one is stored in each round, until the fourth
- * has filled the count; then it changes no more.
+ * How often a registration is tried. Of concurrent registrations with one address, one is stored per round. After the
+ * fourth the count is full and no longer changes, so the others need no further round.
  */
 const ROUNDS = 8;
 
-/** `ignored`: not a dropped file. `gone`: overwritten or deleted before it was read. */
+/** `ignored`: not an uploaded file. `gone`: overwritten or deleted before it was read. */
 export type ImportOutcome = ImportRecord['outcome'] | 'ignored' | 'gone';
 
 /**
- * @throws ServiceError only retriable ones (`store.*`, `storage.unavailable`): deliver the object again. A file
- * that breaks a rule is no error but the outcome `failed`.
+ * Imports the object. A file that breaks a rule is not an error: its outcome is `failed`.
+ * @throws ServiceError only retriable ones (`store.*`, `storage.unavailable`); the caller has the object delivered again
  */
 export async function importObject(
   deps: ImportDependencies,
@@ -64,13 +65,13 @@ export async function importObject(
       ? await readImport(deps.db, recordId)
       : await store(deps, { ...object, ...found }, recordId, found.file);
   if (record === undefined) {
-    deps.log.warn('object gone before it was read', { record_id: recordId, generation: object.generation });
-    // An earlier delivery may have died between its copy and the question whether the person was erased meanwhile.
+    deps.log.warn('Object gone before it was read', { record_id: recordId, generation: object.generation });
+    // An earlier delivery may have died after its copy and before it checked whether the person was erased meanwhile.
     const fence = await readFence(deps);
     if (!mayBeLost(fence, object.uploadedAt)) await removeCopies(deps.bucket, recordId, object.uploadedAt);
     return 'gone';
   }
-  // What was read says best how it is stored; what is too large was not read.
+  // The download knows the stored encoding best. A file that is too large was not downloaded.
   const contentEncoding = found?.contentEncoding ?? object.contentEncoding;
   await archive(deps, { ...object, contentEncoding }, recordId, record);
   report(deps, object, recordId, record);
@@ -134,11 +135,11 @@ async function storePatient(
           pairs: file.pairs,
           reference: patient.zahlungsreferenz,
         });
-    // Nothing of this file's own: its address was written to today, or an erasure took away what was in the way.
+    // The conflict is not about this file: its address got a mail today, or an erasure has just removed the conflict.
     if (standing === undefined) continue;
-    // Also where the client had to repeat the write, which then failed because of what it had written.
+    // Also warn when the client repeated the write, because the repeat fails on what the first attempt wrote.
     if (withheld && standing.patient_id === patient.id) {
-      deps.log.warn('confirmation mail withheld: its address has had as many as a day allows', {
+      deps.log.warn('Confirmation mail withheld because its address has reached the daily limit', {
         patient_id: patient.id,
         record_id: recordId,
       });
@@ -171,9 +172,9 @@ function registered(file: RegistrationFile, id: PatientId, now: Instant): Change
 }
 
 /**
- * Records a file that breaks a rule (`error`), or a sound one that something stood in the way of: its person
- * is registered already (duplicate) or erased, or another's token begins with the same eight characters.
- * @returns undefined when nothing stands in the way of a sound one
+ * Records a file that makes no patient. It breaks a rule (`error`), or it is valid but its person is already registered
+ * (duplicate) or erased, or another token begins with the same eight characters.
+ * @returns undefined when the file is valid and nothing conflicts with it
  */
 async function storeWithoutPatient(
   deps: ImportDependencies,
@@ -235,7 +236,7 @@ function report(
 ) {
   const delay_ms = clock().epochMilliseconds - object.uploadedAt.epochMilliseconds;
   const { outcome, patient_id, reason } = record;
-  log.info('file imported', {
+  log.info('File imported', {
     record_id: recordId,
     generation: object.generation,
     outcome,

@@ -1,4 +1,4 @@
-/** How many mails a stranger can make the service write to one address. */
+/** How many mails a stranger can make the service send to one address. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { aRegistration } from '../../test/support/builders.ts';
 import { repeatNextCommit } from '../../test/support/lost-answer.ts';
@@ -31,7 +31,7 @@ async function importEach(...emails: string[]): Promise<void> {
 const times = (count: number, email: string) => Array<string>(count).fill(email);
 
 describe('the confirmation mails of one address', () => {
-  it('are three a day; then every registration is stored, and staff are told once', async () => {
+  it('are at most three a day; further registrations are stored, and staff are told once', async () => {
     await importEach('Opfer@example.org', 'opfer@EXAMPLE.org', 'opfer+1@example.org', 'opfer@example.org');
     await importEach('opfer@example.org', 'andere@example.org');
     expect(await documents(world.db, 'patients')).toHaveLength(6);
@@ -43,15 +43,15 @@ describe('the confirmation mails of one address', () => {
     expect(JSON.stringify([told, world.logged, counts])).not.toMatch(/opfer|Beispiel|Lena/i);
   });
 
-  it('are not withheld in silence when the answer to the registration was lost', async () => {
+  it('are not withheld without a warning when the response to the registration was lost', async () => {
     await importEach(...times(3, 'opfer@example.org'));
     repeatNextCommit('/imports/');
     await importEach('opfer@example.org');
     expect(await documents(world.db, 'patients')).toHaveLength(4);
-    expect(world.logged.filter((line) => line.includes('confirmation mail withheld'))).toHaveLength(1);
+    expect(world.logged.filter((line) => line.includes('Confirmation mail withheld'))).toHaveLength(1);
   });
 
-  it('are three, also of ten registrations at once', async () => {
+  it('are three for ten registrations at once', async () => {
     const objects = await Promise.all(times(10, 'opfer@example.org').map(drop));
     const outcomes = await Promise.all(objects.map(importUntilDone));
     expect(new Set(outcomes)).toEqual(new Set(['imported']));
@@ -60,7 +60,7 @@ describe('the confirmation mails of one address', () => {
     expect(await notices()).toHaveLength(1);
   });
 
-  it('are counted anew after 24 hours', async () => {
+  it('count from zero again after 24 hours', async () => {
     await importEach(...times(4, 'opfer@example.org'));
     const { clock } = world.deps;
     world = { ...world, deps: { ...world.deps, clock: () => clock().add({ hours: 25 }) } };
@@ -69,7 +69,7 @@ describe('the confirmation mails of one address', () => {
     expect(await notices()).toHaveLength(1);
   });
 
-  it('are counted once for one file, however often it comes', async () => {
+  it('count once per file, however often it is delivered', async () => {
     const object = await drop('opfer@example.org');
     await Promise.all(Array.from({ length: 10 }, () => importObject(world.deps, object)));
     await importEach(...times(2, 'opfer@example.org'));
@@ -77,7 +77,7 @@ describe('the confirmation mails of one address', () => {
     expect(await notices()).toEqual([]);
   });
 
-  it('do not flood staff: of ten messages a day the last says so', async () => {
+  it('cause at most ten messages to staff a day, the last of which says so', async () => {
     const now = world.deps.clock();
     for (let told = 0; told < 9; told += 1) {
       const batch = world.db.batch();
@@ -92,7 +92,7 @@ describe('the confirmation mails of one address', () => {
   });
 });
 
-/** As the trigger does: what meets others too often is delivered again. */
+/** Redelivers after contention, as the trigger does. */
 async function importUntilDone(object: FinalizedObject): Promise<string> {
   for (let delivery = 1; ; delivery += 1) {
     try {

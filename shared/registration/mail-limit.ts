@@ -1,6 +1,6 @@
 /**
- * Which mails a registration causes: the confirmation, or, once its address has had enough for a day, a message to
- * staff instead. The count of an address goes on by one beyond the limit: that one is the message to staff.
+ * Decides which mails a registration causes: the confirmation or, once its address has reached the daily limit, one
+ * message to staff. The count of an address goes one beyond the limit; the extra one is the message to staff.
  */
 import type { Patient } from '../patient/schema.ts';
 import type { Firestore } from '@google-cloud/firestore';
@@ -10,27 +10,28 @@ import type { RecordId } from '../store/imports.ts';
 import type { Mail } from '../store/outbox.ts';
 import { confirmationMail, type MailSettings } from './confirmation-mail.ts';
 
-/** To one address in 24 hours. */
+/** Confirmations to one address in 24 hours. */
 const MAX_CONFIRMATIONS = 3;
-/** To staff in 24 hours, so that somebody who registers thousands of addresses cannot flood them too. */
+/** Messages to staff in 24 hours, so that somebody who registers thousands of addresses cannot flood them. */
 const MAX_NOTICES = 10;
 
+/** The mails of one registration, and the counts that they raise. */
 export interface CountedMails {
   readonly mails: readonly Mail[];
-  /** What the mails must be added to, in the same write. */
+  /** The counts to raise in the same write. */
   readonly counts: readonly MailCount[];
-  /** True where the registration's own mail stays unsent. */
+  /** Whether the limit holds back the confirmation. */
   readonly withheld: boolean;
 }
 
-/** The mails of a registration whose address has had none today, as nearly all: found without a read. */
+/** The mails when the address has had none today, which is true for nearly all. Needs no read. */
 export function firstMails(patient: Patient, recordId: RecordId, settings: MailSettings): CountedMails {
   if (patient.email === null) return { mails: [], counts: [], withheld: false };
   const mail = confirmationMail(patient, patient.email, settings, recordId);
   return { mails: [mail], counts: [emptyCount(counterOf(patient.email))], withheld: false };
 }
 
-/** The mails of a registration, by what its address has had. @throws ServiceError `store.unavailable` */
+/** The mails after reading how many the address has had in 24 hours. @throws ServiceError `store.unavailable` */
 export async function mailsWithinLimit(
   db: Firestore,
   patient: Patient,

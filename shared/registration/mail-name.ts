@@ -1,19 +1,22 @@
 /**
- * A person's name as a mail may use it. The registration comes from a stranger and the mail goes to any address: what is
- * no name, such as a sentence about another bank account, or what a mail program would make a link of, stays out.
+ * Decides whether a mail may use a person's name. Anyone can register with any address, so a text that is not a name
+ * (such as a sentence about another bank account) or that a mail program would turn into a link is left out.
  */
 
 const MAX_CHARACTERS = 60;
 
 /**
- * Letters with their marks, in words that a blank, a hyphen or an apostrophe divides. A full stop only ends a word
- * (`St. John`): between letters, even in `J.R.`, it could make a domain, which mail programs turn into a link.
+ * Letters with their marks, in words separated by a space, a hyphen or an apostrophe. A full stop may only end a word
+ * (`St. John`): between letters, even in `J.R.`, it could form a domain, which mail programs turn into a link.
  */
 const NAME = /^['’‘ʼ`´]?\p{L}(?:[\p{L}\p{M}]|['’‘ʼ`´‐‑-]|\.?(?: |$))*$/u;
-/** Letters that show nothing, and marks that only control how others are shown. */
+/** Letters that are invisible, and marks that only control how other characters are shown. */
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u;
 
-/** The name on one line, with apostrophes that are no Markdown; undefined where it does not look like a name. */
+/**
+ * The name on one line, with plain apostrophes instead of characters that Markdown interprets.
+ * @returns undefined when the text does not look like a name or has more than 60 characters
+ */
 export function mailName(text: string): string | undefined {
   if (text.length > 2 * MAX_CHARACTERS) return undefined;
   const name = text

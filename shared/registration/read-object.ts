@@ -1,4 +1,4 @@
-/** An object of the bucket as the registration file in it, or as the reason why it holds none. */
+/** Reads an object of the bucket: returns the registration file in it, or the reason why it holds none. */
 import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
 import type { Clock, Instant } from '../platform/clock.ts';
@@ -22,16 +22,18 @@ interface ReadDependencies {
   readonly signature: SignatureRules;
 }
 
+/** An object that exists, with its registration or the reason for its refusal. */
 export interface FoundFile {
   readonly file: RegistrationFile | RefusedFile;
+  /** The upload of the original, if an operator imports a failed file again. */
   readonly firstUploadedAt: Instant;
-  /** Undefined where it is not known, or the bytes are stored as they are. */
+  /** Undefined when the object was not downloaded or is not compressed. */
   readonly contentEncoding?: string | undefined;
 }
 
 /**
- * Reads exactly this generation; undefined when it is gone. What the service reads of an object, as stored and as
- * unpacked, ends at the limit of a file.
+ * Reads exactly this generation, up to 1 MiB as stored and as unpacked.
+ * @returns undefined when the generation no longer exists
  * @throws ServiceError only retriable ones: `storage.unavailable`, `store.unavailable`
  */
 export async function readObject(
@@ -63,7 +65,7 @@ export async function readObject(
     contentEncoding,
   });
   const found = readAsOf(object.uploadedAt);
-  // Under another name it may still be a registration, which an erasure must find.
+  // Even under another name it may be a registration, and an erasure must be able to find it.
   if (!isJson) {
     return { ...found, file: refused(new ServiceError('import.not_json_file'), found.file) };
   }
@@ -76,7 +78,7 @@ function asServiceError(error: unknown): ServiceError {
   throw error;
 }
 
-/** A signed file that an operator sends through the import again is as old as its original. */
+/** When an operator imports a failed file again, its signature is judged by the upload of the original. */
 async function originalUpload(
   { db }: ReadDependencies,
   { name, uploadedAt }: FinalizedObject,

@@ -27,7 +27,7 @@ function refusal(content: unknown, rules?: SignatureRules, uploadedAt?: Temporal
 }
 
 describe('a registration file', () => {
-  it('is read with contracts signed, payment open and the reference from its token', () => {
+  it('gives signed contracts, an open payment and the reference from its token', () => {
     const { patient, tokenHash } = accepted(aRegistration({}, { registration_token: '9c1f04ab7e2d' }));
     expect(patient).toMatchObject({
       nachname: 'Beispiel',
@@ -39,7 +39,7 @@ describe('a registration file', () => {
     expect(tokenHash).toBe(hashToken('9c1f04ab7e2d'));
   });
 
-  it('may hold the legacy keys, which are ignored', () => {
+  it('may contain the legacy keys, which are ignored', () => {
     expect(accepted(aRegistration({ hat_ptv11: true, diagnose: 'F32' })).patient).not.toHaveProperty(
       'diagnose',
     );
@@ -66,13 +66,13 @@ describe('a registration file', () => {
     expect(refusal([aRegistration()]).error.code).toBe('import.invalid');
   });
 
-  it('without a token says so', () => {
+  it('without a token has the reason token_missing', () => {
     const { error } = refusal(aRegistration({}, { registration_token: undefined }));
     expect(error.code).toBe('import.token_missing');
     expect(error.violations).toEqual([{ pointer: '/registration_token', detail: 'is required' }]);
   });
 
-  it('that is refused still tells whose it is', () => {
+  it('that is refused still identifies the person', () => {
     const file = aRegistration({ plz: '1' });
     expect(refusal(file).tokenHash).toBe(hashToken(file.registration_token));
   });
@@ -85,20 +85,20 @@ describe('a registration file', () => {
     ['startdatum', '2026-01-01'],
     ['notizen', 'x'],
     ['__proto__', { admin: true }],
-  ])('must not decide %s', (key, value) => {
+  ])('must not set %s', (key, value) => {
     const file = aRegistration();
     Object.defineProperty(file.patient_data, key, { value, enumerable: true });
     expect(refusal(file).error.violations.map(({ pointer }) => pointer)).toEqual([`/patient_data/${key}`]);
   });
 
-  it.each([true, false])('that says %s of the contracts counts as signed', (value) => {
+  it.each([true, false])('with vertraege_unterschrieben %s counts as signed', (value) => {
     expect(accepted(aRegistration({ vertraege_unterschrieben: value })).patient).toMatchObject({
       vertraege_unterschrieben: true,
       zahlung_eingegangen: false,
     });
   });
 
-  it('needs symptoms', () => {
+  it('requires symptoms', () => {
     expect(refusal(aRegistration({ symptome: null })).error.violations).toMatchObject([
       { pointer: '/patient_data/symptome' },
     ]);
@@ -134,7 +134,7 @@ describe('a registration file', () => {
     expect(JSON.stringify(error.violations)).not.toMatch(/5066|lena|2991/);
   });
 
-  it('bounds the consent block at 16 KiB', () => {
+  it('may have a consent block of at most 16 KiB', () => {
     const file = aRegistration({}, { consent_metadata: { user_agent: 'x'.repeat(17_000) } });
     expect(refusal(file).error.violations).toMatchObject([{ pointer: '/consent_metadata' }]);
   });
@@ -155,14 +155,14 @@ describe('a signed registration file', () => {
     expect(accepted(Buffer.from(JSON.stringify(signed(), undefined, 4)), rules).patient.vorname).toBe('Lena');
   });
 
-  it('ages by the upload, not by an outage of the service', () => {
+  it('is judged by its upload, so that an outage of the service does not make it expire', () => {
     const uploadedAt = Temporal.Instant.from('2026-11-01T12:00:00Z');
     expect(accepted(signed({ timestamp: '2026-11-01T11:00:00' }), rules, uploadedAt).patient.vorname).toBe(
       'Lena',
     );
   });
 
-  it('points into data when a rule is broken', () => {
+  it('reports violations with pointers into data', () => {
     const { error } = refusal(signed({ data: { data: aRegistration({ plz: 'x' }) } }), rules);
     expect(error.violations).toMatchObject([{ pointer: '/data/data/patient_data/plz' }]);
   });

@@ -1,6 +1,6 @@
 /**
- * Reads a registration file (docs/domain.md#registration-files) from its bytes: encoding, JSON, signature, rules. All
- * violations of a file are found at once; none of them holds a value.
+ * Parses a registration file (docs/domain.md#registration-files): encoding, JSON, signature, rules. It reports all
+ * violations of a file together; none of them contains a value.
  */
 import { z } from 'zod';
 import { identifyingPairs } from '../patient/identity.ts';
@@ -11,11 +11,11 @@ import { ServiceError, type Violation } from '../platform/errors.ts';
 import { hashToken, type TokenHash } from '../store/registration-tokens.ts';
 import { verifiedRegistration, type SignatureRules } from './signature.ts';
 
-/** Limit for a file, as stored and as unpacked. */
+/** Size of a file at most, both as stored and as unpacked: 1 MiB. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 const MAX_CONSENT_BYTES = 16 * 1024;
 
-/** Keys that the website still writes and nobody reads any more. */
+/** Keys that the website still writes, but nothing reads. */
 const LEGACY_KEYS: ReadonlySet<string> = new Set(['hat_ptv11', 'diagnose']);
 
 const TOKEN = /^[0-9a-fA-F]{8,64}$/;
@@ -35,23 +35,28 @@ const wrapper = z.strictObject({
   registration_token: z.string().regex(TOKEN, 'must have 8 to 64 hexadecimal characters'),
 });
 
+/** A valid registration. */
 export interface RegistrationFile {
   readonly patient: NewPatient;
   readonly tokenHash: TokenHash;
-  /** What identifies the person, of shared/patient/identity.ts. */
+  /** Pairs of values that identify the person (shared/patient/identity.ts). */
   readonly pairs: readonly string[];
   readonly consentMetadata: Readonly<Record<string, unknown>>;
   readonly registrationTimestamp: string | null;
 }
 
-/** A file that is refused; its token and what identifies the person, where they could be read, still tell whose it is. */
+/** A refused file. Its token and identifying pairs, as far as they could be read, still tell whose file it is. */
 export interface RefusedFile {
   readonly error: ServiceError;
   readonly tokenHash: TokenHash | null;
   readonly pairs: readonly string[];
 }
 
-/** Reads the bytes of a file uploaded at `uploadedAt`, judging dates by `now`. Never throws. */
+/**
+ * Parses the bytes of a file. Never throws: every fault becomes a RefusedFile.
+ * @param uploadedAt a signature's age is measured up to this instant
+ * @param now dates of the patient must not be later
+ */
 export function readRegistrationFile(
   bytes: Buffer,
   rules: SignatureRules,
@@ -65,7 +70,7 @@ export function readRegistrationFile(
     const { registration, at } = verifiedRegistration(text, content, rules, uploadedAt);
     return readRegistration(registration, at, now);
   } catch (error) {
-    // Reading is pure: what is no error of ours, such as a stack that nested arrays exhaust, is the file's doing too.
+    // Parsing is pure, so any other error comes from the file too, such as a stack overflow by nested arrays.
     const refusal = error instanceof ServiceError ? error : malformed('is nested too deeply');
     return { error: refusal, tokenHash: tokenWithin(content), pairs: pairsWithin(content) };
   }
@@ -87,7 +92,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Without the cause: the parser's message quotes the text.
+    // No cause: the parser's message quotes the text.
     throw malformed('is not complete, valid JSON');
   }
 }
@@ -141,7 +146,7 @@ function distinct(violations: readonly Violation[]): Violation[] {
   ];
 }
 
-/** The token of a file that is refused for something else. */
+/** The token of a refused file; null when it has no valid one. */
 function tokenWithin(content: unknown): TokenHash | null {
   const token = levelsOf(content)
     .map((level) => level['registration_token'])
@@ -149,12 +154,12 @@ function tokenWithin(content: unknown): TokenHash | null {
   return token === undefined ? null : hashToken(token as string);
 }
 
-/** What identifies the person of a file that is refused. */
+/** The identifying pairs of a refused file. */
 function pairsWithin(content: unknown): string[] {
   return [...new Set(levelsOf(content).flatMap((level) => identifyingPairs(level['patient_data'])))];
 }
 
-/** Wherever a registration may stand: signed files hold it in `data` or `data.data`. */
+/** All objects that may be the registration: signed files hold it in `data` or `data.data`. */
 function levelsOf(content: unknown): Record<string, unknown>[] {
   const levels: Record<string, unknown>[] = [];
   for (let level = content; levels.length < 3 && isRecord(level); level = level['data']) levels.push(level);

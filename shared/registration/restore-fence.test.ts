@@ -1,4 +1,4 @@
-/** Which database may be published from: what the two marks say of each other, and who asks them. */
+/** Which database may publish: how the two marks compare, and which operations check them. */
 import { describe, expect, it } from 'vitest';
 import { importWorld } from '../../test/support/import-world.ts';
 import { fenceFaultOf, markDoc, type FenceFault, type InsideMark, type Mark } from '../store/fence.ts';
@@ -16,7 +16,7 @@ describe('the marks', () => {
   it.each<[string, InsideMark | undefined, Mark | undefined, FenceFault | undefined]>([
     ['of a service that never ran', undefined, undefined, undefined],
     ['that agree', inside(5), mark(5), undefined],
-    ['of which the bucket has still to follow', inside(6), mark(5), undefined],
+    ['whose bucket mark is not raised yet', inside(6), mark(5), undefined],
     ['of a first start that died before the bucket', inside(1, false), undefined, undefined],
     ['of a restored copy', inside(4), mark(5), 'mark_older'],
     ['of a copy older than the marks', undefined, mark(5), 'mark_missing'],
@@ -26,7 +26,7 @@ describe('the marks', () => {
     expect(fenceFaultOf(database, bucket)).toBe(fault);
   });
 
-  it('begin by themselves and rise together', async () => {
+  it('are created on first use and rise together', async () => {
     const { deps, db, bucket } = await importWorld();
     expect((await readFence(deps)).fault).toBeUndefined();
     for (const generation of [1, 2, 3]) {
@@ -41,12 +41,12 @@ describe('the marks', () => {
     expect((await markDoc(db).get()).get('incarnation')).toBe((await readOutsideMark(bucket))?.incarnation);
   });
 
-  it('fence nobody while the first of them is being written', async () => {
+  it('do not fence a database while the first marks are being written', async () => {
     const { deps, db, bucket } = await importWorld();
     const looks: (Mark | undefined)[] = [];
     const allocate = createPatientIds(db, async () => {
       const seen = await readOutsideMark(bucket);
-      // The worker starts just after the first look.
+      // The worker starts just after the first read.
       if (looks.push(seen) === 1) await raiseMarks(deps);
       return seen;
     });
@@ -54,7 +54,7 @@ describe('the marks', () => {
     expect(looks).toMatchObject([undefined, { generation: 1 }]);
   });
 
-  it('go on after a crash between the two', async () => {
+  it('still rise after a crash between the two writes', async () => {
     const { deps, db } = await importWorld();
     await raiseMarks(deps);
     await markDoc(db).update({ generation: 2 });
@@ -88,7 +88,7 @@ describe('a restored copy', () => {
     expect(await allocate()).toBe(11_002);
   });
 
-  it('of the time before a release is known as one too', async () => {
+  it('made before a release is recognised too', async () => {
     const { deps, db } = await restored();
     const snapshot = (await markDoc(db).get()).data()!;
     await releaseFence(deps, { from: null, until: '2026-11-28T00:00:00.000Z' });
@@ -96,7 +96,7 @@ describe('a restored copy', () => {
     expect((await readFence(deps)).fault).toBe('mark_foreign');
   });
 
-  it('keeps the ids of a block that was leased before', async () => {
+  it('may use up the ids of a block that was leased before', async () => {
     const world = await importWorld();
     const allocate = createPatientIds(world.db, () => readOutsideMark(world.bucket));
     await raiseMarks(world.deps);

@@ -1,6 +1,6 @@
 /**
- * Keeps the two marks of the restore fence together: the database's (shared/store/fence.ts) and the bucket's, an object
- * below `fence/`. The database's is written first, so a crash between the two leaves it ahead, which a restore never does.
+ * Maintains the two marks of the restore fence: one in the database (shared/store/fence.ts), one in the bucket, an object
+ * below `fence/`. The database's mark is written first. So after a crash it may be ahead, but never behind like a restore.
  */
 import { randomUUID } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
@@ -22,39 +22,41 @@ import { readLabels, replaceLabels, type Labelled } from './bucket.ts';
 
 const OBJECT = 'fence/current.json';
 
+/** What the fence needs. */
 export interface FenceDependencies {
   readonly db: Firestore;
   readonly bucket: Bucket;
   readonly clock: Clock;
 }
 
+/** Both marks, and what they say about the database. */
 export interface FenceState {
-  /** Undefined: the database may be published from. */
+  /** Undefined when the database is not a restored copy and may publish. */
   readonly fault: FenceFault | undefined;
   readonly inside: InsideMark | undefined;
   readonly outside: Mark | undefined;
 }
 
-/** @throws ServiceError `store.unavailable`, `storage.unavailable` */
+/** Reads and compares both marks. @throws ServiceError `store.unavailable`, `storage.unavailable` */
 export async function readFence(deps: Omit<FenceDependencies, 'clock'>): Promise<FenceState> {
   const state = await readMarks(deps);
-  // The bucket's first mark may have been written between the two reads: a second look tells.
+  // The bucket's first mark may have been written between the two reads, so read once more.
   return state.fault === 'bucket_mark_missing' ? readMarks(deps) : state;
 }
 
 async function readMarks({ db, bucket }: Omit<FenceDependencies, 'clock'>): Promise<FenceState> {
-  // The bucket first: a mark that rises meanwhile must not look like a database that has fallen behind.
+  // Read the bucket first, so that a mark raised meanwhile does not make the database look old.
   const outside = await readOutsideMark(bucket);
   const inside = await readInsideMark(db);
   return { fault: fenceFaultOf(inside, outside), inside, outside };
 }
 
-/** A file is delivered, and delivered again, for a day after its upload. */
+/** A file is delivered, and redelivered, for a day after its upload. */
 const DELIVERED_WITHIN_HOURS = 24;
 
 /**
- * True where the record of a file uploaded then may be missing because the database was restored: its patient was
- * registered once, and the archived file is all that is left of them.
+ * Whether the record of a file uploaded at this instant may be missing because the database was restored. Then the
+ * patient had been registered, and the archived file is all that is left.
  */
 export function mayBeLost({ fault, inside }: FenceState, uploadedAt: Instant): boolean {
   if (fault !== undefined) return true;
@@ -63,14 +65,14 @@ export function mayBeLost({ fault, inside }: FenceState, uploadedAt: Instant): b
   return (inside?.lost ?? []).some(({ from, until }) => (from ?? '') <= taken && at <= until);
 }
 
-/** @throws ServiceError `storage.unavailable` */
+/** The bucket's mark; undefined before the first one. @throws ServiceError `storage.unavailable` */
 export async function readOutsideMark(bucket: Bucket): Promise<Mark | undefined> {
   return markOf(await readLabels(bucket, OBJECT));
 }
 
 /**
- * Raises both marks, so that every copy of the database made before now is known as old.
- * @throws ServiceError `store.fenced` when this copy is one, `store.*`, `storage.unavailable`
+ * Raises both marks, so that every copy of the database made before now is recognised as old.
+ * @throws ServiceError `store.fenced` when this database is such a copy, `store.*`, `storage.unavailable`
  */
 export async function raiseMarks({ db, bucket, clock }: FenceDependencies): Promise<void> {
   const object = await readLabels(bucket, OBJECT);
@@ -82,7 +84,7 @@ export async function raiseMarks({ db, bucket, clock }: FenceDependencies): Prom
 }
 
 /**
- * Releases a database that was restored: both marks begin a new incarnation.
+ * Releases a restored database: both marks start a new incarnation.
  * @throws ServiceError `store.*`, `storage.unavailable`
  */
 export async function releaseFence({ db, bucket, clock }: FenceDependencies, lost: LostTime): Promise<void> {

@@ -24,7 +24,7 @@ afterEach(() => vi.restoreAllMocks());
 
 const ago = (days: number) => now.subtract({ hours: 24 * days });
 
-/** @param differing fields as they are stored, whoever set them */
+/** @param differing fields as stored, including those that only the service writes */
 async function register(id: number, registeredDaysAgo: number, differing: object = {}): Promise<void> {
   const batch = world.db.batch();
   const at = ago(registeredDaysAgo);
@@ -39,7 +39,7 @@ async function left(): Promise<number[]> {
 }
 
 describe('retention', () => {
-  it('erases who is due, by either rule, and nobody else', async () => {
+  it('erases the patients who are due by either rule, and nobody else', async () => {
     const day = (daysAgo: number) => addDays(berlinDateOf(now), -daysAgo);
     const paid = { zahlung_eingegangen: true };
     await register(1, 31);
@@ -67,7 +67,7 @@ describe('retention', () => {
     ]);
   });
 
-  it('counts and audits an erasure once whose answer was lost', async () => {
+  it('counts and audits an erasure once when its response was lost', async () => {
     await register(1, 400);
     loseNextAnswer();
     expect(await eraseLapsed(world.deps, days)).toEqual({ erased: 1, due: 0, paused: null });
@@ -78,7 +78,7 @@ describe('retention', () => {
     ]);
   });
 
-  it('erases by one rule alone where the other is off', async () => {
+  it('applies one rule when the other is off', async () => {
     await register(1, 400);
     await register(2, 400, { status: 'Suche_abgebrochen' });
     expect(await eraseLapsed(world.deps, { unpaid: undefined, closed: 30 })).toMatchObject({ erased: 1 });
@@ -87,7 +87,7 @@ describe('retention', () => {
     expect(await left()).toEqual([1]);
   });
 
-  it('takes no more than a run may, and the next run the others', async () => {
+  it('erases no more than the limit of a run and leaves the rest to the next run', async () => {
     for (let id = 1; id <= 5; id += 1) await register(id, 400);
     expect(await eraseLapsed(world.deps, days, { atMost: 3 })).toEqual({ erased: 3, due: 2, paused: null });
     expect(await left()).toHaveLength(2);
@@ -104,7 +104,7 @@ describe('retention', () => {
       'called',
       (stored: Parameters<typeof changePatient>[0]) => recordContact(stored, berlinDateOf(now), now),
     ],
-  ])('spares who has %s since they were found', async (_, change) => {
+  ])('spares a patient who has %s since the search', async (_, change) => {
     await register(1, 400);
     const run = world.db.runTransaction.bind(world.db);
     const late = vi.spyOn(world.db, 'runTransaction').mockImplementationOnce(async (work, options) => {
@@ -117,7 +117,7 @@ describe('retention', () => {
     expect(await documents(world.db, 'erasures')).toEqual([]);
   });
 
-  it('begins nothing once its time is over', async () => {
+  it('starts no erasure after its deadline', async () => {
     await register(1, 400);
     expect(await eraseLapsed(world.deps, days, { signal: AbortSignal.abort() })).toEqual({
       erased: 0,
@@ -127,7 +127,7 @@ describe('retention', () => {
     expect(await left()).toEqual([1]);
   });
 
-  it('passes over one that cannot be erased now', async () => {
+  it('continues after a patient who cannot be erased now', async () => {
     await register(1, 400);
     await register(2, 400);
     vi.spyOn(world.db, 'runTransaction').mockRejectedValueOnce(new Error('a fault of ours'));

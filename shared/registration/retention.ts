@@ -1,4 +1,4 @@
-/** Erases the patients who are no longer to be kept (docs/operations.md#retention), a bounded number at a time. */
+/** Erases patients whose retention has ended (docs/operations.md#retention), at most 100 per run. */
 import pLimit from 'p-limit';
 import { retentionDue, type RetentionDays, type RetentionRule } from '../patient/retention.ts';
 import type { Patient } from '../patient/schema.ts';
@@ -10,24 +10,25 @@ import { countLapsed, lapsedPatients } from '../store/retention.ts';
 import { erasePatient, type ErasureDependencies } from './erase-patient.ts';
 import { readFence } from './restore-fence.ts';
 
-/** One run erases no more: a mistake in the configuration is seen before it has gone far. */
+/** Erasures per run, so that a mistake in the configuration is noticed before it erases many patients. */
 const AT_MOST = 100;
 const AT_ONCE = 4;
-/** A restored database has forgotten payments. So long staff have to enter them again. */
+/** A restored database lacks recent payments. Staff have this many days to enter them again. */
 const AFTER_RESTORE_DAYS = 30;
 
+/** The result of one run. */
 export interface RetentionReport {
   readonly erased: number;
-  /** Patients who are left for the next runs. */
+  /** Patients left for the next runs. */
   readonly due: number;
-  /** Why nobody was erased although some may be due. */
+  /** Why the run erased nobody; null when it was not paused. */
   readonly paused: 'fenced' | 'restored' | null;
 }
 
 /**
- * One that cannot be erased now is logged and holds up no other.
- * @param options.signal once aborted, no further erasure is begun
- * @throws ServiceError `store.*`, `storage.unavailable` when it cannot be told who is due
+ * Erases the patients who are due. Logs a patient who cannot be erased now and continues with the others.
+ * @param options.signal once aborted, no further erasure starts
+ * @throws ServiceError `store.*`, `storage.unavailable` when the patients who are due cannot be determined
  */
 export async function eraseLapsed(
   deps: ErasureDependencies,
@@ -55,7 +56,7 @@ export async function eraseLapsed(
   return { erased, due: await countLapsed(deps.db, days, now), paused };
 }
 
-/** @returns false when the patient was not erased: they have paid, called or gone meanwhile, or it failed */
+/** @returns false when the patient was not erased: they paid, called or were erased meanwhile, or the erasure failed */
 async function eraseOne(
   deps: ErasureDependencies,
   { id }: Patient,
@@ -69,7 +70,7 @@ async function eraseOne(
     return await erasePatient(deps, id, { by, onlyIf });
   } catch (error) {
     if (!isServiceError(error, 'patient.not_found')) {
-      deps.log.error('a patient who is no longer to be kept could not be erased', {
+      deps.log.error('Patient whose retention has ended could not be erased', {
         patient_id: id,
         ...errorFields(error),
       });

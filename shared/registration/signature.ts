@@ -1,6 +1,6 @@
 /**
- * The optional signature of a registration file (docs/domain.md#signed-files): who may write into the bucket is one
- * guard, this is another.
+ * The optional signature of a registration file (docs/domain.md#signed-files). It protects the import even from somebody
+ * who can write into the bucket.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
@@ -22,17 +22,19 @@ const signedFile = z.looseObject({
   data: z.looseObject({}),
 });
 
+/** How signatures are checked in this environment. */
 export interface SignatureRules {
-  /** Unset: files must be unsigned. */
+  /** Undefined: files must be unsigned. */
   readonly key: string | undefined;
   readonly environment: string;
 }
 
 /**
- * The registration within a file whose signature, where one is required, is right.
- * @param text the file as it was written, `content` the same parsed
- * @param uploadedAt the object's own time, so that an outage does not age a file
- * @returns the registration and the JSON pointer at which it stands
+ * Verifies the signature, if one is required, and extracts the registration.
+ * @param text the file as written
+ * @param content the same, parsed
+ * @param uploadedAt the object's own time, so that an outage does not make a signature expire
+ * @returns the registration, not yet validated, and the JSON pointer to it
  * @throws ServiceError `import.unsigned`, `import.signature_*`, `import.environment_mismatch`, `import.invalid`
  */
 export function verifiedRegistration(

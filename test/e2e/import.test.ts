@@ -268,7 +268,7 @@ describe('the communication service', () => {
 
 it('leaves no value of any person in any log', async () => {
   const logs = await stack.logs();
-  expect(logs).toContain('file imported');
+  expect(logs).toContain('File imported');
   for (const value of [
     'Lena',
     'Beispiel"',

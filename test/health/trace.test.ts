@@ -74,7 +74,7 @@ it('runs from a file event to Kafka and to the mail', { timeout: 60_000 }, async
   await eventually(async () => {
     expect(await logged(traceId)).toEqual(
       expect.arrayContaining([
-        'import-registration: file imported',
+        'import-registration: File imported',
         'kafka-worker: event published',
         'kafka-worker: mail sent',
       ]),
