@@ -143,7 +143,14 @@ export const arrows: Readonly<Record<string, Arrows>> = {
     ],
   },
   'functions/ops': {
-    files: ['shared/platform', 'shared/patient', 'shared/store', 'shared/kafka', 'shared/registration'],
+    files: [
+      'shared/platform',
+      'shared/patient',
+      'shared/events',
+      'shared/store',
+      'shared/kafka',
+      'shared/registration',
+    ],
     packages: [
       '@google-cloud/firestore',
       '@google-cloud/storage',
