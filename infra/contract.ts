@@ -1,6 +1,7 @@
 /**
- * Writes the committed contracts from the code (`npm run contract`): docs/openapi.json, docs/asyncapi.json, and the
- * schemas of the published events by version. A change that breaks readers of a version is refused.
+ * Writes the committed contracts from the code (`npm run contract`): docs/openapi.json, docs/asyncapi.json, the
+ * schemas of the published events by version, and the table of patient fields in docs/domain.md. A change that breaks
+ * readers of a version is refused.
  */
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -9,17 +10,19 @@ import { routes } from '../functions/patients-api/routes/index.ts';
 import { asyncApiDocument, patientEventJsonSchemas } from '../shared/events/asyncapi.ts';
 import { breakingChanges } from '../shared/events/compatibility.ts';
 import { ENVELOPE_VERSION } from '../shared/events/envelope.ts';
+import { fieldTablePage, pageWithFieldTable } from './field-table.ts';
 
 const docs = new URL('../docs/', import.meta.url);
 export const baselineFile = new URL(`event-schemas/${ENVELOPE_VERSION}.json`, docs);
 
 /** File → what belongs into it. */
-export function contracts(): Map<URL, string> {
+export async function contracts(): Promise<Map<URL, string>> {
   const text = (document: object) => `${JSON.stringify(document, undefined, 2)}\n`;
   return new Map([
     [new URL('openapi.json', docs), text(openApiDocument(routes))],
     [new URL('asyncapi.json', docs), text(asyncApiDocument())],
     [baselineFile, text(patientEventJsonSchemas())],
+    [fieldTablePage, await pageWithFieldTable()],
   ]);
 }
 
@@ -39,7 +42,7 @@ if (import.meta.main) {
     console.error(`These changes need a higher ENVELOPE_VERSION:\n  ${breaks.join('\n  ')}`);
     process.exitCode = 1;
   } else {
-    for (const [file, text] of contracts()) await writeFile(file, text);
+    for (const [file, text] of await contracts()) await writeFile(file, text);
     console.log('wrote the contracts below docs/');
   }
 }

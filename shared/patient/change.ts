@@ -9,15 +9,15 @@ import { ServiceError } from '../platform/errors.ts';
 import { mergeExclusions, THERAPIST_BLOCKED } from './exclusions.ts';
 import {
   FIELD_NAMES,
-  inContractOrder,
-  type Exclusion,
   type FieldName,
   type NewPatient,
   type Patient,
   type PatientId,
   type PatientPatch,
   type TherapistId,
+  wholePatient,
 } from './schema.ts';
+import type { Exclusion } from './values.ts';
 
 /** What happened, without envelope and number; `payload` is that of the contract. */
 export type PatientEvent =
@@ -67,8 +67,7 @@ const MAX_PATIENT_BYTES = 256 * 1024;
 export function registerPatient(id: PatientId, input: NewPatient, now: Instant): ChangeResult {
   const at = utcTimestamp(now);
   const given = withoutUndefined(input);
-  const first: Patient = inContractOrder({
-    ...blank,
+  const first: Patient = wholePatient({
     ...given,
     id,
     ausgeschlossene_therapeuten: mergeExclusions([], input.ausgeschlossene_therapeuten ?? [], now),
@@ -153,48 +152,12 @@ export function erasureEvent(id: PatientId): PatientEvent {
   return { type: 'patient.deleted', payload: { patient_id: id, id, additional_data: { id } } };
 }
 
-const blank: Omit<
-  Patient,
-  'id' | 'anrede' | 'geschlecht' | 'vorname' | 'nachname' | 'created_at' | 'updated_at'
-> = {
-  strasse: null,
-  plz: null,
-  ort: null,
-  email: null,
-  telefon: null,
-  hausarzt: null,
-  krankenkasse: null,
-  krankenversicherungsnummer: null,
-  geburtsdatum: null,
-  symptome: null,
-  erfahrung_mit_psychotherapie: null,
-  letzte_sitzung_vorherige_psychotherapie: null,
-  vertraege_unterschrieben: false,
-  startdatum: null,
-  erster_therapieplatz_am: null,
-  funktionierender_therapieplatz_am: null,
-  status: 'offen',
-  empfehler_der_unterstuetzung: null,
-  zahlungsreferenz: null,
-  zahlung_eingegangen: false,
-  zeitliche_verfuegbarkeit: null,
-  raeumliche_verfuegbarkeit: null,
-  verkehrsmittel: null,
-  offen_fuer_gruppentherapie: false,
-  offen_fuer_diga: false,
-  letzter_kontakt: null,
-  ausgeschlossene_therapeuten: [],
-  zugewiesener_therapeut: null,
-  bevorzugtes_therapeutengeschlecht: 'Egal',
-  bevorzugtes_therapieverfahren: 'egal',
-};
-
 function settle(before: Patient, draft: Patient, now: Instant): ChangeResult {
   const started = startSearch(draft, now);
   if (changedFields(before, started).length === 0) return { patient: before, events: [] };
   // The clock of another machine may lag behind the one that wrote last.
   const at = utcTimestamp(now);
-  const patient = inContractOrder({
+  const patient = wholePatient({
     ...started,
     updated_at: at > before.updated_at ? at : before.updated_at,
   });

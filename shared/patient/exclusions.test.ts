@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AUTUMN } from '../../test/support/builders.ts';
 import { mergeExclusions } from './exclusions.ts';
-import { therapistId, type Exclusion, type ExclusionInput } from './schema.ts';
+import { therapistId, type Exclusion, type ExclusionInput } from './values.ts';
 
 const id = (value: number) => therapistId.parse(value);
 const LATER = AUTUMN.add({ hours: 5 });

@@ -7,7 +7,7 @@ import {
   type Exclusion,
   type ExclusionInput,
   type TherapistId,
-} from './schema.ts';
+} from './values.ts';
 
 /** Reason of an exclusion that the service made itself; unblocking the therapist removes exactly these. */
 export const THERAPIST_BLOCKED = 'therapist_blocked';

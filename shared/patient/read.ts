@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { isCalendarDate, type BerlinDate } from '../platform/clock.ts';
 import type { Violation } from '../platform/errors.ts';
-import { AUTO_FIELDS, BLANK_IS_NULL, PAST_DATES } from './schema.ts';
+import { BLANK_IS_NULL, PAST_DATES, SERVICE_FIELDS } from './schema.ts';
 import { isBlank } from './text.ts';
 
 export type Reading<T> =
@@ -100,7 +100,7 @@ function unionViolations(issue: z.core.$ZodIssueInvalidUnion, pointer: string): 
 }
 
 function unknownKey(key: string, parent: string): Violation {
-  if ((AUTO_FIELDS as readonly string[]).includes(key)) {
+  if (SERVICE_FIELDS.has(key)) {
     return { pointer: `${parent}/${key}`, detail: 'is set by the service and cannot be written' };
   }
   // A key is input too: one that does not look like a field name may be a person's name.

@@ -1,188 +1,117 @@
 /**
- * The patient: 37 public fields in the order of the contract (docs/domain.md#patient-fields), as one schema from
- * which the types, the validation and the API documents are made. What a change does to a patient is in change.ts.
+ * What follows from the field table (fields.ts): the patient's type, and the rules for what is stored, answered and
+ * published, for the bodies of requests and for registration files. What a change does to a patient is in change.ts.
  */
 import { z } from 'zod';
-import { emailAddress, phoneNumber } from './contact.ts';
-import {
-  calendarDate,
-  int32Id,
-  name,
-  personal,
-  postalCode,
-  text,
-  timeSlot,
-  timestamp,
-  trimmed,
-} from './text.ts';
-import {
-  ANREDE,
-  GESCHLECHT,
-  PATIENTENSTATUS,
-  SYMPTOME,
-  THERAPEUTGESCHLECHTSPRAEFERENZ,
-  THERAPIEVERFAHREN,
-  VERKEHRSMITTEL,
-  WOCHENTAGE,
-} from './vocabulary.ts';
+import type { FieldRow } from './field-row.ts';
+import { fields } from './fields.ts';
 
-export const patientId = int32Id.brand<'PatientId'>().describe('Identifies the patient; never used again');
-export type PatientId = z.output<typeof patientId>;
+export {
+  patientId,
+  paymentReference,
+  therapistId,
+  type PatientId,
+  type PaymentReference,
+  type TherapistId,
+} from './values.ts';
 
-export const therapistId = int32Id.brand<'TherapistId'>().describe('Identifies a therapist');
-export type TherapistId = z.output<typeof therapistId>;
+type Fields = typeof fields;
+export type FieldName = keyof Fields;
 
-export const paymentReference = z
-  .string()
-  .overwrite(trimmed)
-  .regex(/^[A-Za-z0-9_-]{1,8}$/, 'must have 1 to 8 characters of A-Z, a-z, 0-9, _ and -')
-  .brand<'PaymentReference'>();
-export type PaymentReference = z.output<typeof paymentReference>;
+type NamesWhere<Property extends keyof FieldRow, Value> = {
+  [K in FieldName]: Fields[K][Property] extends Value ? K : never;
+}[FieldName];
 
-const MAX_EXCLUSIONS = 1000;
+type ClientField = NamesWhere<'writer', 'client'>;
+type RequiredField = NamesWhere<'initially', 'required'>;
+type FieldWithDefault = NamesWhere<'initially', { readonly default: unknown }>;
 
-/** Each therapist that a change adds is an event of its own, in the same commit. */
-export const MAX_EXCLUSIONS_ADDED = 100;
-export const TOO_MANY_EXCLUSIONS_ADDED = `must add at most ${MAX_EXCLUSIONS_ADDED} therapists at once`;
+const rows: Readonly<Record<FieldName, FieldRow>> = fields;
 
-/** A therapist who is out of the question for a patient, as stored and answered. */
-const exclusion = z.strictObject({
-  id: therapistId,
-  excluded_at: timestamp,
-  reason: text(500).optional(),
-});
-export type Exclusion = z.output<typeof exclusion>;
-
-/** An exclusion as a client may write it: the id alone, or an object whose missing parts stay as they are. */
-const exclusionInput = z.union(
-  [
-    therapistId,
-    z.strictObject({ id: therapistId, excluded_at: timestamp.optional(), reason: text(500).nullish() }),
-  ],
-  'must be a therapist id or {id, excluded_at?, reason?}',
-);
-export type ExclusionInput = z.output<typeof exclusionInput>;
-
-function therapistOf(entry: ExclusionInput): TherapistId {
-  return typeof entry === 'number' ? entry : entry.id;
-}
-
-const symptome = z
-  .array(z.enum(SYMPTOME, 'must be one of the 30 symptoms'))
-  .min(1, 'must name at least one symptom')
-  .max(6, 'must name at most six symptoms')
-  .refine((values) => new Set(values).size === values.length, 'must not name a symptom twice')
-  .meta({ uniqueItems: true });
-
-const wochentag = z.array(timeSlot).max(24, 'must have at most 24 time slots').optional();
-const zeitlicheVerfuegbarkeit = z.strictObject(
-  Object.fromEntries(WOCHENTAGE.map((tag) => [tag, wochentag])) as Record<
-    (typeof WOCHENTAGE)[number],
-    typeof wochentag
-  >,
-);
-
-const raeumlicheVerfuegbarkeit = z.strictObject({
-  max_km: z.int('must be an integer').min(1, 'must be from 1 to 500').max(500, 'must be from 1 to 500'),
-});
-
-/** The fields of the contract in its order; a nullable one is null until somebody writes it. */
-const fields = {
-  id: patientId,
-  anrede: z.enum(ANREDE),
-  geschlecht: z.enum(GESCHLECHT),
-  vorname: personal(name(100)),
-  nachname: personal(name(100)),
-  strasse: personal(text(255)).nullable(),
-  plz: personal(postalCode).nullable(),
-  ort: personal(text(100)).nullable(),
-  email: personal(emailAddress).nullable(),
-  telefon: personal(phoneNumber).nullable(),
-  hausarzt: personal(text(255)).nullable(),
-  krankenkasse: personal(text(100)).nullable(),
-  krankenversicherungsnummer: personal(text(50)).nullable(),
-  geburtsdatum: personal(calendarDate).nullable(),
-  symptome: personal(symptome).nullable(),
-  erfahrung_mit_psychotherapie: z.boolean().nullable(),
-  letzte_sitzung_vorherige_psychotherapie: calendarDate.nullable(),
-  vertraege_unterschrieben: z.boolean(),
-  startdatum: calendarDate.nullable(),
-  erster_therapieplatz_am: calendarDate.nullable(),
-  funktionierender_therapieplatz_am: calendarDate.nullable(),
-  status: z.enum(PATIENTENSTATUS),
-  empfehler_der_unterstuetzung: personal(text(2000)).nullable(),
-  zahlungsreferenz: paymentReference.nullable(),
-  zahlung_eingegangen: z.boolean(),
-  zeitliche_verfuegbarkeit: zeitlicheVerfuegbarkeit.nullable(),
-  raeumliche_verfuegbarkeit: raeumlicheVerfuegbarkeit.nullable(),
-  verkehrsmittel: z.enum(VERKEHRSMITTEL).nullable(),
-  offen_fuer_gruppentherapie: z.boolean(),
-  offen_fuer_diga: z.boolean(),
-  letzter_kontakt: calendarDate.nullable(),
-  ausgeschlossene_therapeuten: z.array(exclusion),
-  zugewiesener_therapeut: therapistId.nullable(),
-  bevorzugtes_therapeutengeschlecht: z.enum(THERAPEUTGESCHLECHTSPRAEFERENZ),
-  bevorzugtes_therapieverfahren: z.enum(THERAPIEVERFAHREN),
-  created_at: timestamp,
-  updated_at: timestamp,
-} as const;
-
-export const patientSchema = z.strictObject(fields);
-export type Patient = z.output<typeof patientSchema>;
-export type FieldName = keyof Patient;
-
+/** In the order of the contract. */
 export const FIELD_NAMES = Object.keys(fields) as readonly FieldName[];
 
+/** Everything that is public of a patient: stored, answered and published. */
+export const patientSchema = z.strictObject(
+  valuesOf(FIELD_NAMES, ({ schema }) => schema) as { [K in FieldName]: Fields[K]['schema'] },
+);
+export type Patient = z.output<typeof patientSchema>;
+
 /** Written by the service alone. A body that names one is refused. */
-export const AUTO_FIELDS = ['id', 'startdatum', 'letzter_kontakt', 'created_at', 'updated_at'] as const;
-const auto = {
-  id: true,
-  startdatum: true,
-  letzter_kontakt: true,
-  created_at: true,
-  updated_at: true,
-} as const;
+export const SERVICE_FIELDS: ReadonlySet<string> = new Set(namesWhere(({ writer }) => writer === 'service'));
 
 /** Dates of things that have happened: not after today in Berlin. */
-export const PAST_DATES = ['geburtsdatum', 'letzte_sitzung_vorherige_psychotherapie'] as const;
+export const PAST_DATES = namesWhere(({ isPast }) => isPast);
 
-const exclusionInputs = z
-  .array(exclusionInput)
-  .max(MAX_EXCLUSIONS, { error: `must have at most ${MAX_EXCLUSIONS} items`, abort: true });
+/** Fields in which a blank string means null: all that may be null. */
+export const BLANK_IS_NULL: ReadonlySet<string> = new Set(
+  namesWhere(({ schema }) => schema.safeParse(null).success),
+);
 
-const writable = patientSchema.omit(auto).extend({ ausgeschlossene_therapeuten: exclusionInputs });
+const clientFields = namesWhere(({ writer }) => writer === 'client');
+type Written = { [K in ClientField]: Fields[K]['written']['inChange'] };
 
 /** Any fields a client may write, each by its rule: the body of PATCH and PUT. */
-export const patchSchema = writable.partial();
+export const patchSchema = z
+  .strictObject(valuesOf(clientFields, ({ written }) => written.inChange) as Written)
+  .partial();
 export type PatientPatch = z.output<typeof patchSchema>;
 
-/** A new patient: anrede, geschlecht, vorname and nachname, and whatever else is known. */
-export const newPatientSchema = writable
-  .extend({
-    ausgeschlossene_therapeuten: exclusionInputs.refine(
-      (entries) => new Set(entries.map(therapistOf)).size <= MAX_EXCLUSIONS_ADDED,
-      TOO_MANY_EXCLUSIONS_ADDED,
-    ),
-  })
+/** A new patient: the required fields, and whatever else is known. */
+export const newPatientSchema = z
+  .strictObject(valuesOf(clientFields, ({ written }) => written.inNew) as Written)
   .partial()
-  .required({ anrede: true, geschlecht: true, vorname: true, nachname: true });
+  .required(maskOf(({ initially }) => initially === 'required') as Record<RequiredField, true>);
 export type NewPatient = z.output<typeof newPatientSchema>;
+
+type NotInFile = Extract<NamesWhere<'inFile', 'never'>, ClientField>;
+type MustBeInFile = NamesWhere<'inFile', 'must'>;
 
 /**
  * What a registration file may hold of a patient: nothing that staff or a payment decide
  * (docs/domain.md#registration-files).
  */
 export const registrationPatientSchema = newPatientSchema
-  .omit({ status: true, zahlung_eingegangen: true, zahlungsreferenz: true })
-  .required({ symptome: true })
-  .extend({ symptome: fields.symptome.unwrap() });
+  .omit(maskOf(({ writer, inFile }) => writer === 'client' && inFile === 'never') as Record<NotInFile, true>)
+  .extend(
+    valuesOf(
+      namesWhere(({ inFile }) => inFile === 'must'),
+      ({ written }) => z.nonoptional(notNull(written.inNew).optional()),
+    ) as unknown as { [K in MustBeInFile]: z.ZodType<NonNullable<z.output<Written[K]>>> },
+  );
 
-/** Fields in which a blank string means null: all that may be null. */
-export const BLANK_IS_NULL: ReadonlySet<string> = new Set(
-  FIELD_NAMES.filter((name) => fields[name].safeParse(null).success),
+const defaults: Readonly<Partial<Record<FieldName, unknown>>> = Object.fromEntries(
+  FIELD_NAMES.flatMap((name) => {
+    const { initially } = rows[name];
+    return typeof initially === 'string' ? [] : [[name, Object.freeze(initially.default)]];
+  }),
 );
 
-/** The same patient with its fields in the contract's order: databases forget the order of keys. */
-export function inContractOrder(patient: Patient): Patient {
-  return Object.fromEntries(FIELD_NAMES.map((name) => [name, patient[name]])) as Patient;
+/**
+ * A patient with every field, in the order of the contract: databases forget the order of keys, and a stored document
+ * does not have the fields that are younger than it. What is missing has its default.
+ */
+export function wholePatient(
+  known: Pick<Patient, Exclude<FieldName, FieldWithDefault>> & Partial<Pick<Patient, FieldWithDefault>>,
+): Patient {
+  const values: Readonly<Partial<Record<FieldName, unknown>>> = known;
+  return Object.fromEntries(
+    FIELD_NAMES.map((name) => [name, values[name] === undefined ? defaults[name] : values[name]]),
+  ) as Patient;
+}
+
+function namesWhere(holds: (row: FieldRow) => boolean): readonly FieldName[] {
+  return FIELD_NAMES.filter((name) => holds(rows[name]));
+}
+
+function valuesOf<T>(names: readonly FieldName[], valueOf: (row: FieldRow) => T): Record<string, T> {
+  return Object.fromEntries(names.map((name) => [name, valueOf(rows[name])]));
+}
+
+function maskOf(holds: (row: FieldRow) => boolean): Record<string, true> {
+  return Object.fromEntries(namesWhere(holds).map((name) => [name, true]));
+}
+
+function notNull(schema: z.ZodType): z.ZodType {
+  return schema instanceof z.ZodNullable ? (schema.unwrap() as z.ZodType) : schema;
 }

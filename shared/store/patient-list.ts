@@ -3,7 +3,7 @@
  * the rarest gram of its words and verifies what it finds on the text.
  */
 import type { DocumentSnapshot, Firestore, Query } from '@google-cloud/firestore';
-import { inContractOrder, type Patient, type PatientId } from '../patient/schema.ts';
+import { type Patient, type PatientId } from '../patient/schema.ts';
 import { gramsOfWords, matches, wordsOf } from '../patient/search.ts';
 import { translated } from './firestore.ts';
 import { fromSnapshot, patientDoc, patientDocs } from './patients.ts';
@@ -123,7 +123,7 @@ async function verified(
   const docs = shown.length === 0 ? [] : await db.getAll(...shown.map(({ id }) => patientDoc(db, id)));
   return {
     // A patient who was erased since the search is left out.
-    patients: docs.filter((doc) => doc.exists).map((doc) => inContractOrder(doc.data() as Patient)),
+    patients: docs.filter((doc) => doc.exists).map((doc) => fromSnapshot(doc).patient),
     total: total > MAX_TOTAL ? null : total,
     next: hits.length > limit ? shown.at(-1) : undefined,
   };

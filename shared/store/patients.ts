@@ -1,6 +1,6 @@
 /**
- * The patients: one document each, `patients/{id}`, with the contract's 37 fields and `_meta`, which holds what
- * only this service needs. Every change is one transaction with its events, so none is committed without them.
+ * The patients: one document each, `patients/{id}`, with the contract's fields and `_meta`, which holds what only
+ * this service needs. Every change is one transaction with its events, so none is committed without them.
  */
 import type {
   CollectionReference,
@@ -11,7 +11,7 @@ import type {
 } from '@google-cloud/firestore';
 import { changedFields, type ChangeResult } from '../patient/change.ts';
 import { THERAPIST_BLOCKED } from '../patient/exclusions.ts';
-import { inContractOrder, type Patient, type PatientId, type TherapistId } from '../patient/schema.ts';
+import { wholePatient, type Patient, type PatientId, type TherapistId } from '../patient/schema.ts';
 import { gramsOf } from '../patient/search.ts';
 import type { Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
@@ -141,7 +141,7 @@ export function blockedPatientsQuery(db: Firestore, therapist: TherapistId, limi
 export function fromSnapshot(snapshot: DocumentSnapshot): StoredPatient {
   const data = snapshot.data();
   if (data === undefined) throw new ServiceError('patient.not_found');
-  return { patient: inContractOrder(data as Patient), sequence: (data['_meta'] as Meta).sequence };
+  return { patient: wholePatient(data as Patient), sequence: (data['_meta'] as Meta).sequence };
 }
 
 function toDocument(patient: Patient, sequence: number): Patient & { _meta: Meta } {

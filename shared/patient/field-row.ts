@@ -1,0 +1,121 @@
+/** What a row of the field table says (fields.ts), and the four kinds of rows. */
+import type { z } from 'zod';
+
+/** Whether a registration file may hold the field, must hold it, or is refused with it. */
+type InFile = 'may' | 'must' | 'never';
+
+/** What a new patient has: what the client must give, a new id, the time of the registration, or a default. */
+type Initially = 'required' | 'allocated' | 'now' | { readonly default: unknown };
+
+/** Everything that is true of one field. */
+export interface FieldRow<
+  Stored extends z.ZodType = z.ZodType,
+  Written extends z.ZodType = z.ZodType,
+  Writer extends 'client' | 'service' = 'client' | 'service',
+  I extends Initially = Initially,
+  F extends InFile = InFile,
+> {
+  /** The field as it is stored, answered and published. */
+  readonly schema: Stored;
+  /** The field as a client writes it, in a change and in a new patient. */
+  readonly written: { readonly inChange: Written; readonly inNew: Written };
+  /** A field of the service is refused in every body and file. */
+  readonly writer: Writer;
+  /** A default is also what a patient has whose document is older than the field. */
+  readonly initially: I;
+  readonly inFile: F;
+  /** True for the date of something that has happened: it is not after today in Berlin. */
+  readonly isPast: boolean;
+  /** The day from which the service has the field, YYYY-MM-DD. */
+  readonly since: string;
+  /** In English; links lead to docs/domain.md. */
+  readonly meaning: string;
+}
+
+/** The first version of the service. Patients are not older. */
+export const FIRST_VERSION = '2026-11-24';
+
+interface Notes {
+  readonly meaning: string;
+  readonly isPast?: boolean;
+}
+
+/** What a client's field may say that is not required. */
+interface OptionalNotes extends Notes {
+  /** `may` unless given. */
+  readonly inFile?: InFile;
+  /** {@link FIRST_VERSION} unless given. */
+  readonly since?: string;
+}
+
+type InFileOf<N> = N extends { readonly inFile: infer F extends InFile } ? F : 'may';
+
+/**
+ * Must be given for a new patient. There is no later field of this kind: patients who are stored already do not have
+ * it, and there is nothing that they could have instead.
+ */
+export function required<S extends z.ZodType>(
+  schema: S,
+  notes: Notes,
+): FieldRow<S, S, 'client', 'required', 'may'> {
+  return { ...base(schema, notes), writer: 'client', initially: 'required', inFile: 'may' };
+}
+
+/** Null until a client writes it; null and a blank text clear it. */
+export function nullable<S extends z.ZodType, const N extends OptionalNotes>(
+  schema: S,
+  notes: N,
+): FieldRow<z.ZodNullable<S>, z.ZodNullable<S>, 'client', { readonly default: null }, InFileOf<N>> {
+  return {
+    ...base(schema.nullable(), notes),
+    writer: 'client',
+    initially: { default: null },
+    inFile: (notes.inFile ?? 'may') as InFileOf<N>,
+  };
+}
+
+/** Has a value from the beginning, and a client may write another. @param written when it is written in another form */
+export function withDefault<
+  S extends z.ZodType,
+  const N extends OptionalNotes & { readonly default: z.output<S> },
+  W extends z.ZodType = S,
+>(
+  schema: S,
+  notes: N,
+  written?: { readonly inChange: W; readonly inNew: W },
+): FieldRow<S, W, 'client', { readonly default: z.output<S> }, InFileOf<N>> {
+  const row = base(schema, notes);
+  const described = written && {
+    inChange: written.inChange.describe(plain(notes.meaning)),
+    inNew: written.inNew.describe(plain(notes.meaning)),
+  };
+  return {
+    ...row,
+    written: described ?? (row.written as unknown as { inChange: W; inNew: W }),
+    writer: 'client',
+    initially: { default: notes.default },
+    inFile: (notes.inFile ?? 'may') as InFileOf<N>,
+  };
+}
+
+/** Written by the service alone. */
+export function byService<
+  S extends z.ZodType,
+  const N extends Notes & {
+    readonly initially: 'allocated' | 'now' | { readonly default: z.output<S> };
+    readonly since?: string;
+  },
+>(schema: S, notes: N): FieldRow<S, S, 'service', N['initially'], 'never'> {
+  return { ...base(schema, notes), writer: 'service', initially: notes.initially, inFile: 'never' };
+}
+
+function base<S extends z.ZodType>(schema: S, notes: Notes & { readonly since?: string }) {
+  const { meaning, isPast = false, since = FIRST_VERSION } = notes;
+  const described = schema.describe(plain(meaning));
+  return { schema: described, written: { inChange: described, inNew: described }, isPast, since, meaning };
+}
+
+/** The text of Markdown links. */
+function plain(markdown: string): string {
+  return markdown.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1');
+}
