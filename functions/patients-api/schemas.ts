@@ -67,7 +67,11 @@ export const answerSchemas = {
     data: z.array(patientSchema),
     page: z.int().min(1),
     limit,
-    total: z.int().min(0).nullable().describe('Exact up to 10000, null above'),
+    total: z
+      .int()
+      .min(0)
+      .nullable()
+      .describe('Exact up to 10000, null above; also null while a search has not seen all candidates'),
     next_page_token: nextPageToken,
   }),
   LastContact: z.object({ letzter_kontakt: calendarDate }),

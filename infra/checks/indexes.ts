@@ -106,15 +106,25 @@ export function missingIndex(need: Need, file: IndexFile): string | undefined {
 }
 
 function hasSingleFieldIndex(field: IndexedField, need: Need, file: IndexFile): boolean {
-  const override = file.fieldOverrides.find(
-    (one) => one.collectionGroup === need.collectionGroup && one.fieldPath === field.fieldPath,
-  );
+  const override = overrideOf(need.collectionGroup, field.fieldPath, file);
   // Firestore makes these for every field by itself, for queries of one collection.
   if (override === undefined) return need.queryScope === 'COLLECTION';
   return override.indexes.some(
     (index) =>
       index.queryScope === need.queryScope &&
-      (field.arrayConfig === undefined || index.arrayConfig !== undefined),
+      (field.arrayConfig === undefined) === (index.arrayConfig === undefined),
+  );
+}
+
+/** A field's own setting, else that of all fields of its collection (`*`); undefined: Firestore's own. */
+export function overrideOf(
+  collectionGroup: string,
+  fieldPath: string,
+  { fieldOverrides }: IndexFile,
+): IndexFile['fieldOverrides'][number] | undefined {
+  const overrides = fieldOverrides.filter((one) => one.collectionGroup === collectionGroup);
+  return (
+    overrides.find((one) => one.fieldPath === fieldPath) ?? overrides.find((one) => one.fieldPath === '*')
   );
 }
 

@@ -20,7 +20,8 @@ import {
 import { importsQuery, lastImportsQuery } from '../../shared/store/import-statistics.ts';
 import { eventsQuery, frontEventsQuery, mailsQuery, patientEntriesQuery } from '../../shared/store/outbox.ts';
 import { longestWaitingQuery, waitingQuery } from '../../shared/store/outbox-backlog.ts';
-import { patientsQuery } from '../../shared/store/patient-list.ts';
+import { patientsQuery, startAfter } from '../../shared/store/patient-list.ts';
+import { heldQuery } from '../../shared/store/patient-search.ts';
 import { assignedPatientsQuery, blockedPatientsQuery } from '../../shared/store/patients.ts';
 import { lapsedQuery } from '../../shared/store/retention.ts';
 import { personKeys } from '../../shared/store/person-keys.ts';
@@ -37,6 +38,7 @@ const contact = {
   data: {},
 };
 const before = keptSince(30, Temporal.Instant.fromEpochMilliseconds(0));
+const patientPosition = { created_at: '2026-01-01T00:00:00.000Z' as UtcTimestamp, id: patient };
 const position = { occurred_at: '2026-01-01T00:00:00.000Z', event_id: 'event' };
 
 /** Name of the builder → its queries. */
@@ -67,11 +69,12 @@ export function queries(db: Firestore): Record<string, Query[]> {
       expiredQuery(collection, Temporal.Instant.fromEpochMilliseconds(0)),
     ),
     newestSnapshotQuery: [newestSnapshotQuery(db)],
-    patientsQuery: [
-      patientsQuery(db, undefined, undefined),
-      patientsQuery(db, 'offen', undefined),
-      patientsQuery(db, undefined, 'bei'),
-      patientsQuery(db, 'offen', 'bei'),
+    patientsQuery: [undefined, 'offen' as const].flatMap((status) =>
+      [undefined, 'bei'].map((gram) => startAfter(patientsQuery(db, status, gram), patientPosition)),
+    ),
+    heldQuery: [
+      heldQuery(db, undefined, 'bei', { from: undefined, to: patientPosition, candidates: 20 }),
+      heldQuery(db, 'offen', 'bei', { from: patientPosition, to: patientPosition, candidates: 20 }),
     ],
     assignedPatientsQuery: [assignedPatientsQuery(db, therapist, 100)],
     blockedPatientsQuery: [blockedPatientsQuery(db, therapist, 100)],

@@ -1,11 +1,14 @@
 /**
  * Search by parts of names and e-mail addresses without a scan: text is folded to what people type and cut into grams
- * of one to three characters, which are the index; a hit is verified on the folded text. After a change of {@link fold}
- * the stored index is out of date until `ops search rebuild` has run.
+ * of two and three characters, which are the index; a hit is verified on the folded text. A single character has no gram:
+ * most patients hold it, so the list itself finds it. After a change of {@link fold} the stored index is out of date until
+ * `ops search rebuild` has run.
  */
 import type { Patient } from './schema.ts';
 
 type Searched = Pick<Patient, 'vorname' | 'nachname' | 'email'>;
+
+const GRAM_LENGTHS = [2, 3] as const;
 
 const APOSTROPHES = /['`´‘’‛ʹʻʼʽʾʿˈ′‵＇]/g;
 const HYPHENS = /[-‐‑‒–—−－]/g;
@@ -64,15 +67,22 @@ export function wordsOf(search: string): string[] {
   return [...new Set(fold(search).split(/\s+/))].filter((word) => word !== '');
 }
 
-/** Every run of one to three characters in the words of the searched fields: what the index of a patient holds. */
+/** Every run of two or three characters in the words of the searched fields: what the index of a patient holds. */
 export function gramsOf(patient: Searched): string[] {
   const words = searched(patient).flatMap(wordsOf);
-  return [...new Set(words.flatMap((word) => [1, 2, 3].flatMap((length) => runs(word, length))))];
+  return [...new Set(words.flatMap((word) => GRAM_LENGTHS.flatMap((length) => runs(word, length))))];
 }
 
-/** The longest grams of a search's words: a patient that matches has every one of them. */
+/** The longest grams of a search's words: a patient that matches has every one of them. None for single characters. */
 export function gramsOfWords(words: readonly string[]): string[] {
-  return [...new Set(words.flatMap((word) => runs(word, Math.min(3, Array.from(word).length))))];
+  return [
+    ...new Set(
+      words.flatMap((word) => {
+        const length = GRAM_LENGTHS.findLast((one) => one <= Array.from(word).length);
+        return length === undefined ? [] : runs(word, length);
+      }),
+    ),
+  ];
 }
 
 /** True when each word is a part of one of the searched fields. */

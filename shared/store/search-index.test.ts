@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { LATER, patientsWorld } from '../../test/support/patients-world.ts';
 import { changePatient } from '../patient/change.ts';
 import { patchSchema, patientId } from '../patient/schema.ts';
-import { gramsOf } from '../patient/search.ts';
-import { listPatients } from './patient-list.ts';
+import { gramsOf, wordsOf } from '../patient/search.ts';
+import { searchPatients } from './patient-search.ts';
 import { patientDoc, updatePatient } from './patients.ts';
 import { rebuildSearchIndex, type RebuildProgress } from './search-index.ts';
 
@@ -19,7 +19,7 @@ const rebuild = async (after?: number) => {
   return last;
 };
 const found = async (search: string) => {
-  const { patients } = await listPatients(db, { search }, { limit: 10, offset: 0 });
+  const { patients } = await searchPatients(db, undefined, wordsOf(search), { limit: 10, offset: 0 });
   return patients.map(({ id }) => Number(id));
 };
 

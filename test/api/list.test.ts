@@ -49,6 +49,14 @@ const list = async (query: Record<string, string | number> = {}) => {
   const parameters = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
   return api.send<Page>('GET', `/api/patients?${parameters}`, { role: 'reader' });
 };
+const followed = async (query: Record<string, string | number>) => {
+  const pages = [(await list(query)).body];
+  for (let token = pages[0]!.next_page_token; token !== null; token = pages.at(-1)!.next_page_token) {
+    pages.push((await list({ ...query, page_token: token })).body);
+    if (pages.length > 20) throw new Error('the pages do not end');
+  }
+  return pages;
+};
 const idsOf = (page: Page) => page.data.map((patient) => patient.id - FIRST_ID);
 const newestFirst = persons.map((_, at) => at).reverse();
 
@@ -62,23 +70,16 @@ describe('the list', () => {
   it.each([{}, { search: 'reihe' }, { search: 'e' }])(
     'gives each patient once when the tokens are followed: %o',
     async (filter) => {
-      const seen: number[] = [];
-      let token: string | null = null;
-      let pages = 0;
-      do {
-        const { body } = await list({
-          ...filter,
-          limit: 7,
-          ...(token === null ? {} : { page_token: token }),
-        });
-        pages += 1;
-        expect(body.page).toBe(pages);
-        seen.push(...idsOf(body));
-        token = body.next_page_token;
-      } while (token !== null && pages < 10);
-      expect(seen).toEqual(idsOf((await list({ ...filter, limit: 1000 })).body));
+      const pages = await followed({ ...filter, limit: 7 });
+      expect(pages.map(({ page }) => page)).toEqual(pages.map((_, at) => at + 1));
+      expect(pages.flatMap(idsOf)).toEqual(idsOf((await list({ ...filter, limit: 1000 })).body));
     },
   );
+
+  it('is counted with its first page', async () => {
+    const pages = await followed({ limit: 10 });
+    expect(pages.map(({ total }) => total)).toEqual(pages.map(() => persons.length));
+  });
 
   it('gives the same by page numbers', async () => {
     const pages = await Promise.all([1, 2, 3].map((page) => list({ page, limit: 13 })));
@@ -135,16 +136,24 @@ describe('a search', () => {
     expect((await list({ search, status: 'in_Therapie' })).body.total).toBe(1);
   });
 
-  it('of several words is counted and paged like any other', async () => {
-    const { body } = await list({ search: 'kim reihe1', limit: 4 });
-    expect(body.total).toBe(11);
-    const next = await list({ search: 'kim reihe1', limit: 4, page_token: body.next_page_token! });
-    expect(idsOf(next.body)).toHaveLength(4);
+  it('of several words is paged like any other, and counted on its last page', async () => {
+    const pages = await followed({ search: 'kim reihe1', limit: 4 });
+    expect(pages.map(({ data }) => data.length)).toEqual([4, 4, 3]);
+    expect(pages.map(({ total }) => total)).toEqual([null, null, 11]);
   });
 
-  it('counts all hits, not those of the page', async () => {
-    expect((await list({ search: 'reihe', limit: 3 })).body.total).toBe(25);
-    expect((await list({ search: 'reihe1', page: 2, limit: 4 })).body).toMatchObject({ total: 11, page: 2 });
+  it('of one gram is counted by the index, once for all its pages', async () => {
+    const pages = await followed({ search: 'rei', limit: 10 });
+    expect(pages.map(({ data, total }) => [data.length, total])).toEqual([
+      [10, 25],
+      [10, 25],
+      [5, 25],
+    ]);
+  });
+
+  it('counts all hits once it has seen all candidates, those before a page number too', async () => {
+    expect((await list({ search: 'reihe1', page: 2, limit: 6 })).body).toMatchObject({ total: 11, page: 2 });
+    expect((await list({ search: 'reihe1', page: 3, limit: 6 })).body).toMatchObject({ total: 11, data: [] });
   });
 
   it('keeps to a status, too', async () => {

@@ -1,10 +1,12 @@
 /** GET /api/patients: a page of patients, newest first, by page number or by token. */
 import { z } from 'zod';
 import { patientId } from '../../../shared/patient/schema.ts';
+import { wordsOf } from '../../../shared/patient/search.ts';
 import { trimmed } from '../../../shared/patient/text.ts';
 import { PATIENTENSTATUS } from '../../../shared/patient/vocabulary.ts';
 import { ServiceError } from '../../../shared/platform/errors.ts';
 import { listPatients } from '../../../shared/store/patient-list.ts';
+import { searchPatients } from '../../../shared/store/patient-search.ts';
 import { noteSubjects } from '../audit.ts';
 import { pageToken, readPageToken } from '../page-token.ts';
 import { integerParameter, limitParameter, pageTokenParameter, readQuery } from '../parameters.ts';
@@ -25,8 +27,17 @@ const query = z.strictObject({
   page_token: pageTokenParameter,
 });
 
-/** Where a page begins: after this patient; and which page that is. */
-const position = z.strictObject({ created_at: z.string(), id: patientId, page: z.int().min(1) });
+const count = z.int().min(0);
+
+/** Where a page begins: after this patient; which page that is, and what the pages before it found out. */
+const position = z.strictObject({
+  created_at: z.string(),
+  id: patientId,
+  page: count.min(1),
+  total: count.nullable().optional(),
+  found: count.optional(),
+  skip: count.optional(),
+});
 
 export const listPatientsRoute: Route = {
   method: 'GET',
@@ -47,7 +58,11 @@ export const listPatientsRoute: Route = {
     const after = page_token === undefined ? undefined : readPageToken(page_token, position, list);
     const page = after?.page ?? wanted ?? 1;
     const offset = after === undefined ? (page - 1) * limit : 0;
-    const { patients, total, next } = await listPatients(db, { status, search }, { limit, after, offset });
+    const words = wordsOf(search ?? '');
+    const { patients, total, next } =
+      words.length === 0
+        ? await listPatients(db, status, { limit, after, offset })
+        : await searchPatients(db, status, words, { limit, after, offset });
     noteSubjects(
       call,
       patients.map(({ id }) => id),
@@ -58,9 +73,7 @@ export const listPatientsRoute: Route = {
       limit,
       total,
       next_page_token:
-        next === undefined
-          ? null
-          : pageToken({ created_at: next.created_at, id: next.id, page: page + 1 }, list),
+        next === undefined ? null : pageToken(position.parse({ ...next, page: page + 1 }), list),
     });
   },
 };

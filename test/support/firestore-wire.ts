@@ -1,0 +1,82 @@
+/**
+ * The messages of Firestore's gRPC interface as they stand on the wire: five bytes before each message
+ * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md), then protobuf, by the client library's own classes.
+ */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** A protobuf class of the client library. */
+interface MessageType<T> {
+  decode(bytes: Uint8Array): T;
+  fromObject(value: object): object;
+  encode(message: object): { finish(): Uint8Array };
+}
+
+export interface Value {
+  readonly stringValue?: string;
+  readonly integerValue?: unknown;
+  readonly arrayValue?: { readonly values: readonly Value[] };
+  readonly booleanValue?: boolean;
+  readonly mapValue?: { readonly fields: Readonly<Record<string, Value>> };
+}
+
+export interface Filter {
+  readonly compositeFilter?: { readonly filters: readonly Filter[] } | null;
+  readonly fieldFilter?: {
+    readonly field: { fieldPath: string };
+    readonly op: unknown;
+    readonly value: Value;
+  } | null;
+}
+
+export interface StructuredQuery {
+  readonly where?: Filter | null;
+  readonly limit?: { readonly value: number } | null;
+  readonly offset?: number;
+  readonly startAt?: { readonly values: readonly Value[]; readonly before: boolean } | null;
+}
+
+interface QueryRequest {
+  readonly structuredQuery: StructuredQuery;
+}
+
+interface AggregationRequest {
+  readonly structuredAggregationQuery: {
+    readonly structuredQuery: StructuredQuery;
+    readonly aggregations: readonly { readonly alias: string }[];
+  };
+}
+
+interface Messages {
+  readonly RunQueryRequest: MessageType<QueryRequest>;
+  readonly RunQueryResponse: MessageType<unknown>;
+  readonly RunAggregationQueryRequest: MessageType<AggregationRequest>;
+  readonly RunAggregationQueryResponse: MessageType<unknown>;
+}
+
+// The package does not export its classes, and importing a file past its exports needs its path.
+const path = new URL('../protos/firestore_v1_proto_api.js', import.meta.resolve('@google-cloud/firestore'));
+const { google } = createRequire(import.meta.url)(fileURLToPath(path)) as {
+  google: { firestore: { v1: Messages } };
+};
+
+export const wire = google.firestore.v1;
+
+export function encoded(type: MessageType<unknown>, message: object): Buffer {
+  const bytes = type.encode(type.fromObject(message)).finish();
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([head, bytes]);
+}
+
+/** The messages in the bytes of a stream, and what is left over of one that has not come whole. */
+export function split(bytes: Buffer): { readonly messages: Buffer[]; readonly rest: Buffer } {
+  const messages: Buffer[] = [];
+  let at = 0;
+  while (bytes.length >= at + 5 && bytes.length >= at + 5 + bytes.readUInt32BE(at + 1)) {
+    const end = at + 5 + bytes.readUInt32BE(at + 1);
+    messages.push(bytes.subarray(at + 5, end));
+    at = end;
+  }
+  return { messages, rest: bytes.subarray(at) };
+}
