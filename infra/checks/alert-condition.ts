@@ -1,6 +1,6 @@
 /**
- * When an alert of alerts.tf fires: Cloud Monitoring's threshold and absence conditions, reduced to what our
- * alerts use, so that a test can show each one on the values it watches.
+ * Decides when an alert of alerts.tf fires. Models Cloud Monitoring's threshold and absence conditions as far as our
+ * alerts use them, so that a test can run each alert on sample values.
  */
 
 export interface Alert {
@@ -9,24 +9,24 @@ export interface Alert {
   readonly filter: string;
   readonly measure: 'mean' | 'count' | 'level' | 'ratio' | 'failed' | 'absent' | 'burn';
   readonly threshold?: number;
-  /** Of a ratio: the filter of the whole. */
+  /** For a ratio: the filter of the denominator. */
   readonly of?: string;
-  /** Of a burn: the share that must be good, and how fast the rest may go, by window such as `3600s`. */
+  /** For a burn rate: the share that must be good, and the highest burn rate by window, such as `3600s`. */
   readonly goal?: number;
   readonly rates?: Readonly<Record<string, number>>;
-  /** Alignment period and retest window, like `120s`. */
+  /** Alignment period and retest window, such as `120s`. */
   readonly period: string;
   readonly for: string;
 }
 
-/** One point: seconds since the start, its value, and for a ratio the whole that it is a part of. */
+/** One sample: seconds since the start, the value, and for a ratio the denominator. */
 export interface Point {
   readonly at: number;
   readonly value: number;
   readonly of?: number;
 }
 
-/** Whether the alert has fired by `until`, seconds after the first moment that it watched. */
+/** Whether the alert has fired by `until`, in seconds since the start. */
 export function fires(alert: Alert, points: readonly Point[], until: number): boolean {
   if (alert.measure === 'burn') return burns(alert, points, until);
   const period = Number.parseInt(alert.period, 10);
@@ -35,13 +35,13 @@ export function fires(alert: Alert, points: readonly Point[], until: number): bo
   for (let end = period; end <= until; end += period) {
     const window = points.filter(({ at }) => at > end - period && at <= end);
     broken = isBroken(alert, window) ? broken + period : 0;
-    // A condition holds for its retest window when every period in it broke the limit.
+    // The condition is met when every period in the retest window broke the limit.
     if (broken > 0 && broken >= retest) return true;
   }
   return false;
 }
 
-/** An error budget that goes too fast, looked at every minute over each window. */
+/** Whether the error budget burned too fast, evaluated every minute over each window. */
 function burns({ goal = 1, rates = {} }: Alert, points: readonly Point[], until: number): boolean {
   return Object.entries(rates).some(([window, rate]) => {
     const lookback = Number.parseInt(window, 10);

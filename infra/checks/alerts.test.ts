@@ -28,7 +28,7 @@ const ofObjectives = Object.fromEntries(
   ]),
 );
 
-/** Thresholds that are variables take their default. */
+/** Thresholds that are variables have their default here. */
 const alerts = Object.fromEntries(
   Object.entries({ ...alertsOf(locals), ...ofObjectives }).map(([name, alert]) => {
     const variable = /^\$\{var\.(\w+)\}$/.exec(String(alert.threshold))?.[1];
@@ -43,86 +43,86 @@ const runbooks = (await readdir(new URL('../../docs/runbooks/', import.meta.url)
   .map((file) => file.replace(/\.md$/, ''))
   .sort();
 
-/** One sample a minute for half an hour, as check-health reports it; `of` is the whole that it is a part of. */
+/** One sample per minute for half an hour, as check-health reports it; `of` is the denominator of a ratio. */
 function everyMinute(value: (minute: number) => number, of = 0): Point[] {
   return Array.from({ length: 30 }, (_, minute) => ({ at: minute * 60 + 30, value: value(minute), of }));
 }
 
 const HALF_AN_HOUR = 1800;
 
-/** What each alert watches, in a case that must wake somebody and in one that must not. */
-const cases: Record<string, { wakes: Point[]; sleeps: Point[] }> = {
+/** For each alert: values on which it must fire, and values on which it must not. */
+const cases: Record<string, { faulty: Point[]; normal: Point[] }> = {
   'oldest-incoming-file': {
-    wakes: everyMinute((minute) => minute * 60),
-    sleeps: everyMinute((minute) => (minute * 60) % 840),
+    faulty: everyMinute((minute) => minute * 60),
+    normal: everyMinute((minute) => (minute * 60) % 840),
   },
-  'import-failure-rate': { wakes: everyMinute(() => 25), sleeps: everyMinute(() => 20) },
+  'import-failure-rate': { faulty: everyMinute(() => 25), normal: everyMinute(() => 20) },
   'outbox-age': {
-    wakes: everyMinute((minute) => minute * 60),
-    sleeps: everyMinute((minute) => (minute === 9 ? 400 : 5)),
+    faulty: everyMinute((minute) => minute * 60),
+    normal: everyMinute((minute) => (minute === 9 ? 400 : 5)),
   },
   'consumer-lag': {
-    wakes: everyMinute(() => 1001),
-    sleeps: everyMinute((minute) => (minute < 8 ? 5000 : 0)),
+    faulty: everyMinute(() => 1001),
+    normal: everyMinute((minute) => (minute < 8 ? 5000 : 0)),
   },
   'standing-partition': {
-    wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)),
-    sleeps: everyMinute(() => 0),
+    faulty: everyMinute((minute) => (minute === 20 ? 1 : 0)),
+    normal: everyMinute(() => 0),
   },
   'unreadable-batch': {
-    wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)),
-    sleeps: everyMinute(() => 0),
+    faulty: everyMinute((minute) => (minute === 20 ? 1 : 0)),
+    normal: everyMinute(() => 0),
   },
   'missing-offsets': {
-    wakes: everyMinute((minute) => (minute === 20 ? 3 : 0)),
-    sleeps: everyMinute(() => 0),
+    faulty: everyMinute((minute) => (minute === 20 ? 3 : 0)),
+    normal: everyMinute(() => 0),
   },
   'worker-fault': {
-    wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)),
-    sleeps: everyMinute(() => 0),
+    faulty: everyMinute((minute) => (minute === 20 ? 1 : 0)),
+    normal: everyMinute(() => 0),
   },
-  'dead-letters': { wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)), sleeps: everyMinute(() => 0) },
+  'dead-letters': { faulty: everyMinute((minute) => (minute === 20 ? 1 : 0)), normal: everyMinute(() => 0) },
   'unsendable-message': {
-    wakes: everyMinute((minute) => (minute === 20 ? 1 : 0)),
-    sleeps: everyMinute(() => 0),
+    faulty: everyMinute((minute) => (minute === 20 ? 1 : 0)),
+    normal: everyMinute(() => 0),
   },
   'worker-not-polling': {
-    wakes: everyMinute((minute) => minute * 60),
-    sleeps: everyMinute((minute) => minute % 12),
+    faulty: everyMinute((minute) => minute * 60),
+    normal: everyMinute((minute) => minute % 12),
   },
   'api-5xx-ratio': {
-    wakes: everyMinute(() => 3, 100),
-    sleeps: everyMinute(() => 2, 100),
+    faulty: everyMinute(() => 3, 100),
+    normal: everyMinute(() => 2, 100),
   },
   'scheduler-job-failing': {
-    wakes: everyMinute(() => 1),
-    sleeps: everyMinute((minute) => (minute % 5 === 0 ? 1 : 0)),
+    faulty: everyMinute(() => 1),
+    normal: everyMinute((minute) => (minute % 5 === 0 ? 1 : 0)),
   },
-  'health-silent': { wakes: everyMinute(() => 0).slice(0, 10), sleeps: everyMinute(() => 0) },
+  'health-silent': { faulty: everyMinute(() => 0).slice(0, 10), normal: everyMinute(() => 0) },
   'health-unreachable': {
-    wakes: everyMinute((minute) => (minute < 20 ? 1 : 0)),
-    sleeps: everyMinute((minute) => (minute === 20 ? 0 : 1)),
+    faulty: everyMinute((minute) => (minute < 20 ? 1 : 0)),
+    normal: everyMinute((minute) => (minute === 20 ? 0 : 1)),
   },
-  'slo-file-to-event': { wakes: everyMinute(() => 3, 20), sleeps: everyMinute(() => 1, 20) },
-  'slo-api-availability': { wakes: everyMinute(() => 7, 100), sleeps: everyMinute(() => 2, 100) },
+  'slo-file-to-event': { faulty: everyMinute(() => 3, 20), normal: everyMinute(() => 1, 20) },
+  'slo-api-availability': { faulty: everyMinute(() => 7, 100), normal: everyMinute(() => 2, 100) },
   'slo-outbox-age': {
-    wakes: everyMinute((minute) => (minute < 10 ? 1 : 0), 1),
-    sleeps: everyMinute((minute) => (minute === 20 ? 1 : 0), 1),
+    faulty: everyMinute((minute) => (minute < 10 ? 1 : 0), 1),
+    normal: everyMinute((minute) => (minute === 20 ? 1 : 0), 1),
   },
   'eventarc-dead-letters': {
-    wakes: everyMinute((minute) => (minute < 5 ? 0 : 1)),
-    sleeps: everyMinute(() => 0),
+    faulty: everyMinute((minute) => (minute < 5 ? 0 : 1)),
+    normal: everyMinute(() => 0),
   },
-  restore: { wakes: everyMinute((minute) => (minute < 20 ? 0 : 1)), sleeps: everyMinute(() => 0) },
-  'storage-filling': { wakes: everyMinute(() => 81), sleeps: everyMinute(() => 80) },
+  restore: { faulty: everyMinute((minute) => (minute < 20 ? 0 : 1)), normal: everyMinute(() => 0) },
+  'storage-filling': { faulty: everyMinute(() => 81), normal: everyMinute(() => 80) },
 };
 
 describe('alerts', () => {
-  it('have each its runbook, and each runbook has its alert', () => {
+  it('and runbooks correspond one to one', () => {
     expect(runbooks).toEqual(Object.keys(alerts).sort());
   });
 
-  it('without a runbook are found', async () => {
+  it('without a runbook are reported', async () => {
     const mistaken = await withMistake(
       sources,
       'alerts.tf',
@@ -133,7 +133,7 @@ describe('alerts', () => {
     expect(names.sort()).not.toEqual(runbooks);
   });
 
-  it('say which metric of which kind of resource they watch, or Monitoring refuses them', () => {
+  it('name the metric and the resource type that they watch, which Monitoring requires', () => {
     const incomplete = Object.values(alerts).filter(
       ({ filter }) =>
         !filter.includes('${local.api_requests}') &&
@@ -142,7 +142,7 @@ describe('alerts', () => {
     expect(incomplete).toEqual([]);
   });
 
-  it('judge missing data only where they have a retest window, or Monitoring refuses them', () => {
+  it('evaluate missing data only with a retest window, which Monitoring requires', () => {
     const policy = resources.find(({ type }) => type === 'google_monitoring_alert_policy');
     const texts = [...stringsIn(policy!.body)];
     const missing = texts.find(([path]) => path.at(-1) === 'evaluation_missing_data');
@@ -158,7 +158,7 @@ describe('alerts', () => {
     }
   });
 
-  it('carry runbooks that stand by themselves: what they use is defined there, and runs in production', async () => {
+  it('carry self-contained runbooks, which define what they use and run in production', async () => {
     for (const name of runbooks) {
       const text = await readFile(new URL(`../../docs/runbooks/${name}.md`, import.meta.url), 'utf8');
       const [steps = ''] = text.split('## Tried');
@@ -172,20 +172,20 @@ describe('alerts', () => {
     }
   });
 
-  it('have each a demonstration below', () => {
+  it('all have an example below', () => {
     expect(Object.keys(cases).sort()).toEqual(Object.keys(alerts).sort());
   });
 
   it.each(Object.entries(alerts))(
-    '%s fires on the values of the fault and is quiet on those of a good day',
+    '%s fires on faulty values and stays quiet on normal ones',
     (name, alert) => {
-      const { wakes = [], sleeps = [] } = cases[name] ?? {};
-      expect(fires(alert, wakes, HALF_AN_HOUR)).toBe(true);
-      expect(fires(alert, sleeps, HALF_AN_HOUR)).toBe(false);
+      const { faulty = [], normal = [] } = cases[name] ?? {};
+      expect(fires(alert, faulty, HALF_AN_HOUR)).toBe(true);
+      expect(fires(alert, normal, HALF_AN_HOUR)).toBe(false);
     },
   );
 
-  it('for a waiting registration fires within three minutes of the promise to the patient', () => {
+  it('for a waiting registration fires within three minutes after the promised time', () => {
     const alert = alerts['oldest-incoming-file']!;
     const stuck = everyMinute((minute) => minute * 60);
     expect(fires(alert, stuck, 900)).toBe(false);

@@ -8,11 +8,11 @@ const text = await read('cloudbuild.yaml');
 const promotion = await read('infra/deploy/promote.yaml');
 
 describe('cloudbuild.yaml', () => {
-  it('has the shape that Cloud Build reads', () => {
+  it('matches the schema of Cloud Build', () => {
     expect(cloudbuildFindings(text)).toEqual([]);
   });
 
-  it('builds an image for each deployable, with its entry point, and lets Cloud Build vouch for it', () => {
+  it('builds an image with the right entry point and with provenance for each deployable', () => {
     for (const [name, target] of Object.entries(deployables)) {
       expect(text).toContain(
         target === undefined ? `process_image ${name}\n` : `function_image ${name} ${target}\n`,
@@ -44,7 +44,7 @@ describe('cloudbuild.yaml', () => {
 });
 
 describe('promote.yaml', () => {
-  it('has the shape that Cloud Build reads', () => {
+  it('matches the schema of Cloud Build', () => {
     expect(cloudbuildFindings(promotion)).toEqual([]);
   });
 

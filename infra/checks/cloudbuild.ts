@@ -1,6 +1,4 @@
-/**
- * Checks the build files: their shape, the order of their steps, and their substitutions.
- */
+/** Checks the build files: their schema, the order of their steps, and their substitutions. */
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import schema from './cloudbuild.schema.json' with { type: 'json' };
@@ -30,7 +28,7 @@ export function cloudbuildFindings(text: string): string[] {
     earlier.add(id);
   }
   const declared = Object.keys(build.substitutions ?? {});
-  // `$$1` is the shell's own; `$_REGION` and `$PROJECT_ID` are Cloud Build's.
+  // `$$1` belongs to the shell; `$_REGION` and `$PROJECT_ID` to Cloud Build.
   const used = [...text.matchAll(/(?<!\$)\$\{?([A-Z_][A-Z0-9_]*)/g)].map(([, name = '']) => name);
   return [
     ...findings,

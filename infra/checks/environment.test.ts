@@ -20,7 +20,7 @@ async function variablesRead(deployable: string): Promise<readonly string[]> {
   return config.variableNames;
 }
 
-/** The operators' command opens what each of its commands needs: the names stand in its modules. */
+/** Each operators' command reads only the variables it needs, so the names are found in the text of its modules. */
 async function variablesReadByOps(): Promise<readonly string[]> {
   const folder = new URL('../../functions/ops/', import.meta.url);
   const files = (await readdir(folder)).filter((file) => /(?<!\.test)\.ts$/.test(file));
@@ -33,7 +33,7 @@ async function variablesReadByOps(): Promise<readonly string[]> {
 }
 
 describe('the environment of the deployables', () => {
-  it('is described for each of them', () => {
+  it('is defined for each of them', () => {
     expect(Object.keys(set).sort()).toEqual(Object.keys(deployables).sort());
   });
 
@@ -54,7 +54,7 @@ describe('the environment of the deployables', () => {
     ).toEqual([]);
   });
 
-  it.each(keptDaysVariables)('%s is what Terraform configures, by default too', (name) => {
+  it.each(keptDaysVariables)('has %s equal to what Terraform configures, also by default', (name) => {
     const configured = name.toLowerCase();
     expect(configuration.locals['variables_of_kept_days']).toMatchObject({ [name]: `\${var.${configured}}` });
     expect(variables[name].parse(undefined)).toBe(configuration.variables[configured]?.['default']);

@@ -1,19 +1,17 @@
-/**
- * Compares the variables that a deployable reads with those that Terraform sets for it, both ways.
- */
+/** Compares the variables that a deployable reads with those that Terraform sets for it, in both directions. */
 import type { Body, Configuration } from './hcl.ts';
 
-/** Never set in production: they point at the local stack, or the platform sets them. */
+/** Variables that Terraform must not set: they point to the local stack, or the platform sets them. */
 const notOurs = new Set([
   'FIRESTORE_EMULATOR_HOST',
   'STORAGE_EMULATOR_HOST',
   'PATIENT_IMPORT_LOCAL_PATH',
   'PORT',
-  // Behind Cloud Run's IAM no preflight reaches the API: browsers go through a backend.
+  // Cloud Run's IAM refuses preflight requests, so browsers call the API through a backend.
   'CORS_ORIGINS',
 ]);
 
-/** Deployable → variables set for it in environment.tf. */
+/** The variables that environment.tf sets, by deployable. */
 export function variablesSet({ locals }: Configuration): Record<string, string[]> {
   const groups = locals['variable_groups'] as Record<string, string[]>;
   return Object.fromEntries(

@@ -1,6 +1,4 @@
-/**
- * Reads Terraform files into one plain model, offline. What the parts mean is left to the checks.
- */
+/** Parses Terraform files into one plain model, offline. The checks interpret it. */
 import { readdir, readFile } from 'node:fs/promises';
 import { parse } from '@cdktf/hcl2json';
 
@@ -19,11 +17,11 @@ export interface Configuration {
   readonly resources: readonly Resource[];
   readonly variables: Readonly<Record<string, Body>>;
   readonly locals: Body;
-  /** Everything else, for references: outputs, checks, imports, the provider. */
+  /** Everything else that may hold references: outputs, checks, imports, the provider. */
   readonly rest: readonly Body[];
 }
 
-/** File name → text. */
+/** The text of each file, by file name. */
 export type Sources = Readonly<Record<string, string>>;
 
 const folder = new URL('../', import.meta.url);
@@ -35,7 +33,7 @@ export async function readSources(): Promise<Sources> {
   return Object.fromEntries(names.map((name, index) => [name, texts[index] ?? '']));
 }
 
-/** @throws Error that names file and line when the text is not HCL */
+/** Parses the files. @throws Error that names file and line when a text is not valid HCL */
 export async function parseSources(sources: Sources): Promise<Configuration> {
   const resources: Resource[] = [];
   const variables: Record<string, Body> = {};
@@ -72,7 +70,7 @@ export function addressOf({ kind, type, name }: Resource): string {
   return kind === 'data' ? `data.${type}.${name}` : `${type}.${name}`;
 }
 
-/** Every string below `value`, with the path of keys that leads to it. */
+/** Every string inside `value`, with the path of keys that leads to it. */
 export function* stringsIn(
   value: unknown,
   path: readonly string[] = [],

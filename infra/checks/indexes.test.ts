@@ -15,7 +15,7 @@ const file = JSON.parse(
   await readFile(new URL('../firestore.indexes.json', import.meta.url), 'utf8'),
 ) as IndexFile;
 
-// Queries are built, not sent.
+// The queries are built but not sent.
 const db = new Firestore({ projectId: 'index-check' });
 const built = Object.entries(queries(db)).flatMap(([builder, variants]) =>
   variants.map((query, at): [string, Query] => [
@@ -36,7 +36,7 @@ describe('Firestore indexes', () => {
     expect(missingIndex(needOf(query), file)).toBeUndefined();
   });
 
-  it('serve some query each', () => {
+  it('each serve at least one query', () => {
     const needs = built.map(([, query]) => needOf(query));
     expect(file.indexes.filter((index) => !needs.some((need) => serves(index, need)))).toEqual([]);
   });
@@ -48,7 +48,7 @@ describe('Firestore indexes', () => {
     expect(builders.sort()).toEqual(Object.keys(queries(db)).sort());
   });
 
-  it('are checked for every query: none is sent by the function that filters or sorts', () => {
+  it('are checked for every query, because no function both builds and sends one', () => {
     expect(
       sources.flatMap(([file, text]) => hiddenQueriesIn(text).map((name) => `${file}: ${name}`)),
     ).toEqual([]);
@@ -57,7 +57,7 @@ describe('Firestore indexes', () => {
     ]);
   });
 
-  it('of single fields cost the outbox no more than its queries need: each entry lives for milliseconds', () => {
+  it('of single fields exist in the outbox only where its queries need them, because entries live for milliseconds', () => {
     const fields = new Set<string>();
     const writer = {
       create: (_: unknown, data: object) => Object.keys(data).forEach((name) => fields.add(name)),
@@ -69,7 +69,7 @@ describe('Firestore indexes', () => {
     expect(indexed.sort()).toEqual(['kind', 'patient_id']);
   });
 
-  it('stand beside a TTL policy for every collection whose documents expire, and for no other', () => {
+  it('come with a TTL policy for exactly the collections whose documents expire', () => {
     const policies = file.fieldOverrides.filter(({ ttl }) => ttl === true);
     const expiring = expiringCollections(db).map(({ id }) => id);
     expect(policies.map(({ collectionGroup }) => collectionGroup).sort()).toEqual(expiring.sort());
@@ -84,7 +84,7 @@ describe('Firestore indexes', () => {
     );
   });
 
-  it('turn red when the order is the wrong way round', () => {
+  it('turn red when the direction of the order is wrong', () => {
     const query = db.collection('communication').orderBy('occurred_at', 'desc').orderBy('event_id', 'asc');
     expect(missingIndex(needOf(query), file)).toContain('no composite index for');
   });
@@ -95,7 +95,7 @@ describe('Firestore indexes', () => {
   });
 });
 
-/** Names of the functions that build a query and send it, so that no builder shows it to this check. */
+/** Names of the functions that build and send a query in one, so that this check cannot see the query. */
 function hiddenQueriesIn(text: string): string[] {
   return [...text.matchAll(/^(?:export )?(?:async )?function (\w+)[^]*?^}/gm)]
     .filter(([body]) => /\.(where|orderBy)\(/.test(body) && /\.(get|stream|onSnapshot|count)\(/.test(body))

@@ -1,6 +1,7 @@
 /**
- * Which index a Firestore query needs, and whether firestore.indexes.json has it. The emulator enforces none, so a
- * missing index would show only in production (https://firebase.google.com/docs/firestore/query-data/index-overview).
+ * Determines which index a Firestore query needs, and whether firestore.indexes.json has it. The emulator needs no
+ * indexes, so a missing one would fail only in production
+ * (https://firebase.google.com/docs/firestore/query-data/index-overview).
  */
 import type { Query } from '@google-cloud/firestore';
 
@@ -26,13 +27,13 @@ export interface IndexFile {
   }[];
 }
 
-/** What a query asks of the index that serves it. */
+/** The fields that an index must have to serve a query. */
 export interface Need {
   readonly collectionGroup: string;
   readonly queryScope: Index['queryScope'];
-  /** Compared for equality or containment: they lead the index, in any order. */
+  /** Compared for equality or containment. They come first in the index, in any order. */
   readonly leading: readonly IndexedField[];
-  /** Sorted by or compared as a range: they follow, in this order. */
+  /** Sorted by or compared as a range. They come next, in this order. */
   readonly following: readonly Required<Pick<IndexedField, 'fieldPath' | 'order'>>[];
 }
 
@@ -48,7 +49,7 @@ interface Filter {
   readonly unaryFilter?: { readonly field: { fieldPath: string }; readonly op: string };
 }
 
-/** Read off the request that the client library would send. */
+/** Derived from the request that the client library would send. */
 export function needOf(query: Query): Need {
   const { structuredQuery } = (
     query as unknown as { toProto(): { structuredQuery: StructuredQuery } }
@@ -70,7 +71,7 @@ export function needOf(query: Query): Need {
     collectionGroup: from.collectionId,
     queryScope: from.allDescendants === true ? 'COLLECTION_GROUP' : 'COLLECTION',
     leading: leading.filter(({ fieldPath }) => !orders.some((order) => order.fieldPath === fieldPath)),
-    // Every index ends with the document's name, in the direction of its last field.
+    // Every index ends with the document name, in the direction of its last field.
     following: [...orders, ...ranges].filter(({ fieldPath }) => fieldPath !== '__name__'),
   };
 }
@@ -89,11 +90,11 @@ function indexed(fieldPath: string, op: string): IndexedField {
   return op.startsWith('ARRAY_') ? { fieldPath, arrayConfig: 'CONTAINS' } : { fieldPath, order: 'ASCENDING' };
 }
 
-/** Why the query would fail in production; undefined when it has its index. */
+/** The reason why the query would fail in production; undefined when it has an index. */
 export function missingIndex(need: Need, file: IndexFile): string | undefined {
   const { collectionGroup, leading, following } = need;
   if (leading.length === 0 && following.length === 0) return undefined;
-  // Equalities alone are served by merging single-field indexes, as is one sort or range alone.
+  // Single-field indexes serve equalities alone (by merging) and one sort or range alone.
   if (following.length === 0 || (leading.length === 0 && following.length === 1)) {
     const exempt = [...leading, ...following].find((field) => !hasSingleFieldIndex(field, need, file));
     return exempt === undefined
@@ -107,7 +108,7 @@ export function missingIndex(need: Need, file: IndexFile): string | undefined {
 
 function hasSingleFieldIndex(field: IndexedField, need: Need, file: IndexFile): boolean {
   const override = overrideOf(need.collectionGroup, field.fieldPath, file);
-  // Firestore makes these for every field by itself, for queries of one collection.
+  // Firestore creates these for every field automatically, for queries of one collection.
   if (override === undefined) return need.queryScope === 'COLLECTION';
   return override.indexes.some(
     (index) =>

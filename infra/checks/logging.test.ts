@@ -1,4 +1,4 @@
-/** The audit trail lies apart: one bucket that its sink fills, that the service's log leaves out and operators cannot read. */
+/** The audit trail is separate: a sink fills its own bucket, the service's log excludes it, and operators cannot read it. */
 import { describe, expect, it } from 'vitest';
 import { parseSources, readSources, type Body } from './hcl.ts';
 
@@ -7,7 +7,7 @@ const bodyOf = (type: string, name: string) =>
   resources.find((resource) => resource.type === type && resource.name === name)?.body as Body;
 
 describe('the audit trail', () => {
-  it('is what the code logs as audit, and nothing else', () => {
+  it('holds exactly what the code logs as audit', () => {
     expect(locals['audit_trail']).toBe(
       '(log_id("run.googleapis.com/stdout") OR log_id("run.googleapis.com/stderr")) AND jsonPayload.message="audit"',
     );
@@ -16,7 +16,7 @@ describe('the audit trail', () => {
     expect(sink['destination']).toContain('google_logging_project_bucket_config.audit_trail.id');
   });
 
-  it('is left out of the log that operators read', () => {
+  it('is excluded from the log that operators read', () => {
     const { exclusions } = bodyOf('google_logging_project_sink', 'default');
     expect(exclusions).toContainEqual({ name: 'audit-trail', filter: '${local.audit_trail}' });
   });
@@ -28,7 +28,7 @@ describe('the audit trail', () => {
     expect(variables['audit_trail_retention_days']).toMatchObject({ default: 1095 });
   });
 
-  it('is read by the data protection officers alone', () => {
+  it('can be read by the data protection officers only', () => {
     const readers = resources
       .filter(({ type, body }) => /_iam_/.test(type) && JSON.stringify(body).includes('.audit_trail.'))
       .map(({ body }) => [body['role'], body['for_each']]);

@@ -1,4 +1,4 @@
-/** How the rules look into a configuration. */
+/** Helpers with which the rules inspect a configuration. */
 import { addressOf, stringsIn, type Body, type Configuration, type Resource, type Value } from './hcl.ts';
 
 export const isRef = (value: unknown, text: string) => value === `\${${text}}`;
@@ -11,11 +11,11 @@ export function blocks(body: Body, name: string): Body[] {
   return (body[name] as Body[] | undefined) ?? [];
 }
 
-/** The demands that are not met, in words. */
+/** The descriptions of the demands that are not met. */
 export function unmet(resource: Resource, demands: [boolean, string][]): string[] {
   return demands.filter(([met]) => !met).map(([, demand]) => `${addressOf(resource)}: ${demand}`);
 }
 
-/** Every text below a value: references stand as `${…}`. */
+/** Every text inside a value; references are written `${…}`. */
 export const references = (value: Value | undefined): string[] =>
   [...stringsIn(value)].map(([, text]) => text);

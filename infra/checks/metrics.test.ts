@@ -14,18 +14,18 @@ interface Defined {
 const defined = (locals: object) => (locals as { service_metrics: Record<string, Defined> }).service_metrics;
 
 describe('metrics', () => {
-  it('are the same in the code and in infra/metrics.tf, both ways', async () => {
+  it('are the same in the code and in infra/metrics.tf', async () => {
     expect(defined((await parseSources(sources)).locals)).toEqual(metrics);
   });
 
-  it('differ as soon as one is forgotten', async () => {
+  it('turn red when one is forgotten', async () => {
     const line = '    mails_sent                     = { kind = "counter", labels = ["kind"] }\n';
     expect(defined((await withMistake(sources, 'metrics.tf', line, '')).locals)).not.toEqual(metrics);
   });
 
   const known = (name: string) => name in metrics || name === 'scheduler_failures';
 
-  it('that an alert watches exist', async () => {
+  it('that an alert uses exist', async () => {
     const { locals } = await parseSources(sources);
     const watched = [...stringsIn([locals['alerts'], locals['slos']])].flatMap(([, text]) =>
       serviceMetricsIn(text, '${local.metric}/'),
@@ -34,19 +34,19 @@ describe('metrics', () => {
     expect(watched.filter((name) => !known(name))).toEqual([]);
   });
 
-  it('that the dashboard draws exist', async () => {
+  it('that the dashboard shows exist', async () => {
     const text = await readFile(new URL('../dashboards/patient-service.json', import.meta.url), 'utf8');
     const drawn = [...serviceMetricsIn(text, 'user/patient_service/'), ...promqlMetricsIn(text)];
     expect(drawn.filter((name) => !known(name))).toEqual([]);
     expect(Object.keys(metrics).filter((name) => !drawn.includes(name))).toEqual([]);
   });
 
-  it('stand on a dashboard without zeros, which the API leaves out, so that every plan would differ', async () => {
+  it('are on a dashboard without zeros, because the API omits them and every plan would show a difference', async () => {
     const text = await readFile(new URL('../dashboards/patient-service.json', import.meta.url), 'utf8');
     expect(text).not.toMatch(/"(xPos|yPos)": 0\b|"collapsed": false/);
   });
 
-  it('that a dashboard misspells are found', () => {
+  it('that a dashboard misspells are reported', () => {
     expect(
       [...serviceMetricsIn('user/patient_service/importz', 'user/patient_service/')].filter(
         (name) => !known(name),

@@ -1,9 +1,7 @@
-/**
- * For the tests of the checks: the real files with one deliberate mistake.
- */
+/** For the tests of the checks: returns the real files with one deliberate mistake. */
 import { parseSources, type Configuration, type Sources } from './hcl.ts';
 
-/** @throws Error when `before` does not stand exactly once in the file, so that no test mutates nothing */
+/** @throws Error when `before` is not in the file exactly once, so that every mutation changes something */
 export function withMistake(
   sources: Sources,
   file: string,

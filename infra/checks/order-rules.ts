@@ -1,6 +1,6 @@
 /**
- * The rules about time: what a first apply needs before what, what a deployment changes behind Terraform's back, and what
- * can never be changed again.
+ * Rules about order: what a first apply must create first, what a deployment changes outside of Terraform, and what can
+ * never be changed later.
  */
 import { addressOf, stringsIn, type Configuration, type Resource } from './hcl.ts';
 import { blocks, ofType, references, unmet } from './look.ts';
@@ -8,7 +8,7 @@ import { blocks, ofType, references, unmet } from './look.ts';
 const dependsOn = ({ body }: Resource, address: string) =>
   references(body['depends_on']).includes(`\${${address}}`);
 
-/** The order of a first apply: what a service needs in order to start, and the agents that a trigger needs. */
+/** The order of a first apply: a service waits for what it needs to start, a trigger for its service agents. */
 export function startsInOrder(configuration: Configuration): string[] {
   const needs: Record<string, string[]> = {
     google_cloud_run_v2_service: ['terraform_data.foundation', FIRST_VERSION],
@@ -29,8 +29,8 @@ export function startsInOrder(configuration: Configuration): string[] {
 const FIRST_VERSION = 'data.google_secret_manager_secret_version.first';
 
 /**
- * A deployment changes the image and labels of a template. The name of a revision must not be ignored: Terraform would
- * send the old one with a new template, which Cloud Run refuses.
+ * A deployment changes the image and the labels of a template, so Terraform must ignore them. It must not ignore the name
+ * of the revision: it would send the old name with a new template, which Cloud Run refuses.
  */
 export function deploymentsKeepTheirRevisions(configuration: Configuration): string[] {
   return ofType(configuration, 'google_cloud_run_v2_service', 'google_cloud_run_v2_worker_pool').flatMap(
@@ -73,10 +73,10 @@ export function nothingIsUnused({ resources, variables, locals, rest }: Configur
   return [...unused('var', Object.keys(variables)), ...unused('local', Object.keys(locals))];
 }
 
-/** Buckets that hold code and releases, and no patient. */
+/** Buckets that hold code and releases, but no patient data. */
 const codeOnly = new Set(['build_source', 'releases']);
 
-/** Everything that stores takes the key of one's own, where one is given, and waits until its agent may use it. */
+/** Every store uses the customer's key if one is configured, and waits until its agent may use the key. */
 export function storesTakeTheKey(configuration: Configuration): string[] {
   const stores = [
     'google_artifact_registry_repository',
@@ -101,7 +101,7 @@ export function storesTakeTheKey(configuration: Configuration): string[] {
 
 const KEY_USERS = 'google_kms_crypto_key_iam_member.user';
 
-/** What holds patients' data cannot be made anew by a changed argument. */
+/** A changed argument must not replace a resource that holds patient data. */
 export function dataIsNotReplaced(configuration: Configuration): string[] {
   const holders = ['google_firestore_database', 'google_managed_kafka_cluster', 'google_storage_bucket'];
   return ofType(configuration, ...holders)

@@ -41,7 +41,7 @@ const before = keptSince(30, Temporal.Instant.fromEpochMilliseconds(0));
 const patientPosition = { created_at: '2026-01-01T00:00:00.000Z' as UtcTimestamp, id: patient };
 const position = { occurred_at: '2026-01-01T00:00:00.000Z', event_id: 'event' };
 
-/** Name of the builder → its queries. */
+/** The queries of each builder, by its name. */
 export function queries(db: Firestore): Record<string, Query[]> {
   return {
     auditTrailQuery: [auditTrailQuery(db, Temporal.Instant.fromEpochMilliseconds(0))],

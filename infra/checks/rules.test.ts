@@ -8,8 +8,8 @@ beforeAll(async () => {
   sources = await readSources();
 });
 
-describe('the rules that matter', () => {
-  it('hold for infra/', async () => {
+describe('the rules', () => {
+  it('are met by infra/', async () => {
     expect(breaches(await parseSources(sources))).toEqual([]);
   });
 
@@ -51,7 +51,7 @@ describe('the rules that matter', () => {
       'live on in soft delete',
     ],
     [
-      'a lifecycle rule that eats unimported files',
+      'a lifecycle rule that deletes unimported files',
       'storage.tf',
       'matches_prefix = ["processed/"]',
       'matches_prefix = ["incoming/"]',
@@ -125,7 +125,7 @@ describe('the rules that matter', () => {
       'identities.tf',
       'ops-read            = "Runs',
       'ops = "Runs',
-      'ops is no name for a service account',
+      'ops is not a valid name for a service account',
     ],
     [
       'operators who may override a command line',
@@ -212,14 +212,14 @@ describe('the rules that matter', () => {
       'location must be var.region',
     ],
     [
-      'a store that ignores the key of one’s own',
+      'a store that ignores the customer’s key',
       'kafka.tf',
       '    kms_key = var.kms_key\n',
       '',
       'google_managed_kafka_cluster.events: ignores kms_key',
     ],
     [
-      'a store that does not wait for its agent’s right to the key',
+      'a store that does not wait until its agent may use the key',
       'secrets.tf',
       ', google_kms_crypto_key_iam_member.user]',
       ']',
@@ -249,7 +249,7 @@ describe('the rules that matter', () => {
       'leak.tf': 'resource "google_secret_manager_secret_version" "key" {\n  secret_data = "x"\n}\n',
     };
     expect(breaches(await parseSources(leaked)).join('\n')).toContain(
-      "a secret's value would stand in the state",
+      'the state would contain the value of a secret',
     );
   });
 });

@@ -1,6 +1,6 @@
 /**
- * The rules of this system that a valid configuration could still break: who may reach it, where data lies, what
- * must survive and what must not. Each rule returns its findings in words.
+ * Rules of this system that a valid configuration could still break: who has access, where data is stored, what must be
+ * kept and what must be deleted. Each rule returns its findings as sentences.
  */
 import { addressOf, stringsIn, type Configuration, type Resource, type Value } from './hcl.ts';
 import { blocks, isRef, ofType, references, unmet } from './look.ts';
@@ -62,13 +62,13 @@ function leastPrivilege(configuration: Configuration): string[] {
   });
 }
 
-/** Arguments that place a resource. */
+/** Arguments that set the location of a resource. */
 const placements = ['location', 'region', 'location_id'];
 
 function regionEverywhere(configuration: Configuration): string[] {
   const elsewhere =
     /\b(?!europe-west3\b)(?:africa|asia|australia|europe|me|northamerica|southamerica|us)-[a-z]+\d\b|^(?:EU|US|ASIA|eur3|nam5|global)$/;
-  // A build sees the code and no patient data.
+  // A build has access to the code, but not to patient data.
   const inRegion = ({ type }: Resource, value: Value | undefined) =>
     isRef(value, 'var.region') ||
     isRef(value, 'upper(var.region)') ||
@@ -95,7 +95,7 @@ function bucketsArePrivate(configuration: Configuration): string[] {
   );
 }
 
-/** After an erasure no live object holds the person, and files age out as the privacy notice says. */
+/** An erased object must really be gone, and files must expire as the privacy notice says. */
 function importBucketForgets(configuration: Configuration): string[] {
   const bucket = ofType(configuration, 'google_storage_bucket').find(({ name }) => name === 'import');
   if (bucket === undefined) return ['there is no import bucket'];
@@ -179,24 +179,24 @@ function workloadsHaveAnIdentity(configuration: Configuration): string[] {
   });
 }
 
-/** The name of a service account has 6 to 30 characters (IAM), which no schema says. */
+/** The name of a service account has 6 to 30 characters (IAM). The provider's schema does not check it. */
 function accountNamesFit(configuration: Configuration): string[] {
   return ofType(configuration, 'google_service_account').flatMap((account) => {
     const { account_id: id, for_each: each } = account.body;
     const names = isRef(id, 'each.key') ? Object.keys(each as object) : [id as string];
     return names
       .filter((name) => !/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/.test(name))
-      .map((name) => `${addressOf(account)}: ${name} is no name for a service account`);
+      .map((name) => `${addressOf(account)}: ${name} is not a valid name for a service account`);
   });
 }
 
 function noSecretValues(configuration: Configuration): string[] {
   return ofType(configuration, 'google_secret_manager_secret_version').map(
-    (version) => `${addressOf(version)}: a secret's value would stand in the state`,
+    (version) => `${addressOf(version)}: the state would contain the value of a secret`,
   );
 }
 
-/** Deploying or overriding a command line or an environment is running code as the workload's account. */
+/** A role that may deploy, or override a command line or environment, lets its holder run code as the workload. */
 function operatorsRunNoCode(configuration: Configuration): string[] {
   const grants = configuration.resources.filter(({ type }) => /_iam_(member|binding|policy)$/.test(type));
   return grants.flatMap((grant) => {
@@ -207,7 +207,7 @@ function operatorsRunNoCode(configuration: Configuration): string[] {
   });
 }
 
-/** What the account of the reading commands may hold, besides its secrets. */
+/** The roles that the account of the reading commands may have, besides access to its secrets. */
 const readingRoles = new Set([
   'roles/datastore.viewer',
   'roles/managedkafka.client',

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vit
 
 const infra = new URL('../', import.meta.url).pathname;
 
-/** The machine's own CLI configuration could name mirrors that are not there. */
+/** Ignores the machine's CLI configuration, which may name mirrors that do not exist. */
 const environment = {
   ...process.env,
   TF_CLI_CONFIG_FILE: '/dev/null',
@@ -77,7 +77,7 @@ describe('terraform validate', () => {
 });
 
 describe('the variables', () => {
-  /** Plans the variables alone: the rules run in Terraform itself, and no provider is needed. */
+  /** Plans the variables only. Terraform itself runs their rules, without a provider. */
   async function plan(tfvars: string): Promise<{ code: number; output: string }> {
     const folder = await mkdtemp(join(scratch, 'plan-'));
     await cp(join(infra, 'variables.tf'), join(folder, 'variables.tf'));
@@ -108,7 +108,7 @@ describe('the variables', () => {
       'Who has a role (auth) must be able to reach the API',
     ],
     [
-      'a person as administrator, who could get no token',
+      'a person as administrator, who cannot get a token',
       'admins = ["erasure@patient-service-prod.iam.gserviceaccount.com"]',
       'admins = ["datenschutz@example.org"]',
       'to service accounts only',
@@ -144,7 +144,7 @@ describe('the variables', () => {
   ])('turn red for %s', async (_, before, after, finding) => {
     const text = await example('prod.tfvars');
     expect(text).toMatch(before);
-    // Terraform wraps its messages, with a border at the left.
+    // Terraform wraps its messages and draws a border on the left.
     const { output } = await plan(text.replace(before, after));
     expect(output.replaceAll(/\s*[│╷╵\n]\s*/g, ' ')).toContain(finding);
   });

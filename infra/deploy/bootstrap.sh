@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# From an empty project to a running system.
+# Sets up a running system in an empty project.
 #
 #   infra/deploy/bootstrap.sh PROJECT ENVIRONMENT [--plan] [--yes]
 #
-# Reads your answers from infra/environments/ENVIRONMENT.tfvars, shows what is done and what is to do, asks, and does
-# it in nine steps. Every step looks first and skips what is there, so the same command goes on after an interruption,
-# and on a finished environment it changes nothing.
+# Reads the settings from infra/environments/ENVIRONMENT.tfvars, shows which of the nine steps are done, asks for your
+# consent and does the rest. Each step checks first and skips what exists. So after an interruption, run the same command
+# again. On a finished environment it changes nothing.
 #
-#   --plan   only shows the steps
-#   --yes    asks nothing, Terraform included
-#   --help   this text
+#   --plan   show the steps and stop
+#   --yes    do not ask, not even in Terraform
+#   --help   show this text
 #
 # Examples:
 #   infra/deploy/bootstrap.sh patient-service-dev dev --plan
@@ -27,13 +27,13 @@ source infra/deploy/bootstrap/steps.sh
 STEPS=(services state agents foundation secrets images apply adopt check)
 declare -A TITLES=(
   [services]='enable the services that the next steps need'
-  [state]="make the bucket of Terraform's state, and start Terraform"
-  [agents]="make Google's own accounts, which triggers need"
+  [state]='create the bucket for the Terraform state and initialise Terraform'
+  [agents]='create the service agents that triggers need'
   [foundation]='apply the first stage: registry, build account, secrets, permissions'
-  [secrets]='give each secret its first version'
-  [images]='get the first images'
+  [secrets]='create the first version of each secret'
+  [images]='build or copy the first images'
   [apply]='apply everything (half an hour with Managed Kafka)'
-  [adopt]="adopt the trigger's subscription, and protect the services"
+  [adopt]="import the trigger's subscription and protect the services"
   [check]='check that it works'
 )
 
@@ -57,7 +57,7 @@ current='before step 1'
 finished=''
 go_on() {
   if [[ -n $finished ]]; then return; fi
-  say "$red" "stopped ${current}. To go on, run the same command again:"
+  say "$red" "stopped ${current}. To continue, run the same command again:"
   echo "  infra/deploy/bootstrap.sh ${PROJECT} ${ENVIRONMENT}${YES:+ --yes}" >&2
 }
 
@@ -74,9 +74,9 @@ for index in "${!STEPS[@]}"; do
 done
 if [[ -n $only_plan ]]; then exit 0; fi
 if [[ -z $YES ]]; then
-  [[ -t 0 ]] || die 'there is no terminal to ask on: --yes goes on without asking, --plan only shows the steps'
-  read -r -p 'Go on? [y/N] ' reply
-  [[ $reply == [yY]* ]] || die 'nothing was changed'
+  [[ -t 0 ]] || die 'no terminal to ask on: use --yes to continue without asking, or --plan to show the steps'
+  read -r -p 'Continue? [y/N] ' reply
+  [[ $reply == [yY]* ]] || die 'cancelled, nothing was changed'
 fi
 
 trap go_on EXIT

@@ -9,8 +9,8 @@ import { Cloud } from './stand-in/cloud.ts';
 import { standIns, type Answer, type Call, type Programs } from './stand-in/programs.ts';
 import { Terraform } from './stand-in/terraform.ts';
 
-// There is no Google Cloud here. The stand-ins keep state and fail as the real ones are known to: a service without its
-// secret's version is tainted, a protected one cannot be replaced, a trigger wants its service agents, and so on.
+// The tests run without Google Cloud. The stand-ins keep state and fail as the real services do: a service whose secret
+// has no version is tainted, a protected service cannot be replaced, a trigger needs its service agents, and so on.
 const root = new URL('../../', import.meta.url).pathname;
 const services = ['import-registration', 'check-health', 'patients-api'];
 
@@ -19,9 +19,9 @@ let cloud: Cloud;
 let terraform: Terraform;
 let programs: Programs;
 let log: string[];
-/** Called with every command before it has an effect; its answer replaces the command's own. */
+/** Called with every command before it takes effect. A returned answer replaces the command's own. */
 let before: (line: string) => Answer | undefined;
-/** Called after the effect; true loses the answer. */
+/** Called with every command after it took effect. */
 let after: (line: string) => void;
 let sources: Sources;
 
@@ -91,7 +91,7 @@ interface Ended {
   readonly said: string;
 }
 
-/** @param running told the process, which leads a group of its own */
+/** @param running receives a function that sends a signal to the process group of the script */
 async function bootstrap(
   args: readonly string[] = ['project', 'dev', '--yes'],
   running: (kill: (signal: NodeJS.Signals) => void) => void = () => {},
@@ -125,7 +125,7 @@ function expectRunning(): void {
 }
 
 describe('the stand-ins', () => {
-  it('fail as the first apply did: tainted services that cannot be replaced', async () => {
+  it('reproduce a known failure of a first apply: tainted services that cannot be replaced', async () => {
     const asBefore = Object.fromEntries(
       Object.entries(sources).map(([name, text]) => [
         name,
@@ -156,7 +156,7 @@ describe('the stand-ins', () => {
 });
 
 describe('bootstrap.sh', () => {
-  it('makes a running system of an empty project, and then has nothing to do', async () => {
+  it('sets up a running system in an empty project, and a second run changes nothing', async () => {
     const { code, said } = await bootstrap();
     expect(said).toContain('step 9 of 9');
     expect(said).toContain('project is running');
@@ -175,23 +175,23 @@ describe('bootstrap.sh', () => {
     ).toEqual([]);
   });
 
-  it('shows the plan and changes nothing, with --plan and without an answer', async () => {
+  it('shows the plan and changes nothing, with --plan and without a terminal', async () => {
     const { code, said } = await bootstrap(['project', 'dev', '--plan']);
     expect(code).toBe(0);
     expect(said).toContain('1  to do  enable the services');
     const unanswered = await bootstrap(['project', 'dev']);
     expect(unanswered.code).toBe(3);
-    expect(unanswered.said).toContain('--yes goes on without asking');
+    expect(unanswered.said).toContain('use --yes to continue without asking');
     expect(cloud.enabled.size + cloud.storage.buckets.size + terraform.state.size).toBe(0);
   });
 
-  it('protects the services in the end', async () => {
+  it('protects the services in its last apply', async () => {
     await bootstrap();
     const applies = log.filter((line) => line.includes(' apply '));
     expect(applies.at(-1)).not.toContain('deletion_protection=false');
   });
 
-  it('mends services that an earlier first apply has left tainted and protected', async () => {
+  it('repairs services that an earlier first apply left tainted and protected', async () => {
     await bootstrap();
     for (const [address, made] of terraform.state)
       if (/^google_cloud_run_v2_(service\.function\["check-health"\]|worker_pool\.)/.test(address))
@@ -203,20 +203,20 @@ describe('bootstrap.sh', () => {
     expectRunning();
   });
 
-  it('says which setting to change where Cloud Build may not build', async () => {
+  it('names the setting to change when Cloud Build may not build in the region', async () => {
     cloud.buildRegions = ['europe-west4'];
     const { code, said } = await bootstrap();
     expect(code).toBe(3);
     expect(said).toContain(
       'may not build in europe-west1, set build_region in infra/environments/dev.tfvars',
     );
-    expect(said).toContain('stopped in step 6 of 9 (images). To go on, run the same command again');
+    expect(said).toContain('stopped in step 6 of 9 (images). To continue, run the same command again');
     edit((text) => `${text}\nbuild_region = "europe-west4"\n`);
     expect((await bootstrap()).code).toBe(0);
     expectRunning();
   });
 
-  it('takes production’s first images from what dev has tested', async () => {
+  it('copies the first images of production from the environment that tested them', async () => {
     await stop();
     await start('prod');
     edit((text) => text.replaceAll(/^promotes_from.*$/gm, 'promotes_from = "project-dev"'), 'prod');
@@ -231,14 +231,14 @@ describe('bootstrap.sh', () => {
 
   it.each([
     [
-      'a project that the settings are not for',
+      'a project other than the one in the settings',
       ['other', 'dev', '--yes'],
       'is for the project project, not other',
     ],
     [
       'an environment without settings',
       ['project', 'staging', '--yes'],
-      'there is no infra/environments/staging',
+      'infra/environments/staging.tfvars does not exist',
     ],
     ['an unknown option', ['project', 'dev', '--force'], 'unknown option --force'],
     ['no environment', ['project'], 'bootstrap.sh PROJECT ENVIRONMENT'],
@@ -249,7 +249,7 @@ describe('bootstrap.sh', () => {
     expect(log.filter((line) => line.includes('enable'))).toEqual([]);
   });
 
-  it('does not build from images that are not pinned', async () => {
+  it('does not build on base images that are not pinned', async () => {
     const file = join(folder, 'infra/Dockerfile');
     writeFileSync(file, readFileSync(file, 'utf8').replace(/@sha256:\w+/, ''));
     const { code, said } = await bootstrap();
@@ -257,7 +257,7 @@ describe('bootstrap.sh', () => {
     expect(said).toMatch(/not pinned by digest|needs crane/);
   });
 
-  it('tells how to unlock a state whose Terraform was killed', async () => {
+  it('says how to unlock the state after Terraform was killed', async () => {
     await bootstrap(undefined, (kill) => {
       terraform.onEffect = (what) => {
         if (what.startsWith('after google_storage_bucket.')) {
@@ -280,7 +280,7 @@ const changes =
   /terraform -chdir=infra (apply|init)|services enable|buckets (create|update)|identity create|add-iam-policy|versions add|builds submit/;
 
 describe('an interruption', () => {
-  /** Runs until the bootstrap has passed every change once; `at` interferes with each in turn. */
+  /** Runs the bootstrap until it succeeds. In each run it interferes with the next change, before or after it. */
   async function interfereWithEach(at: 'before' | 'after', signal: NodeJS.Signals): Promise<number> {
     const seen = new Set<string>();
     let interferences = 0;
@@ -300,20 +300,20 @@ describe('an interruption', () => {
       if (code === 0) return interferences;
       if (signal === 'SIGINT') expect(said).toMatch(/stopped .*in step \d of 9 .*run the same command again/);
     }
-    throw new Error('the bootstrap never came to its end');
+    throw new Error('the bootstrap did not finish in 30 runs');
   }
 
   it.each([
     ['before', 'SIGKILL'],
     ['after', 'SIGKILL'],
     ['after', 'SIGINT'],
-  ] as const)('%s each change by %s leaves nothing that a second run does not finish', async (at, signal) => {
+  ] as const)('%s each change by %s is completed by the next run', async (at, signal) => {
     expect(await interfereWithEach(at, signal)).toBeGreaterThan(12);
     expectRunning();
     expect(cloud.builds.size).toBe(1);
   });
 
-  it('is not needed when every command that changes something fails once: each is tried again', async () => {
+  it('does not happen when every changing command fails once, because each is tried again', async () => {
     const seen = new Set<string>();
     before = (line) => {
       if (!changes.test(line) || seen.has(line)) return undefined;
@@ -325,7 +325,7 @@ describe('an interruption', () => {
     expect(cloud.builds.size).toBe(1);
   });
 
-  it('makes no second key when the first cannot be seen for a moment', async () => {
+  it('creates no second key when the first cannot be read for a moment', async () => {
     edit((text) => text.replace('registrations_are_signed = false', 'registrations_are_signed = true'));
     await bootstrap();
     const [key] = cloud.secrets.get('registration-hmac-key') ?? [];

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cloud } from './stand-in/cloud.ts';
 import { standIns, type Answer, type Call, type Programs } from './stand-in/programs.ts';
 
-// There is no Cloud Run here: gcloud and curl are stood in for, by programs that keep state as the real ones do.
+// The tests run without Cloud Run. Stand-ins for gcloud and curl keep state as the real services do.
 const names = ['import-registration', 'check-health', 'patients-api'];
 const toCandidate = '--to-tags=candidate=100';
 const digest = `sha256:${'a'.repeat(64)}`;
@@ -18,7 +18,7 @@ let cloud: Cloud;
 let programs: Programs;
 let log: string[];
 let apiStatus: string;
-/** Commands that fail, by a part of them. */
+/** Every command that contains this text fails. */
 let broken: string | undefined;
 
 beforeEach(async () => {
@@ -94,7 +94,7 @@ const serving = (name: string) =>
   cloud.services.all.get(name)?.traffic.find(({ percent }) => percent === 100)?.revision;
 
 describe('deploy.sh', () => {
-  it('asks every new revision before any traffic moves, and deploys by digest', async () => {
+  it('tests every new revision before any traffic moves, and deploys by digest', async () => {
     const { succeeded, said } = await deploy();
     expect(said).toContain('deployed build-2');
     expect(succeeded).toBe(true);
@@ -118,7 +118,7 @@ describe('deploy.sh', () => {
     for (const name of names) expect(cloud.services.change(name, 'second', true)).toEqual({});
   });
 
-  it('would collide with Terraform if gcloud named it', () => {
+  it('would conflict with Terraform if gcloud named it', () => {
     cloud.handle(['run', 'deploy', 'patients-api', '--image=x', '--no-traffic', '--tag=candidate'], '');
     expect(cloud.services.change('patients-api', 'second', true).stderr).toContain('Error 409');
   });
@@ -126,13 +126,16 @@ describe('deploy.sh', () => {
   it.each([
     ['a service', () => (cloud.services.all.get('patients-api')!.traffic = []), 'patients-api'],
     ['the worker', () => (cloud.worker.live = ''), 'kafka-worker'],
-  ])('touches nothing when it cannot tell where %s would go back to', async (_, forget, name) => {
-    forget();
-    const { succeeded, said } = await deploy();
-    expect(succeeded).toBe(false);
-    expect(said).toMatch(new RegExp(`${name} has all the .*: nothing to go back to`));
-    expect(log.filter((line) => /deploy |update/.test(line))).toEqual([]);
-  });
+  ])(
+    'changes nothing when it cannot tell to which revision %s would be rolled back',
+    async (_, forget, name) => {
+      forget();
+      const { succeeded, said } = await deploy();
+      expect(succeeded).toBe(false);
+      expect(said).toMatch(new RegExp(`${name} has all the .*, so a rollback would be impossible`));
+      expect(log.filter((line) => /deploy |update/.test(line))).toEqual([]);
+    },
+  );
 
   it('does not deploy an image that the release does not name', async () => {
     const release = join(programs.folder, 'release.txt');
@@ -144,7 +147,7 @@ describe('deploy.sh', () => {
     expect(first('run deploy check-health')).toBe(-1);
   });
 
-  it('moves no traffic when an open API would go live', async () => {
+  it('moves no traffic when the new API answers without a token', async () => {
     apiStatus = '200';
     expect((await deploy()).succeeded).toBe(false);
     expect(first(toCandidate)).toBe(-1);
@@ -158,7 +161,7 @@ describe('deploy.sh', () => {
     expect(first(toCandidate)).toBe(-1);
   });
 
-  it('gives every service and the worker back to the old revision when the new worker does not reach Kafka', async () => {
+  it('rolls back every service and the worker when the new worker does not reach Kafka', async () => {
     cloud.healthReachable = false;
     expect((await deploy()).succeeded).toBe(false);
     for (const name of names) expect(serving(name)).toBe(`${name}-00001-api`);
@@ -166,7 +169,7 @@ describe('deploy.sh', () => {
     expect(cloud.services.all.get('ops-read')?.image).toBe('old');
   });
 
-  it('gives back only what it had moved', async () => {
+  it('rolls back only what it had moved', async () => {
     broken = 'update-traffic check-health --to-tags';
     expect((await deploy()).succeeded).toBe(false);
     expect(first('--to-revisions=import-registration-00001-api=100')).toBeGreaterThan(-1);
@@ -179,11 +182,11 @@ describe('approval', () => {
     for (const name of names) cloud.services.create(name, 'old', 'prod');
   };
 
-  it('is asked for in production, and nothing happens without it', async () => {
+  it('is required in production, and nothing is deployed without it', async () => {
     inProduction();
     const { succeeded, said } = await deploy();
     expect(succeeded).toBe(false);
-    expect(said).toContain('production takes only an approved build');
+    expect(said).toContain('production deploys only an approved build');
     expect(first('run deploy')).toBe(-1);
   });
 
@@ -198,7 +201,7 @@ describe('approval', () => {
 });
 
 describe('the lock', () => {
-  it('is given back after success and after failure', async () => {
+  it('is released after success and after failure', async () => {
     await deploy();
     expect(cloud.storage.objects.has(lock)).toBe(false);
     broken = 'run deploy';
@@ -206,12 +209,12 @@ describe('the lock', () => {
     expect(cloud.storage.objects.has(lock)).toBe(false);
   });
 
-  it('makes a deployment wait for the one before, and give up with a way out', async () => {
+  it('makes a deployment wait for another, and then give up with a hint how to unlock', async () => {
     cloud.storage.put(lock, 'build-1');
     cloud.builds.set('build-1', { status: 'WORKING', createTime: '2026-11-28T11:00:00.000000Z' });
     const { succeeded, said } = await deploy();
     expect(succeeded).toBe(false);
-    expect(said).toContain('build build-1 deploys: waiting (3 of 3)');
+    expect(said).toContain('build build-1 is deploying, waiting (3 of 3)');
     expect(said).toContain(`gcloud storage rm ${lock}`);
     expect(first('run deploy')).toBe(-1);
     expect(cloud.storage.read(lock).stdout).toBe('build-1');
@@ -226,7 +229,7 @@ describe('the lock', () => {
     },
   );
 
-  it('is recognised as its own when the answer was lost', async () => {
+  it('is recognised as its own when the response was lost', async () => {
     cloud.storage.put(lock, 'build-2');
     expect((await deploy()).succeeded).toBe(true);
     expect(cloud.storage.objects.has(lock)).toBe(false);
@@ -241,13 +244,13 @@ describe('the lock', () => {
     expect(cloud.storage.objects.has(lock)).toBe(false);
   });
 
-  it('does not take an outage of the bucket for a free way', async () => {
+  it('does not deploy when the bucket cannot be read', async () => {
     broken = 'storage cat gs://project-releases/deployment/live';
     expect((await deploy()).succeeded).toBe(false);
     expect(first('run deploy')).toBe(-1);
   });
 
-  it('remembers what is live', async () => {
+  it('records which build is live', async () => {
     await deploy();
     expect(cloud.storage.read(live).stdout).toBe('2026-11-28T12:00:00.000000Z build-2');
   });

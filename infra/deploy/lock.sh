@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# One deployment at a time, and never an older build over a newer one. Sourced by deploy.sh.
+# Allows one deployment at a time, and refuses an older build after a newer one. Sourced by deploy.sh.
 #
-# The lock is an object that only one build can create. It names its build, so that a lock whose build has ended is
-# known to be stale without a clock. To take it away by hand: gcloud storage rm gs://PROJECT-releases/deployment/lock
+# The lock is an object that only one build can create. It names the build, so a lock is stale when its build has ended,
+# and no clock is needed. To remove it by hand: gcloud storage rm gs://PROJECT-releases/deployment/lock
 LOCK_PAUSE="${LOCK_PAUSE:-15}"
 LOCK_TRIES="${LOCK_TRIES:-120}"
 lock_object="gs://${PROJECT_ID}-releases/deployment/lock"
-# What was deployed last: `CREATED BUILD_ID`, where CREATED is the build's time of creation (RFC 3339, UTC).
+# The last deployment as `CREATED BUILD_ID`, where CREATED is the creation time of the build (RFC 3339, UTC).
 live_object="gs://${PROJECT_ID}-releases/deployment/live"
 lock_created=
 
@@ -14,7 +14,7 @@ build_field() {
   gcloud builds describe "$1" --region="$BUILD_REGION" --project="$PROJECT_ID" --format="value($2)"
 }
 
-# object_read COMMAND…: what a gcloud storage command answers; nothing when there is no such object.
+# object_read COMMAND…: prints the output of a gcloud storage command; nothing when the object does not exist.
 object_read() {
   local errors
   errors=$(mktemp)
@@ -42,17 +42,17 @@ lock_acquire() {
   for ((try = 1; try <= LOCK_TRIES; try++)); do
     if lock_take; then break; fi
     lock_look
-    # The lock is ours when only the answer to an earlier try was lost.
+    # The lock is ours if the response to an earlier try was lost.
     if [[ $holder == "$BUILD_ID" ]]; then break; fi
     if [[ -n $holder ]] && lock_is_stale "$holder"; then
       gcloud storage rm "$lock_object" --if-generation-match="$generation" --quiet || true
     else
-      echo "build ${holder:-?} deploys: waiting (${try} of ${LOCK_TRIES})"
+      echo "build ${holder:-?} is deploying, waiting (${try} of ${LOCK_TRIES})"
       sleep "$LOCK_PAUSE"
     fi
   done
   if ((try > LOCK_TRIES)); then
-    echo "build ${holder:-?} still holds the lock. If it does not deploy: gcloud storage rm ${lock_object}" >&2
+    echo "build ${holder:-?} still holds the lock. If it is not deploying: gcloud storage rm ${lock_object}" >&2
     return 1
   fi
 }
@@ -63,10 +63,10 @@ lock_is_stale() {
   case "$state" in
     '' | PENDING | QUEUED | WORKING) return 1 ;;
   esac
-  echo "build $1 ended (${state}) without giving the lock back: taking it"
+  echo "build $1 ended (${state}) without releasing the lock, removing it"
 }
 
-# Builds may finish in another order than they began.
+# Builds may finish in a different order than they started.
 refuse_overtaken() {
   local live
   live=$(object_read cat "$live_object")
@@ -80,7 +80,7 @@ record_live() {
   printf '%s %s' "$lock_created" "$BUILD_ID" | gcloud storage cp - "$live_object" --quiet
 }
 
-# Gives back this build's own lock only: after a removal by hand another build may hold it.
+# Releases the lock only if this build holds it: after a removal by hand, another build may hold it.
 lock_release() {
   local generation holder
   lock_look

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Pins base images and build steps by digest, in place: `name:tag` becomes `name:tag@sha256:…`.
 #
-#   infra/deploy/pin.sh           resolves every tag again and rewrites the files; commit what changed
-#   infra/deploy/pin.sh --check   lists what is not pinned and fails; asks no registry
+#   infra/deploy/pin.sh           resolves every tag again and rewrites the files; commit the changes
+#   infra/deploy/pin.sh --check   fails and lists the images that are not pinned; asks no registry
 #
 # Needs crane, or docker with buildx, to ask the registries.
 set -euo pipefail
@@ -10,7 +10,7 @@ cd "${PIN_ROOT:-$(dirname "${BASH_SOURCE[0]}")/../..}"
 
 readonly FILES=(cloudbuild.yaml infra/deploy/promote.yaml infra/Dockerfile)
 
-# Every image that the files name: `FROM image` in a Dockerfile, `name: image` in a step. Stages are not images.
+# Prints every image in the files: `FROM image` in a Dockerfile, `name: image` in a build step. Ignores build stages.
 images() {
   sed -nE -e 's/^FROM ([^ ]+).*/\1/p' -e 's/^ +name: ([^ ]+)$/\1/p' "${FILES[@]}" | sort -u
 }
@@ -40,7 +40,7 @@ case "${1:-}" in
       echo 'pin.sh needs crane, or docker with buildx, to ask the registries for digests' >&2
       exit 1
     fi
-    # All digests are read before a file changes, so that a registry that is away leaves no half.
+    # Resolve all digests before changing a file, so that a registry outage leaves no half-pinned files.
     edits=()
     while read -r image; do
       tagged=${image%@*}

@@ -44,7 +44,7 @@ const references = (text: string) =>
   [...text.matchAll(/^(?:FROM| +name:) (\S+)/gm)].map(([, image = '']) => image);
 
 describe('pin.sh', () => {
-  it('pins every base image and every build step, and changes nothing else', async () => {
+  it('pins every base image and build step, and changes nothing else', async () => {
     const before = await texts();
     expect((await pin()).code).toBe(0);
     const after = await texts();
@@ -56,7 +56,7 @@ describe('pin.sh', () => {
     expect((await pin('--check')).code).toBe(0);
   });
 
-  it('renews a pin from its tag', async () => {
+  it('updates a pin from its tag', async () => {
     await pin();
     digest = () => `sha256:${'2'.repeat(64)}`;
     expect((await pin()).said).toContain(`node:24-slim: sha256:${'2'.repeat(64)}`);
@@ -64,7 +64,7 @@ describe('pin.sh', () => {
     expect(asked.filter((image) => image.includes('@'))).toEqual([]);
   });
 
-  it('changes no file when the registry knows one image less', async () => {
+  it('changes no file when the registry does not know one image', async () => {
     const before = await texts();
     digest = (image) => (image.startsWith('node') ? 'manifest unknown' : `sha256:${'1'.repeat(64)}`);
     const { code, said } = await pin();
@@ -73,7 +73,7 @@ describe('pin.sh', () => {
     expect(await texts()).toEqual(before);
   });
 
-  it('lists what is not pinned, and asks no registry for it', async () => {
+  it('lists the images that are not pinned without asking a registry', async () => {
     const unpinned = (await texts()).flatMap(references).filter((image) => !image.includes('@sha256:'));
     const { code, said } = await pin('--check');
     expect(code).toBe(unpinned.length === 0 ? 0 : 1);

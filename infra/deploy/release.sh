@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A release: one build's images by digest, in a file of `NAME DIGEST` lines that goes with them from dev to production.
+# Handles a release: a file of `NAME DIGEST` lines that lists the images of one build, from dev to production.
 #
-#   release.sh describe         what this build has pushed, into the file RELEASE
-#   release.sh publish          after it was tested and deployed here: for production to take
-#   release.sh fetch PROJECT ID what PROJECT has published, into RELEASE; ID `latest` is what runs there now
-#   release.sh compare          whether this project's registry holds exactly the images of RELEASE
+#   release.sh describe         write the images that this build has pushed into the file RELEASE
+#   release.sh publish          publish RELEASE for production, after it was tested and deployed here
+#   release.sh fetch PROJECT ID write a release that PROJECT has published into RELEASE; ID `latest` is the live one
+#   release.sh compare          fail unless this project's registry holds exactly the images of RELEASE
 set -euo pipefail
 
 : "${PROJECT_ID:?}" "${REGION:?}" "${RELEASE:?}"
@@ -43,7 +43,7 @@ publish() {
   for name in "${NAMES[@]}"; do
     gcloud storage cp "dist/${name}/sbom.cdx.json" "gs://${PROJECT_ID}-releases/sbom/${id}/${name}.cdx.json" --quiet
   done
-  # The last object makes the release; it is written once and never changed.
+  # Write this object last: it makes the release visible. It is never changed.
   gcloud storage cp "$RELEASE" "gs://${PROJECT_ID}-releases/releases/${id}.txt" --if-generation-match=0 --quiet
 }
 
@@ -53,9 +53,9 @@ fetch() {
     id=$(gcloud storage cat "gs://${from}-releases/deployment/live")
     id=${id#* }
   fi
-  [[ $id =~ ^[0-9a-z-]+$ ]] || die "no release is named '${id}'"
+  [[ $id =~ ^[0-9a-z-]+$ ]] || die "'${id}' is not a release id"
   gcloud storage cat "gs://${from}-releases/releases/${id}.txt" >"$RELEASE" ||
-    die "${from} has published no release ${id}: only what was tested and deployed there can be promoted"
+    die "${from} has published no release ${id}: only a release that was tested and deployed there can be promoted"
   for name in "${NAMES[@]}"; do
     digest=$(released "$name")
     [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || die "release ${id} names no digest for ${name}"
@@ -70,7 +70,7 @@ compare() {
   local name digest
   for name in "${NAMES[@]}"; do
     digest=$(pushed_digest "$name" "$(released release)")
-    [[ $digest == "$(released "$name")" ]] || die "${name} here is ${digest:-missing}, tested was $(released "$name")"
+    [[ $digest == "$(released "$name")" ]] || die "${name} here is ${digest:-missing}, but the tested image is $(released "$name")"
   done
 }
 

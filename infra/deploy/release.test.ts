@@ -57,7 +57,7 @@ async function publishedInDev(): Promise<void> {
 }
 
 describe('release.sh', () => {
-  it('names the digests that were pushed', async () => {
+  it('lists the digests that were pushed', async () => {
     expect((await release('dev', 'describe')).code).toBe(0);
     expect(await readFile(file(), 'utf8')).toBe(
       `release build-2\ncommit abc\n${names.map((name) => `${name} ${digestOf(name)}\n`).join('')}`,
@@ -74,7 +74,7 @@ describe('release.sh', () => {
     expect((await release('dev', 'publish')).code).not.toBe(0);
   });
 
-  it.each(['build-2', 'latest'])('fetches exactly what dev has published, as %s', async (id) => {
+  it.each(['build-2', 'latest'])('fetches exactly the release that dev has published, as %s', async (id) => {
     await publishedInDev();
     const { code, said } = await release('prod', 'fetch', 'dev', id);
     expect(said).toContain('release build-2 of dev, commit abc');
@@ -82,13 +82,13 @@ describe('release.sh', () => {
     for (const name of names) expect(await readFile(file(), 'utf8')).toContain(`${name} ${digestOf(name)}\n`);
   });
 
-  it('fetches nothing that dev did not test', async () => {
+  it('does not fetch a release that dev has not published', async () => {
     const { code, said } = await release('prod', 'fetch', 'dev', 'build-2');
     expect(code).not.toBe(0);
-    expect(said).toContain('only what was tested and deployed there can be promoted');
+    expect(said).toContain('only a release that was tested and deployed there can be promoted');
   });
 
-  it('fetches nothing without provenance', async () => {
+  it('does not fetch an image without provenance', async () => {
     await publishedInDev();
     cloud.provenance.delete(`${registry('dev')}/check-health@${digestOf('check-health')}`);
     const { code, said } = await release('prod', 'fetch', 'dev', 'build-2');
@@ -97,13 +97,13 @@ describe('release.sh', () => {
     expect(said).toContain('has no provenance');
   });
 
-  it('takes no id that is a path', async () => {
+  it('refuses an id that is a path', async () => {
     expect((await release('prod', 'fetch', 'dev', '../deployment/live')).said).toContain(
-      'no release is named',
+      'is not a release id',
     );
   });
 
-  it('refuses copies that are not what was tested', async () => {
+  it('refuses copies that differ from the tested images', async () => {
     await publishedInDev();
     await release('prod', 'fetch', 'dev', 'build-2');
     for (const name of names) cloud.images.set(`${registry('prod')}/${name}:build-2`, digestOf(name));

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What bootstrap.sh's steps have in common: output, settings, repetition, Terraform.
+# Functions that the steps of bootstrap.sh share: output, settings, retries, Terraform.
 PAUSE="${PAUSE:-30}"
 readonly TRIES=6
-# How a step ends that only a person can help: it is not tried again.
+# Exit code of a step that needs a person. It is not tried again.
 readonly NEEDS_A_PERSON=3
 
 # shellcheck disable=SC2034 # used by bootstrap.sh
@@ -19,7 +19,7 @@ die() {
 
 cloud() { gcloud "$@" --project="$PROJECT" --quiet; }
 
-# setting NAME: a string of the environment's tfvars, or the variable's default.
+# setting NAME: prints a string from the environment's tfvars, or the variable's default.
 setting() {
   local value
   value=$(sed -nE "s/^$1 *= *\"(.*)\"\$/\1/p" "$TFVARS")
@@ -29,7 +29,7 @@ setting() {
   echo "$value"
 }
 
-# write_tfvars: replaces the tfvars in one move by what comes in, so that an interruption leaves the old or the new.
+# write_tfvars: replaces the tfvars by standard input in one move, so that an interruption cannot leave half a file.
 write_tfvars() {
   local new
   new=$(mktemp "${TFVARS}.XXXXXX")
@@ -38,10 +38,10 @@ write_tfvars() {
   mv "$new" "$TFVARS"
 }
 
-# A check that cannot be answered counts as not done: the step itself then says what is wrong.
+# A check that fails counts as not done. The step itself then reports the problem.
 is_done() { ("done_$1") >/dev/null 2>&1; }
 
-# perform STEP: does it, checks that it is done, and repeats what failed: Google takes minutes to know new things.
+# perform STEP: runs the step, checks the result and retries, because new resources take minutes to become visible.
 perform() {
   local status try
   for ((try = 1; ; try++)); do
@@ -54,14 +54,14 @@ perform() {
     set -e
     if ((status == 0)) && { [[ $1 == check ]] || is_done "$1"; }; then return; fi
     if ((status == NEEDS_A_PERSON || try >= TRIES)); then exit "$NEEDS_A_PERSON"; fi
-    echo "not done yet: again in ${PAUSE} s (try $((try + 1)) of ${TRIES})"
+    echo "not done yet, trying again in ${PAUSE} s (try $((try + 1)) of ${TRIES})"
     sleep "$PAUSE"
   done
 }
 
 tf() { terraform -chdir=infra "$@"; }
 
-# apply FLAG…: terraform apply. Asks, unless --yes was given.
+# apply FLAG…: runs terraform apply, which asks unless --yes was given.
 apply() {
   local log status
   log=$(mktemp)
@@ -72,7 +72,7 @@ apply() {
   set -e
   if ((status == 0)); then return; fi
   if grep -q 'Error acquiring the state lock' "$log"; then
-    die "Another Terraform works on this state, or one was killed. If none runs: terraform -chdir=infra force-unlock $(awk '$2 == "ID:" { print $3; exit } $1 == "ID:" { print $2; exit }' "$log")"
+    die "Another Terraform is using this state, or one was killed. If none is running: terraform -chdir=infra force-unlock $(awk '$2 == "ID:" { print $3; exit } $1 == "ID:" { print $2; exit }' "$log")"
   fi
   if grep -q 'Apply cancelled' "$log"; then die 'you did not agree to the plan'; fi
   return 1
@@ -80,9 +80,9 @@ apply() {
 
 in_state() { tf state list 2>/dev/null | grep -Eq "^$1(\[|\$)"; }
 
-# Addresses of resources that were made but never became ready.
+# Prints the addresses of resources that were created but never became ready.
 tainted() {
-  # Terraform indents its state by two: keys of a resource stand at 6, those of its instances at 10.
+  # Terraform indents its state by 2 spaces: the keys of a resource by 6, those of its instances by 10.
   tf state pull | awk -F'"' '
     /^      "type":/ { type = $4 }
     /^      "name":/ { name = $4 }

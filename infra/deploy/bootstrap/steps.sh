@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# The steps of bootstrap.sh. `done_STEP` looks and changes nothing; `do_STEP` may be run again at any time.
+# The steps of bootstrap.sh. `done_STEP` checks and changes nothing. `do_STEP` may be repeated at any time.
 readonly NAMES=(import-registration patients-api check-health kafka-worker ops)
 readonly NEEDED_FIRST=(cloudresourcemanager serviceusage iam storage eventarc pubsub monitoring secretmanager artifactregistry cloudbuild firestore managedkafka)
 readonly AGENTS=(eventarc pubsub monitoring)
-# What encrypts with a key of one's own does so by its agent.
+# The service agents that use the customer's encryption key.
 readonly AGENTS_WITH_KEY=(artifactregistry firestore managedkafka secretmanager)
 
 preflight() {
@@ -11,7 +11,7 @@ preflight() {
   for program in gcloud terraform openssl; do
     command -v "$program" >/dev/null || die "${program} is not installed"
   done
-  [[ -f $TFVARS ]] || die "there is no ${TFVARS}: copy one of infra/environments/ and answer infra/variables.tf"
+  [[ -f $TFVARS ]] || die "${TFVARS} does not exist: copy another file of infra/environments/ and set the variables of infra/variables.tf"
   [[ $(setting project_id) == "$PROJECT" ]] || die "${TFVARS} is for the project $(setting project_id), not ${PROJECT}"
   [[ $(setting environment) == "$ENVIRONMENT" ]] || die "${TFVARS} says environment = $(setting environment)"
   account=$(gcloud auth list --filter=status:ACTIVE --format='value(account)')
@@ -22,7 +22,7 @@ preflight() {
     die "the project ${PROJECT} has no billing, or ${account} may not see it"
   fi
   if [[ $ENVIRONMENT == prod && -z $(setting promotes_from) ]]; then
-    die "production takes what another environment has tested: set promotes_from in ${TFVARS}"
+    die "production only runs images that another environment has tested: set promotes_from in ${TFVARS}"
   fi
   if ! infra/deploy/pin.sh --check >/dev/null 2>&1; then
     infra/deploy/pin.sh || die 'base images and build steps are not pinned by digest'
@@ -53,7 +53,7 @@ do_state() {
   local url="gs://${PROJECT}-terraform"
   state_bucket >/dev/null 2>&1 ||
     cloud storage buckets create "$url" --location="$REGION" --uniform-bucket-level-access --public-access-prevention
-  # `create` has no flag for versions.
+  # `create` has no flag for object versions.
   cloud storage buckets update "$url" --versioning --public-access-prevention
   tf init -input=false -reconfigure "-backend-config=bucket=${PROJECT}-terraform"
 }
@@ -74,7 +74,7 @@ do_agents() {
   done
   cloud storage service-agent
   number=$(cloud projects describe "$PROJECT" --format='value(projectNumber)')
-  # A new account takes a while until it can be named. A role that can be granted is the proof that it is there.
+  # A new account needs time until IAM knows it. Granting it a role proves that it does.
   for agent in eventarc pubsub; do
     cloud projects add-iam-policy-binding "$PROJECT" --condition=None "--role=roles/${agent}.serviceAgent" \
       "--member=serviceAccount:service-${number}@gcp-sa-${agent}.iam.gserviceaccount.com" >/dev/null
@@ -96,7 +96,7 @@ do_secrets() {
   local names name value existing
   names=$(secrets)
   for name in $names; do
-    # When this cannot be answered the step fails: a second key would lock out who has the first.
+    # If this command fails, the step fails. A second key would lock out the holder of the first.
     existing=$(version_of "$name")
     if [[ -n $existing ]]; then continue; fi
     case "$name" in
@@ -118,7 +118,7 @@ done_images() {
     [[ $image == "${REGION}-docker.pkg.dev/${PROJECT}/patient-service/${name}@sha256:"* && ! $image =~ :0{64}$ ]] || return 1
   done
 }
-# The build that makes or copies the first images; an earlier one that runs or has succeeded is taken.
+# Prints the id of the build that makes or copies the first images. Reuses one that is running or has succeeded.
 first_build() {
   local id config=cloudbuild.yaml from=''
   id=$(cloud builds list "--region=${BUILD_REGION}" --limit=1 --format='value(id)' \
@@ -158,7 +158,7 @@ do_apply() {
   for address in $(tainted); do remove_broken "$address"; done
   apply -var=deletion_protection=false
 }
-# A service that never became ready served nothing. Terraform could not replace it once it is protected.
+# Deletes a service that never became ready. Terraform cannot replace it once it is protected.
 remove_broken() {
   local name=${1#*\[\"}
   name=${name%\"\]}
@@ -166,14 +166,14 @@ remove_broken() {
     google_cloud_run_v2_service.*) cloud run services delete "$name" "--region=${REGION}" ;;
     google_cloud_run_v2_worker_pool.*) cloud beta run worker-pools delete kafka-worker "--region=${REGION}" ;;
     *) return 0 ;;
-  esac || echo "${name} is not there any more"
+  esac || echo "${name} does not exist any more"
   tf state rm "$1"
 }
 
 done_adopt() {
   [[ -n $(setting trigger_subscription) ]] && in_state google_pubsub_subscription.registration && settled
 }
-# Whether the configuration and the project agree: `plan` answers 2 when something is left to apply.
+# Whether the project matches the configuration: `plan` exits with 2 when there is something to apply.
 settled() {
   tf plan -input=false -lock=false -detailed-exitcode "-var-file=environments/${ENVIRONMENT}.tfvars" >/dev/null
 }
@@ -198,14 +198,14 @@ do_check() {
   state=$(cloud pubsub subscriptions describe "$(setting trigger_subscription)" \
     --format='csv[no-heading](messageRetentionDuration,deadLetterPolicy.deadLetterTopic)')
   [[ $state == 604800s,*registration-dead-letters ]] || die "the trigger's subscription keeps events ${state:-not at all}, not 7 days with a dead-letter topic"
-  echo 'undelivered file events are kept for 7 days, then as dead letters'
+  echo 'undelivered file events are kept for 7 days and then become dead letters'
   url=$(tf output -raw health_url)
   state=$(curl --silent --show-error --max-time 60 --header "Authorization: Bearer $(gcloud auth print-identity-token)" "${url}/health") || return 1
   echo "health: ${state:0:400}"
   if [[ $state != *'"status":"healthy"'* ]]; then
-    echo 'not healthy yet: each reason has its page in docs/runbooks/'
+    echo 'not healthy yet: docs/runbooks/ has a page for each reason'
     if grep -q '^kafka_brokers' "$TFVARS"; then
-      echo 'brokers of your own need their topics first (docs/deployment.md, Brokers of your own)'
+      echo 'create the topics on your own brokers first (docs/deployment.md, Brokers of your own)'
     fi
     return 1
   fi
@@ -216,5 +216,5 @@ what_is_left() {
   if ! grep -q '^repository' "$TFVARS"; then
     echo 'To deploy by push, connect the repository (docs/deployment.md, Connect the repository).'
   fi
-  echo 'Every day: docs/deployment.md.'
+  echo 'For daily work see docs/deployment.md.'
 }

@@ -1,6 +1,6 @@
 /**
- * Stands in for Google Cloud behind `gcloud`, with what is known of how the real one behaves. A command that is not
- * here is refused, as is a flag that no test of ours foresees: the scripts may use only what was thought about.
+ * Stands in for Google Cloud behind `gcloud` and behaves like the real one as far as known. It refuses every command that
+ * is not listed here, so the scripts cannot use one that nobody has checked.
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -12,12 +12,12 @@ import { ObjectStore } from './storage.ts';
 interface Build {
   status: string;
   readonly createTime: string;
-  /** Account that approved it; only builds of a trigger with an approval have one. */
+  /** The account that approved the build. Only builds of a trigger with an approval have one. */
   readonly approver?: string;
   readonly substitutions?: string;
 }
 
-/** name → digest, below `PROJECT/NAME:TAG` and `PROJECT/NAME@DIGEST`. */
+/** The digest of each image, by its address `REPOSITORY/NAME:TAG`. */
 type Registry = Map<string, string>;
 
 const refusal = (text: string, code = 1): Answer => ({ code, stderr: `ERROR: (gcloud) ${text}\n` });
@@ -27,7 +27,7 @@ export class Cloud {
   readonly storage = new ObjectStore();
   readonly builds = new Map<string, Build>();
   readonly images: Registry = new Map();
-  /** Image addresses with a digest that Cloud Build vouches for. */
+  /** Image addresses with a digest that have provenance by Cloud Build. */
   readonly provenance = new Set<string>();
   readonly enabled = new Set<string>();
   readonly agents = new Set<string>();
@@ -36,7 +36,7 @@ export class Cloud {
   readonly worker = { image: '', live: '' as string, latest: '' };
   subscription: { retention: string; deadLetters: boolean } | undefined;
   healthReachable = true;
-  /** Where the commands run: relative paths of files start here. */
+  /** Working directory of the commands. */
   folder = '/';
 
   readonly commands: Record<string, (command: Command, stdin: string) => Answer> = {
@@ -146,7 +146,7 @@ export class Cloud {
     'artifacts docker images describe': ({ words, flags }) => this.#image(words[4] ?? '', flags),
   };
 
-  /** Regions in which this project may build. */
+  /** Regions in which Cloud Build may run for this project. */
   buildRegions = ['europe-west1'];
   readonly project = 'project';
   readonly environment = 'dev';
@@ -183,7 +183,7 @@ export class Cloud {
     return { stdout: `${id}\n` };
   }
 
-  /** What the Google provider would make. @returns why it cannot, as the real one says */
+  /** Creates what the Google provider would create. @returns the real service's error message when it cannot */
   make(type: string, name: string, key: string | undefined, secrets: readonly string[]): string | undefined {
     if (type === 'google_storage_bucket') {
       const bucket = { versioning: false, publicAccessPrevention: true, location: 'europe-west3' };

@@ -1,11 +1,11 @@
-/** Takes a gcloud command line apart: `gcloud run deploy api --image=x` → words and flags. */
+/** Parses a gcloud command line, such as `gcloud run deploy api --image=x`, into words and flags. */
 export interface Command {
   /** Command and positional arguments, in order. */
   readonly words: readonly string[];
   readonly flags: Readonly<Record<string, string>>;
 }
 
-/** Flags are written `--name=value` throughout: a value in a word of its own could not be told from an argument. */
+/** All flags must be written `--name=value`. A value in a separate word would look like a positional argument. */
 export function command(args: readonly string[]): Command {
   const flags: Record<string, string> = {};
   for (const arg of args) {

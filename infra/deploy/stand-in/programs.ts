@@ -1,6 +1,6 @@
 /**
- * Programs on a PATH of their own whose answers a test gives. Each is a small shell script that hands its arguments
- * and its input to the test over loopback, so that what it answers can be written, typed and kept in the test.
+ * Replaces programs on the PATH by stand-ins whose output a test decides. Each is a small shell script that sends its
+ * arguments and its input to the test over loopback and prints the answer.
  */
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
@@ -10,7 +10,7 @@ import { join } from 'node:path';
 export interface Call {
   readonly program: string;
   readonly args: readonly string[];
-  /** What the program was given to read; only when an argument says `-`. */
+  /** Standard input; read only when an argument is `-`. */
   readonly stdin: string;
 }
 
@@ -21,7 +21,7 @@ export interface Answer {
 }
 
 export interface Programs extends AsyncDisposable {
-  /** PATH on which the programs come before the machine's own. */
+  /** A PATH on which the stand-ins come before the machine's programs. */
   readonly path: string;
   /** An empty folder for the test's own files. */
   readonly folder: string;

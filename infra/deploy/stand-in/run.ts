@@ -1,5 +1,5 @@
 /**
- * Stands in for Cloud Run's services, as far as a deployment touches them: revisions, their names, traffic and tags.
+ * Stands in for Cloud Run's services as far as a deployment uses them: revisions, their names, traffic and tags.
  */
 import type { Command } from './gcloud-arguments.ts';
 import type { Answer } from './programs.ts';
@@ -14,9 +14,9 @@ export interface Service {
   readonly name: string;
   readonly labels: Record<string, string>;
   image: string;
-  /** Setting that Terraform owns; a change of it makes a revision. */
+  /** A setting that Terraform owns. Changing it creates a revision. */
   setting: string;
-  /** Name that a client put into the template; nothing when Cloud Run chooses. */
+  /** The revision name that a client put into the template; undefined when Cloud Run chooses it. */
   templateName: string | undefined;
   revisions: string[];
   traffic: Target[];
@@ -42,7 +42,7 @@ export class Services {
     return service;
   }
 
-  /** `gcloud run deploy`: with --tag, the client names the revision; otherwise the API does. */
+  /** `gcloud run deploy`. With --tag the client names the revision, otherwise the API does. */
   deploy({ words, flags }: Command): Answer {
     const service = this.all.get(words[2] ?? '');
     if (service === undefined) return notFound(words[2]);
@@ -56,7 +56,7 @@ export class Services {
     return { stdout: flags['format'] === 'value(status.latestCreatedRevisionName)' ? `${revision}\n` : '' };
   }
 
-  /** `gcloud run services update`: the new revision takes over at once. */
+  /** `gcloud run services update`. The new revision gets all traffic at once. */
   update({ words, flags }: Command): Answer {
     const service = this.all.get(words[3] ?? '');
     if (service === undefined) return notFound(words[3]);
@@ -66,7 +66,7 @@ export class Services {
     return {};
   }
 
-  /** Terraform's update. `sendsName`: the configuration ignores template[0].revision, so the old name goes along. */
+  /** Terraform's update. With `sendsName`, the configuration ignores template[0].revision, so Terraform sends the old name. */
   change(name: string, setting: string, sendsName: boolean): Answer {
     const service = this.all.get(name);
     if (service === undefined) return notFound(name);

@@ -1,4 +1,4 @@
-/** Stands in for Cloud Storage: objects with generations, and the preconditions that gcloud puts on writes. */
+/** Stands in for Cloud Storage: objects with generations, and the preconditions of writes. */
 import type { Answer } from './programs.ts';
 
 export interface Bucket {

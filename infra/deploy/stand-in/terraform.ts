@@ -1,6 +1,6 @@
 /**
- * Stands in for Terraform with the Google provider: it makes the resources of the real infra/*.tf in the order of
- * their references, and each meets the Google of cloud.ts. Of an update it knows what a first apply needs.
+ * Stands in for Terraform with the Google provider. It creates the resources of the real infra/*.tf in the order of their
+ * references, in the Google Cloud of cloud.ts. It updates resources only as far as a first apply needs it.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { addressOf, parseSources, stringsIn, type Configuration, type Resource }
 import type { Cloud } from './cloud.ts';
 import type { Answer } from './programs.ts';
 
-/** An instance of a resource: its address with a key where the resource has several. */
+/** An instance of a resource. The address includes the key when the resource has several instances. */
 interface Instance {
   readonly address: string;
   readonly resource: Resource;
@@ -20,7 +20,7 @@ interface Made {
   readonly isProtected: boolean;
 }
 
-/** Keys of the resources whose instances fail one by one. */
+/** The keys of resources with several instances, which can fail one by one. */
 const keys: Record<string, readonly string[]> = {
   'google_cloud_run_v2_service.function': ['import-registration', 'patients-api', 'check-health'],
   'google_cloud_run_v2_service.ops': ['ops-read', 'ops-write'],
@@ -31,11 +31,11 @@ export class Terraform {
   readonly #configuration: Configuration;
   readonly #cloud: Cloud;
   readonly #variables: () => string;
-  /** Called before and after each resource is made: a test interrupts there. */
+  /** Called before and after each resource is created, so that a test can interrupt there. */
   onEffect: (what: string) => void = () => {};
-  /** Id of a lock that a killed Terraform has left. */
+  /** Id of the state lock; it remains after Terraform was killed. */
   lock: string | undefined;
-  /** Metrics that Monitoring knows: those of an earlier apply. */
+  /** Whether Monitoring knows the metrics. It does after the apply that created them. */
   #knownMetrics = false;
 
   private constructor(configuration: Configuration, cloud: Cloud, variables: () => string) {
@@ -44,7 +44,7 @@ export class Terraform {
     this.#variables = variables;
   }
 
-  /** @param variables the text of the tfvars, as it is when a command runs */
+  /** @param variables returns the current text of the tfvars */
   static async of(
     sources: Readonly<Record<string, string>>,
     cloud: Cloud,
@@ -72,7 +72,7 @@ export class Terraform {
     throw new Error(`unforeseen: terraform ${line}`);
   }
 
-  /** The state's bucket must be there; what Terraform remembers of it stands below .terraform/. */
+  /** The bucket of the state must exist. Terraform notes it below .terraform/. */
   #init(args: readonly string[]): Answer {
     const bucket = args.find((arg) => arg.startsWith('-backend-config=bucket='))?.split('=')[2] ?? '';
     if (!this.#cloud.storage.buckets.has(bucket)) return { code: 1, stderr: `Error: bucket ${bucket}` };
@@ -87,7 +87,7 @@ export class Terraform {
     return new RegExp(`^${variable} *=`, 'm').test(this.#variables());
   }
 
-  /** Resources that the variables leave out. */
+  /** False for a resource that the variables switch off. */
   #exists({ type, name }: Resource): boolean {
     if (type.startsWith('google_managed_kafka')) return !this.#isSet('kafka_brokers');
     if (type === 'google_cloudbuild_trigger') return this.#isSet('repository');
@@ -108,7 +108,7 @@ export class Terraform {
       });
   }
 
-  /** Addresses of resources and data that `value` refers to, through locals as well. */
+  /** Addresses of the resources and data sources that `value` refers to, directly or through locals. */
   #references(value: unknown, seen = new Set<string>()): Set<string> {
     const found = new Set<string>();
     for (const [, text] of stringsIn(value)) {
@@ -125,7 +125,7 @@ export class Terraform {
     return found;
   }
 
-  /** Data sources that cannot be read stop what refers to them. */
+  /** The error of a data source that cannot be read. Resources that refer to it are not created. */
   #unreadable(address: string): string | undefined {
     if (address !== 'data.google_secret_manager_secret_version.first') return undefined;
     const empty = this.#neededSecrets().find((secret) => !this.#cloud.secrets.get(secret)?.length);
@@ -181,7 +181,7 @@ export class Terraform {
     return errors.length === 0 ? { stdout: 'Apply complete!\n' } : { code: 1, stderr: errors.join('\n') };
   }
 
-  /** Older configurations have no such variable, and protect always. */
+  /** Older configurations have no such variable and always protect. */
   #protectsByDefault(): boolean {
     const variable = this.#configuration.variables['deletion_protection'];
     return variable === undefined || variable['default'] !== false;
