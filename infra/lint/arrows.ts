@@ -73,7 +73,7 @@ export const arrows: Readonly<Record<string, Arrows>> = {
       'snappyjs',
     ],
   },
-  'shared/kafka/kafkajs.ts': { files: ['shared/platform'], packages: ['kafkajs', 'node:timers/promises'] },
+  'shared/kafka/kafkajs.ts': { files: ['shared/platform'], packages: ['kafkajs'] },
   'shared/registration': {
     files: ['shared/platform', 'shared/patient', 'shared/store'],
     packages: [

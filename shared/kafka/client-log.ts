@@ -1,9 +1,10 @@
 /**
- * What may be repeated of the Kafka client's own log lines. Their texts are put together from error messages, which
+ * The Kafka client's own log lines in our format, and what may be repeated of them. Their texts are put together from error messages, which
  * may quote a message's headers or value: only beginnings that kafkajs has written out are kept, and codes that are
  * known beforehand.
  */
 import { constants } from 'node:os';
+import type { Log } from '../platform/log.ts';
 
 /** Beginnings of the lines of kafkajs 2.2.4 that help an operator, without what follows. */
 const beginnings = [
@@ -65,4 +66,31 @@ export function withoutForeignText(message: string): string {
   const codes = text.match(/\b(?:E[A-Z0-9_]{2,20}|KafkaJS[A-Za-z]{1,40})\b/g) ?? [];
   const kept = codes.filter((code) => systemErrors.has(code) || clientErrors.has(code));
   return [known ?? 'The Kafka client reports something else', ...new Set(kept)].join(' ');
+}
+
+/** A line as kafkajs hands it over, its level by name. Its errors are warnings, see {@link forwardLine}. */
+export interface ClientLine {
+  readonly namespace: string;
+  readonly level: 'debug' | 'info' | 'warn';
+  readonly log: { readonly message: string; readonly [extra: string]: unknown };
+}
+
+/** The publisher bounds the retries by design; the warning would come with each connection. */
+const expected = /^Limiting retries for the idempotent producer/;
+
+/**
+ * Writes one line of the client: what it says and where, without what may be a message's. Its errors become
+ * warnings: the user of the connection tries again, and reports what does not pass.
+ */
+export function forwardLine(
+  log: Log,
+  { namespace, level, log: { message: text, groupId, topic, partition } }: ClientLine,
+): void {
+  if (expected.test(text)) return;
+  log[level](withoutForeignText(text), {
+    component: `kafkajs.${namespace}`,
+    ...(typeof groupId === 'string' ? { group: groupId } : {}),
+    ...(typeof topic === 'string' ? { topic } : {}),
+    ...(typeof partition === 'number' ? { partition } : {}),
+  });
 }

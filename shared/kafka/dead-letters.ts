@@ -5,11 +5,17 @@
  * others may be able to write to the topic.
  */
 import { parseTimestamp } from '../platform/clock.ts';
-import { fateOf, isServiceError, type ServiceError } from '../platform/errors.ts';
+import { fateOf, isServiceError, type ErrorCode, type ServiceError } from '../platform/errors.ts';
 import type { Headers, IncomingMessage, OutgoingMessage } from './ports.ts';
-import type { Failure } from './partition-work.ts';
 import type { Publisher } from './publish.ts';
 import { deadLetterTopicOf } from './topics.ts';
+
+/** Why a message could not be applied. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly attempts: number;
+  readonly error: unknown;
+}
 
 /** Where a dead letter came from and why it is one. */
 export interface DeadLetterReason {

@@ -2,7 +2,6 @@
  * The only module that knows kafkajs (frozen since 2023, see patches/). It opens connections from our configuration
  * and hands them out as the ports of this folder; what to do with them stands in its neighbours.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Kafka,
   logLevel,
@@ -12,18 +11,12 @@ import {
   type KafkaConfig as ClientConfig,
 } from 'kafkajs';
 import type { Log } from '../platform/log.ts';
-import { withoutForeignText } from './client-log.ts';
+import { forwardLine, type ClientLine } from './client-log.ts';
 import { googleTokens } from './google-token.ts';
-import type {
-  Admin,
-  Fetched,
-  IncomingMessage,
-  KafkaClient,
-  Member,
-  MemberEvents,
-  Producer,
-} from './ports.ts';
-import { readRecordSet } from './record-set.ts';
+import type { Admin, KafkaClient, Member, MemberEvents, Producer } from './ports.ts';
+import { patiently } from './patiently.ts';
+import { metadataOf, topicIdIn } from './position.ts';
+import { OFFSET_OUT_OF_RANGE, readPartition, type RawPartition } from './raw-partition.ts';
 import { securityOf, type Credentials, type KafkaConfig, type Security } from './settings.ts';
 
 /** An idle member asks this often, and notices a resumed partition this late. */
@@ -47,13 +40,18 @@ export function kafkaClient(config: KafkaConfig, log: Log, clientId = 'patient-s
     // Short: each user of a connection repeats by itself, and knows when to stop.
     retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 },
     logLevel: logLevel[config.KAFKA_LOG_LEVEL.toUpperCase() as keyof typeof logLevel],
-    logCreator: () => (entry) => forward(log, entry),
+    logCreator: () => (entry) => forwardLine(log, { ...entry, level: nameOf(entry.level) }),
   });
   return {
     producer: () => openProducer(kafka),
     admin: () => openAdmin(kafka),
     join: (topic, group, events) => openMember(kafka, topic, group, events),
   };
+}
+
+function nameOf(level: logLevel): ClientLine['level'] {
+  if (level === logLevel.DEBUG) return 'debug';
+  return level === logLevel.INFO ? 'info' : 'warn';
 }
 
 function connectionOptions(security: Security): Pick<ClientConfig, 'ssl' | 'sasl'> {
@@ -164,22 +162,6 @@ async function openAdmin(kafka: Kafka): Promise<Admin> {
   };
 }
 
-/**
- * A topic or a group that has just come, or has just moved, is answered for by a broker that does not know it
- * yet. kafkajs waits for that where it sends and fetches, not where it asks.
- */
-async function patiently<T>(ask: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await ask();
-    } catch (error) {
-      const { name, retriable } = error as { name?: unknown; retriable?: unknown };
-      if (name !== 'KafkaJSProtocolError' || retriable !== true || attempt === 6) throw error;
-      await sleep(50 * 2 ** attempt);
-    }
-  }
-}
-
 async function openMember(kafka: Kafka, topic: string, group: string, events: MemberEvents): Promise<Member> {
   const consumer = kafka.consumer({
     groupId: group,
@@ -225,7 +207,7 @@ async function openMember(kafka: Kafka, topic: string, group: string, events: Me
     pause: (partition) => consumer.pause(at(partition)),
     resume: (partition) => consumer.resume(at(partition)),
     commit: (offsets, topicId) => {
-      const metadata = topicId === undefined ? null : TOPIC_ID + topicId;
+      const metadata = metadataOf(topicId);
       return consumer.commitOffsets(
         [...offsets].map(([partition, offset]) => ({
           topic,
@@ -239,53 +221,6 @@ async function openMember(kafka: Kafka, topic: string, group: string, events: Me
   };
 }
 
-/**
- * What a fetch returned for one partition, by patches/kafkajs: the bytes, and an error that is the partition's alone.
- */
-interface RawPartition {
-  readonly partition: number;
-  readonly topicId: string | undefined;
-  readonly fetchedOffset: string;
-  readonly highWatermark: string;
-  readonly errorCode: number;
-  readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[];
-  readonly records: Buffer;
-}
-
-const OFFSET_OUT_OF_RANGE = 1;
-
-async function readPartition(topic: string, raw: RawPartition): Promise<Fetched> {
-  const { partition, topicId } = raw;
-  const from = BigInt(raw.fetchedOffset);
-  if (raw.errorCode !== 0) {
-    const unreadable = {
-      reason: 'broker_refuses',
-      offset: from,
-      lastOffset: undefined,
-      header: undefined,
-    } as const;
-    return { messages: [], next: from, unreadable, topicId };
-  }
-  const { records, next, unreadable } = await readRecordSet({
-    bytes: raw.records,
-    from,
-    end: BigInt(raw.highWatermark),
-    aborted: raw.abortedTransactions.map(({ producerId, firstOffset }) => ({
-      producerId: BigInt(producerId),
-      firstOffset: BigInt(firstOffset),
-    })),
-  });
-  const messages = records.map((record): IncomingMessage => ({ topic, partition, ...record }));
-  return { messages, next, unreadable, topicId };
-}
-
-/** Begins what we keep beside a committed offset. */
-const TOPIC_ID = 'topic-id:';
-
-function topicIdIn(metadata: string | null): string | undefined {
-  return metadata?.startsWith(TOPIC_ID) === true ? metadata.slice(TOPIC_ID.length) : undefined;
-}
-
 /** kafkajs leaves sockets and timers behind when connecting fails. */
 async function orClose(
   connection: { disconnect(): Promise<void> },
@@ -297,34 +232,4 @@ async function orClose(
     await connection.disconnect().catch(() => undefined);
     throw error;
   }
-}
-
-interface ClientLogEntry {
-  readonly namespace: string;
-  readonly level: logLevel;
-  readonly log: { readonly message: string; readonly [extra: string]: unknown };
-}
-
-/** Retries are bounded by design, see {@link openProducer}; the warning would come with each connection. */
-const expected = /^Limiting retries for the idempotent producer/;
-
-/**
- * One line of kafkajs in our format: what it says and where, without what may be a message's.
- * Its errors become warnings: the user of the connection tries again, and reports what does not pass.
- */
-function forward(
-  log: Log,
-  { namespace, level, log: { message: text, groupId, topic, partition } }: ClientLogEntry,
-): void {
-  if (expected.test(text)) return;
-  const message = withoutForeignText(text);
-  const fields = {
-    component: `kafkajs.${namespace}`,
-    ...(typeof groupId === 'string' ? { group: groupId } : {}),
-    ...(typeof topic === 'string' ? { topic } : {}),
-    ...(typeof partition === 'number' ? { partition } : {}),
-  };
-  if (level === logLevel.DEBUG) log.debug(message, fields);
-  else if (level === logLevel.INFO) log.info(message, fields);
-  else log.warn(message, fields);
 }

@@ -4,7 +4,8 @@ import { testLog } from '../../test/support/kafka.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { CLAIM, DEADLY_TIMES, type Marker } from './in-flight.ts';
 import type { IncomingMessage } from './ports.ts';
-import { PartitionWork, type Failure, type PartitionOptions } from './partition-work.ts';
+import type { Failure } from './dead-letters.ts';
+import { PartitionWork, type PartitionOptions } from './partition-work.ts';
 
 function messages(keys: string, from = 0): IncomingMessage[] {
   return keys.split('').map((key, index) => ({

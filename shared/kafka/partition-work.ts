@@ -6,19 +6,13 @@
 import { ServiceError, type ErrorCode } from '../platform/errors.ts';
 import { errorFields, type Log } from '../platform/log.ts';
 import { delayAfter, pauseFor, type BackoffRange } from './backoff.ts';
+import type { Failure } from './dead-letters.ts';
 import { isTransient, orReport, reportFault } from './fault.ts';
 import type { Marker } from './in-flight.ts';
 import type { IncomingMessage } from './ports.ts';
 import { Lanes, type Lane } from './lanes.ts';
 import { Progress, type Step } from './progress.ts';
 import { Trial } from './trial.ts';
-
-/** Why a message could not be applied. */
-export interface Failure {
-  readonly code: ErrorCode;
-  readonly attempts: number;
-  readonly error: unknown;
-}
 
 export interface PartitionOptions {
   /** The offset of the first message that is accepted. */

@@ -50,3 +50,16 @@ export function decidePosition({ committed, range, topicId }: PositionFacts): Po
   if (offset > range.high) return { start: range.low, why: 'truncated', missing: 0n };
   return { start: offset, why: 'continued', missing: 0n };
 }
+
+/** Begins what we keep beside a committed offset. */
+const TOPIC_ID = 'topic-id:';
+
+/** What to store beside an offset, so that {@link topicIdIn} finds the topic it is of. */
+export function metadataOf(topicId: string | undefined): string | null {
+  return topicId === undefined ? null : TOPIC_ID + topicId;
+}
+
+/** The topic that a commit says it is of; undefined where it does not say. */
+export function topicIdIn(metadata: string | null): string | undefined {
+  return metadata?.startsWith(TOPIC_ID) === true ? metadata.slice(TOPIC_ID.length) : undefined;
+}

@@ -3,8 +3,10 @@
  * operators, who may decide to pass over it, and asked for again every few seconds in case it was repaired.
  */
 import { errorFields, type Log } from '../platform/log.ts';
+import { measure } from '../platform/metrics.ts';
 import { pauseFor } from './backoff.ts';
 import type { TopicPartition } from './in-flight.ts';
+import type { Position } from './position.ts';
 import { UNREADABLE } from './record-batch.ts';
 import type { UnreadableBatch } from './record-set.ts';
 
@@ -78,8 +80,18 @@ export class Standing {
     await this.end(partition, 'readable');
   }
 
-  /** The position has jumped: what the partition stood before is of another topic, or deleted. */
-  async jumped(partition: number): Promise<void> {
+  /** The partition was opened. If its position has jumped, what it stood before is of another topic, or deleted. */
+  async positioned(partition: number, { start, why, missing }: Position): Promise<void> {
+    if (why === 'continued' || why === 'first') return;
+    const { topic, log } = this.options;
+    log.error('The position of a partition has jumped', {
+      topic,
+      partition,
+      reason: why,
+      offset: start.toString(),
+      count: Number(missing),
+    });
+    if (missing > 0n) measure(log, 'offsets_missing', { topic }, Number(missing));
     await this.end(partition, 'gone');
   }
 
