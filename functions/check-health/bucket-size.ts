@@ -1,6 +1,6 @@
 /**
- * The size of the bucket, which only a walk through all its objects tells. A walk that takes longer than a run may take
- * keeps its place, and the next run goes on from there.
+ * Measures the size of the bucket by listing all its objects. If the walk takes longer than one run, it stores its
+ * position and the next run continues there.
  */
 import type { Bucket } from '@google-cloud/storage';
 import { parseTimestamp, utcTimestamp, type Clock, type Instant } from '../../shared/platform/clock.ts';
@@ -9,16 +9,16 @@ import { listPage, type FinalizedObject } from '../../shared/registration/bucket
 import type { BucketSize, BucketWalk } from '../../shared/store/health-snapshots.ts';
 
 export interface Measured {
-  /** Undefined while the walk goes on. */
+  /** Undefined until the walk is complete. */
   readonly size?: BucketSize;
-  /** Where the next run goes on; null after the last object. */
+  /** Where the next run continues; null when the walk is complete. */
   readonly walk: BucketWalk | null;
 }
 
 /**
- * Goes on with a walk for about `withinMs` milliseconds.
- * @param begun {@link aNewWalk}, or where the run before stopped
- * @param seen is told of each page's objects where the walk looks for orphans
+ * Continues a walk for about `withinMs` milliseconds.
+ * @param begun {@link aNewWalk}, or the position where the previous run stopped
+ * @param seen called with the objects of each page if the walk also searches for orphans
  * @throws ServiceError `storage.unavailable`
  */
 export async function measureBucket(
@@ -33,7 +33,7 @@ export async function measureBucket(
   let { bytes, page_token: token } = begun;
   for (;;) {
     const page = await listPage(bucket, token);
-    // A token that is no longer taken: the next run begins a new walk.
+    // The token has expired, so the next run starts a new walk.
     if (page === undefined) return { walk: null };
     for (const object of page.objects) bytes += object.bytes;
     if (begun.seeks_orphans) await seen(page.objects);
@@ -41,7 +41,7 @@ export async function measureBucket(
     const elapsed = clock().epochMilliseconds - started.epochMilliseconds;
     const took_ms = begun.took_ms + elapsed;
     if (token === null) return { size: { bytes, measured_at: walk.begun_at, took_ms }, walk: null };
-    // The token holds the name of the page's last object, and names below incoming/ may hold a surname.
+    // The token contains the name of the page's last object. Do not store it if the name may contain a surname.
     if (page.objects.at(-1)?.name.startsWith(INCOMING) !== true) {
       walk = { ...begun, bytes, took_ms, page_token: token };
     }
@@ -49,11 +49,12 @@ export async function measureBucket(
   }
 }
 
+/** A walk that starts at the first object. */
 export function aNewWalk(now: Instant, seeksOrphans: boolean): BucketWalk {
   return { bytes: 0, begun_at: utcTimestamp(now), took_ms: 0, seeks_orphans: seeksOrphans, page_token: null };
 }
 
-/** True while walking again would take more than a hundredth of the time: the larger the bucket, the rarer the walks. */
+/** Whether the size is recent enough. Walks take at most 1 % of the time, so a large bucket is measured less often. */
 export function isFresh({ measured_at, took_ms }: BucketSize, now: Instant): boolean {
   const measuredAt = parseTimestamp(measured_at)?.epochMilliseconds ?? 0;
   return now.epochMilliseconds - measuredAt < 100 * took_ms;

@@ -1,4 +1,4 @@
-/** What check-health reads from its environment: what the import reads, because it sweeps up missed files, and its limits. */
+/** The environment variables of check-health: those of the import, because it imports missed files, and its limits. */
 import { mailVariables } from '../../shared/registration/confirmation-mail.ts';
 
 export const variableNames = [

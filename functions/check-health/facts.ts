@@ -1,6 +1,6 @@
 /**
- * What health is judged by, gathered from stored state: every question at the same time, each within its own
- * budget. What the answers mean is the verdict's business.
+ * Gathers the facts that health is judged by. All queries run concurrently, each with its own time limit. The verdict
+ * interprets the results.
  */
 import { statfs } from 'node:fs/promises';
 import type { Bucket } from '@google-cloud/storage';
@@ -16,19 +16,21 @@ import { outboxBacklog } from '../../shared/store/outbox-backlog.ts';
 import { readWorkerStatus, type WorkerStatus } from '../../shared/store/worker-status.ts';
 import { ask, type Reading } from './reading.ts';
 
+/** The files in `incoming/`. */
 export interface Incoming {
   readonly files: number;
-  /** Zero when none waits. */
+  /** 0 when there is no file. */
   readonly oldest_seconds: number;
 }
 
+/** The outbox entries that are not sent yet. */
 export interface Waiting {
   readonly entries: number;
-  /** Zero when nothing waits. */
+  /** 0 when there is no entry. */
   readonly oldest_seconds: number;
 }
 
-/** A success is a file that went to `processed/`: a patient, or a duplicate of one. */
+/** Counts and times of imports. A success is a file that went to `processed/`: a patient, or a duplicate of one. */
 export interface ImportFigures {
   readonly last_success: UtcTimestamp | null;
   readonly last_failure: UtcTimestamp | null;
@@ -36,18 +38,19 @@ export interface ImportFigures {
   readonly failures_24h: number;
 }
 
+/** Everything that the verdict needs. */
 export interface Facts {
   readonly now: Instant;
   readonly incoming: Reading<Incoming>;
   readonly imports: Reading<ImportFigures>;
   readonly outbox: Reading<Waiting>;
-  /** Undefined: no worker has ever reported. */
+  /** Undefined when no worker has ever reported. */
   readonly worker: Reading<WorkerStatus | undefined>;
-  /** Undefined: there was no scheduled run yet. */
+  /** Undefined before the first scheduled run. */
   readonly lastRun: Reading<Pick<HealthSnapshot, 'taken_at' | 'bucket' | 'retention'> | undefined>;
-  /** Undefined: the database may be published from. */
+  /** Undefined when the database is not a restored copy and may publish. */
   readonly fence: Reading<FenceFault | undefined>;
-  /** Bytes; undefined where there is no drop folder. */
+  /** In bytes; undefined when there is no drop folder. */
   readonly freeDisk: Reading<number> | undefined;
 }
 
@@ -59,10 +62,10 @@ export interface FactSources {
   readonly dropFolder: string | undefined;
 }
 
-/** How long the first questions of a process may take. */
+/** Time limit of the first queries of a process. */
 export const WARM_UP_MS = 3000;
 
-/** Never throws; takes hardly longer than `withinMs`. */
+/** Gathers all facts in about `withinMs` milliseconds at most. Never throws. */
 export async function gatherFacts(sources: FactSources, withinMs: number): Promise<Facts> {
   const { db, bucket, clock, log, dropFolder } = sources;
   const now = clock();

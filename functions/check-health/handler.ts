@@ -1,6 +1,6 @@
 /**
- * The paths of check-health: GET /health and /health/import for monitoring, POST /run for Cloud Scheduler.
- * Both health paths answer the same: everything that is checked is a part of the import's way to its end.
+ * The routes of check-health: GET /health and /health/import for monitoring, POST /run for Cloud Scheduler. Both health
+ * paths return the same report, because every check concerns the way of a registration file to its end.
  */
 import type { HttpFunction, Request, Response } from '@google-cloud/functions-framework';
 import { ServiceError } from '../../shared/platform/errors.ts';
@@ -13,7 +13,7 @@ import { gatherFacts } from './facts.ts';
 import { runScheduled, type HealthDependencies } from './run.ts';
 import { judge } from './verdict.ts';
 
-/** Each question has as long, and all are asked at the same time. */
+/** Time limit of each query. All queries run concurrently. */
 const ANSWER_WITHIN_MS = 1000;
 
 type Answer = (deps: HealthDependencies) => Promise<{ readonly status: number; readonly body: object }>;
@@ -32,7 +32,7 @@ export function createHandler(deps: HealthDependencies): HttpFunction {
       try {
         await dispatch(deps, request, response);
       } catch (error) {
-        if (!(error instanceof ServiceError)) deps.log.error('a request failed', errorFields(error));
+        if (!(error instanceof ServiceError)) deps.log.error('Request failed', errorFields(error));
         const { details, headers } = problemOf(error);
         response.status(details.status).set(headers).send(JSON.stringify(details));
       }
@@ -47,7 +47,7 @@ async function dispatch(deps: HealthDependencies, request: Request, response: Re
     response.set('allow', route.methods.join(', '));
     throw new ServiceError('request.method_not_allowed');
   }
-  // No route needs a body; what is sent all the same is read in bounds, or it would keep the connection busy.
+  // No route needs a body. Read one within the limits anyway, or it would keep the connection busy.
   await readJson(request);
   const { status, body } = await route.answer(deps);
   response.status(status).json(body);
@@ -58,9 +58,9 @@ async function answerHealth(deps: HealthDependencies) {
   return { status: report.status === 'unhealthy' ? 503 : 200, body: report };
 }
 
-/** An error status lets Cloud Scheduler report the run as failed, which raises its alert. */
+/** On an error status Cloud Scheduler reports the run as failed, which triggers an alert. */
 async function answerRun(deps: HealthDependencies) {
   const report = await runScheduled(deps);
-  if (report === undefined) return { status: 200, body: { skipped: 'another run is under way' } };
+  if (report === undefined) return { status: 200, body: { skipped: 'another run is in progress' } };
   return { status: report.failed_steps.length > 0 ? 503 : 200, body: report };
 }

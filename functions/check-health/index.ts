@@ -1,4 +1,4 @@
-/** check-health under functions-framework: reads the environment and registers the handler. */
+/** Entry point of check-health: reads the environment and registers the handler with functions-framework. */
 import { http } from '@google-cloud/functions-framework';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
@@ -32,6 +32,6 @@ const deps: HealthDependencies = {
   limits: config,
 };
 
-// The first questions pay for connections and tokens, which must not look like an outage.
+// The first calls are slow because they open connections and fetch tokens. That must not look like an outage.
 await gatherFacts(deps, WARM_UP_MS);
 http('checkHealth', createHandler(deps));

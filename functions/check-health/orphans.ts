@@ -1,6 +1,6 @@
 /**
- * Removes copies in the archive that no record owns. An importer that died between its copy and the question whether the
- * person was erased meanwhile leaves one behind, and the file's event may never come again.
+ * Deletes orphans: copies in the archive without a record. One is left behind when an importer dies after its copy and
+ * before it checks whether the person was erased meanwhile. The file's event may never be delivered again.
  */
 import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
@@ -18,15 +18,15 @@ export interface OrphanDependencies {
   readonly log: Log;
 }
 
-/** An importer is done with a copy long before. */
+/** Younger copies are skipped: their importer may still be working. */
 const AT_WORK_MINUTES = 60;
-/** A run removes so many and leaves the rest to the walk of the next day. */
+/** Deletions per run. The rest is left to the next day's search. */
 const AT_MOST = 100;
 
 /**
- * Looks at some objects of the bucket. After a restore, the copies of registrations that the database lost are kept: they are
- * all that is left of them.
- * @returns how many were removed, at most 100
+ * Deletes the orphans among some objects of the bucket. Keeps copies of registrations that the database may have lost in
+ * a restore, because nothing else is left of them.
+ * @returns how many were deleted, at most 100
  * @throws ServiceError `store.unavailable`, `storage.unavailable`
  */
 export async function removeOrphans(
@@ -49,7 +49,7 @@ export async function removeOrphans(
   const orphans = unowned.filter(({ object }) => !mayBeLost(fence, object.uploadedAt)).slice(0, AT_MOST);
   for (const { object, recordId } of orphans) {
     await deleteVersion(bucket, object);
-    log.warn('A copy that no record owns was removed', { record_id: recordId });
+    log.warn('Archived copy without a record deleted', { record_id: recordId });
   }
   return orphans.length;
 }

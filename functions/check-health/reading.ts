@@ -1,4 +1,4 @@
-/** One question to a dependency: its answer, or in words why there was none. It never throws and never hangs. */
+/** Queries one dependency: returns the value, or a sentence that says why there is none. Never throws and never hangs. */
 import { within } from '../../shared/platform/deadline.ts';
 import { fateOf, ServiceError } from '../../shared/platform/errors.ts';
 import { errorFields, type Log } from '../../shared/platform/log.ts';
@@ -6,8 +6,8 @@ import { errorFields, type Log } from '../../shared/platform/log.ts';
 export type Reading<T> = { readonly value: T } | { readonly fault: string };
 
 /**
- * Waits at most `withinMs`; a later answer is dropped.
- * @param check names the question in the log
+ * Queries a dependency and waits at most `withinMs` milliseconds. A later result is ignored.
+ * @param check names the query in the log
  */
 export async function ask<T>(
   question: () => Promise<T>,
@@ -16,22 +16,22 @@ export async function ask<T>(
   const answer = question().then(
     (value): Reading<T> => ({ value }),
     (error: unknown): Reading<T> => {
-      log.warn('a check could not be answered', { check, ...errorFields(error) });
+      log.warn('Check failed', { check, ...errorFields(error) });
       return { fault: error instanceof ServiceError ? fateOf(error.code).title : 'the question failed' };
     },
   );
   return within(withinMs, answer, () => {
-    log.warn('a check was not answered in time', { check, duration_ms: withinMs });
+    log.warn('Check timed out', { check, duration_ms: withinMs });
     return { fault: `not answered within ${withinMs / 1000} s` };
   });
 }
 
-/** The answer, or undefined when there was none. */
+/** The value; undefined when there is none. */
 export function valueOf<T>(reading: Reading<T> | undefined): T | undefined {
   return reading !== undefined && 'value' in reading ? reading.value : undefined;
 }
 
-/** Why there was no answer. */
+/** Why there is no value; undefined when there is one. */
 export function faultOf(reading: Reading<unknown> | undefined): string | undefined {
   return reading !== undefined && 'fault' in reading ? reading.fault : undefined;
 }

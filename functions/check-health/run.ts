@@ -1,6 +1,6 @@
 /**
- * The scheduled run, once a minute: sweeps missed files, completes interrupted erasures, removes what has expired,
- * and leaves a snapshot and its figures as metrics. A step that fails or hangs keeps no other from its turn.
+ * The scheduled run, once a minute: imports missed files, completes interrupted erasures, removes expired documents, and
+ * writes a snapshot and metrics. A step that fails or hangs does not stop the others.
  */
 import { randomUUID } from 'node:crypto';
 import type { RetentionDays } from '../../shared/patient/retention.ts';
@@ -32,45 +32,42 @@ export interface HealthDependencies extends ImportDependencies, FactSources {
 
 export interface RunReport {
   readonly status: Status;
-  /** Null where the step failed or, the sweep, was not due. */
+  /** Null when the step failed or was not due. */
   readonly swept: Swept | null;
   readonly erasures_completed: number | null;
   readonly expired_removed: number | null;
-  /** Patients erased because they are kept no longer; null also where no rule is on. */
+  /** Patients erased because their retention has ended; null when the step failed or no rule is on. */
   readonly retention_erased: number | null;
   readonly failed_steps: readonly string[];
 }
 
-/** The run ends before the next but one begins, and long before Cloud Run ends the request. */
+/** Time limit of a step. So a run ends before the next but one starts, and long before Cloud Run cuts the request. */
 const STEP_MS = 50_000;
-/** Two steps and the facts, each at its limit: a run that was killed holds up the next ones for so long. */
+/** Two steps and the facts, each at its limit. A run that was killed blocks the next ones for this time. */
 const LONGEST_RUN_MS = 180_000;
-/** A run walks through the bucket for so long, and leaves the rest of the walk to the next. */
+/** Time that a run spends on listing the bucket. The next run continues the walk. */
 const WALK_MS = 20_000;
-/** A file this young is left to its event. */
+/** A younger file is left to its event. */
 const LEFT_TO_EVENT_SECONDS = 60;
-/** Cloud Scheduler does not call to the second. */
+/** Tolerance, because Cloud Scheduler does not call exactly on time. */
 const EARLY_SECONDS = 5;
 
-/** @returns undefined when another run is under way */
+/** Runs all steps that are due. @returns undefined when another run is in progress */
 export async function runScheduled(deps: HealthDependencies): Promise<RunReport | undefined> {
   let lease: Lease | undefined;
   try {
     lease = await takeLease(deps.db, 'scheduled-run', randomUUID(), LONGEST_RUN_MS);
     if (lease === undefined) return undefined;
   } catch (error) {
-    // Without Firestore no step of another run does anything either, and this one says which have failed.
-    deps.log.warn('the scheduled run cannot ask for its turn', errorFields(error));
+    // Run without the lease: without Firestore a concurrent run does nothing, and this run reports the failed steps.
+    deps.log.warn('Lease of the scheduled run could not be requested', errorFields(error));
   }
   try {
     return await runAlone(deps);
   } finally {
     if (lease !== undefined) {
       await releaseLease(lease, true).catch((error: unknown) =>
-        deps.log.warn(
-          'the turn of the scheduled run is over only when its lease expires',
-          errorFields(error),
-        ),
+        deps.log.warn('Lease of the scheduled run could not be released and will expire', errorFields(error)),
       );
     }
   }
@@ -86,7 +83,7 @@ async function runAlone(deps: HealthDependencies): Promise<RunReport> {
     try {
       return await Promise.race([work(signal), rejectedOn(signal)]);
     } catch (error) {
-      log.error('a step of the scheduled run failed', { component: name, ...errorFields(error) });
+      log.error('Step of the scheduled run failed', { component: name, ...errorFields(error) });
       measure(log, 'errors', { error_code: isServiceError(error) ? error.code : 'internal' });
       failed.push(name);
       return null;
@@ -107,7 +104,7 @@ async function runAlone(deps: HealthDependencies): Promise<RunReport> {
   const last = await step('read the last run', () => readNewestSnapshot(db));
   const due = isSweepDue(last?.swept_at, clock(), limits.PATIENT_IMPORT_CHECK_INTERVAL_SECONDS);
   const sweptAt = utcTimestamp(clock());
-  // Where less is promised than the usual wait for the event, the sweep must come within the promise.
+  // If the promised import time is shorter than the usual wait for the event, sweep within that time.
   const olderThan = Math.min(LEFT_TO_EVENT_SECONDS, limits.IMPORT_STUCK_AFTER_SECONDS);
   const isRetentionOn = retention.unpaid !== undefined || retention.closed !== undefined;
   const [swept, erasures, expired, measured, lapsed] = await Promise.all([
@@ -145,7 +142,7 @@ async function runAlone(deps: HealthDependencies): Promise<RunReport> {
     retention_erased: lapsed?.erased ?? null,
     failed_steps: failed,
   };
-  log.info('scheduled run', { status: report.status, count: swept?.imported ?? 0 });
+  log.info('Scheduled run finished', { status: report.status, count: swept?.imported ?? 0 });
   return done;
 }
 
@@ -155,7 +152,7 @@ function isSweepDue(sweptAt: string | null | undefined, now: Instant, intervalSe
   return now.epochMilliseconds - last.epochMilliseconds >= (intervalSeconds - EARLY_SECONDS) * 1000;
 }
 
-/** Once a day: the search reads a record for each object of the archive. */
+/** Once a day, because the search reads one record for each object of the archive. */
 function isOrphanSearchDue(soughtAt: string | null | undefined, now: Instant): boolean {
   const last = parseTimestamp(soughtAt ?? '');
   return last === undefined || now.subtract({ hours: 24 }).epochMilliseconds >= last.epochMilliseconds;

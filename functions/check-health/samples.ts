@@ -1,11 +1,11 @@
-/** The figures of a scheduled run as metrics, one sample each, which the alerts compare with their limits. */
+/** Writes the figures of a scheduled run as metrics, one sample each. The alerts compare them with their limits. */
 import type { Log } from '../../shared/platform/log.ts';
 import { measure } from '../../shared/platform/metrics.ts';
 import type { Facts } from './facts.ts';
 import { valueOf } from './reading.ts';
 import { FAILING, type Report } from './verdict.ts';
 
-/** What is not known has no sample. */
+/** Writes no sample for a figure that is unknown. */
 export function reportSamples(log: Log, facts: Facts, { checks }: Report): void {
   const { kafka, storage, outbox } = checks;
   const samples = {
@@ -26,7 +26,7 @@ export function reportSamples(log: Log, facts: Facts, { checks }: Report): void 
   }
 }
 
-/** One failed file of two is no rate; the staff have a mail about it. */
+/** Whether there are enough files for a meaningful rate. One failed file of two is not; staff get a mail about it. */
 function enoughFiles({ successes_24h, failures_24h }: Report['checks']['import']): boolean {
   return (successes_24h ?? 0) + (failures_24h ?? 0) >= FAILING.ofAtLeast;
 }
@@ -35,7 +35,7 @@ function percent(share: number | null): number | null {
   return share === null ? null : Math.round(share * 1000) / 10;
 }
 
-/** A worker that has never reported is as late as can be: without a sample its alert would stay silent. */
+/** A very large age when no worker has ever reported. Without a sample the alert would not fire. */
 function neverReported({ worker, now }: Facts): number | null {
   return 'value' in worker && valueOf(worker) === undefined ? Math.floor(now.epochMilliseconds / 1000) : null;
 }

@@ -1,4 +1,4 @@
-/** Imports the files in `incoming/` that their event has not: it was lost, or a crash came between record and move. */
+/** Imports files that are still in `incoming/` because their event was lost, or the import died before the move. */
 import pLimit from 'p-limit';
 import { errorFields } from '../../shared/platform/log.ts';
 import { listIncoming } from '../../shared/registration/archive.ts';
@@ -7,16 +7,16 @@ import { importObject, type ImportDependencies } from '../../shared/registration
 import { recordIdOf } from '../../shared/store/imports.ts';
 
 export interface Swept {
-  /** Files that are done with, whatever their outcome. */
+  /** Files that were handled, with any outcome. */
   readonly imported: number;
-  /** Files that stay for the next sweep. */
+  /** Files that are left for the next sweep. */
   readonly failed: number;
 }
 
 /**
- * The longest waiting first. One that cannot be imported now is logged and holds up no other.
+ * Imports the missed files, oldest first. Logs a file that cannot be imported now and continues with the others.
  * @param olderThanSeconds younger files are left to their event
- * @param signal once aborted, no further import is begun
+ * @param signal once aborted, no further import starts
  * @throws ServiceError `storage.unavailable` when `incoming/` cannot be listed
  */
 export async function sweepIncoming(
@@ -46,7 +46,7 @@ async function importMissed(deps: ImportDependencies, object: FinalizedObject): 
     return true;
   } catch (error) {
     const record_id = recordIdOf(deps.bucket.name, object.name, object.generation);
-    deps.log.error('a missed file could not be imported', { record_id, ...errorFields(error) });
+    deps.log.error('Missed file could not be imported', { record_id, ...errorFields(error) });
     return false;
   }
 }

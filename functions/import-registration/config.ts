@@ -1,4 +1,4 @@
-/** What the import reads from its environment. */
+/** The environment variables of import-registration. */
 import { mailVariables } from '../../shared/registration/confirmation-mail.ts';
 
 export const variableNames = [

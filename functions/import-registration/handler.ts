@@ -1,7 +1,7 @@
 /**
  * The import trigger over HTTP: one CloudEvent about a finalized object, in binary or structured mode
- * (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md). It answers 2xx when
- * the event is done with, an error when Eventarc shall deliver it again.
+ * (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md). The response is 2xx
+ * when the event is handled, and an error when Eventarc must deliver it again.
  */
 import type { HttpFunction, Request } from '@google-cloud/functions-framework';
 import { ServiceError } from '../../shared/platform/errors.ts';
@@ -24,9 +24,9 @@ export function createHandler(deps: ImportDependencies): HttpFunction {
         response.status(204).end();
       } catch (error) {
         const { code, details, headers } = problemOf(error);
-        // Of a refused request nothing is quoted: it may hold anything.
-        if (code.startsWith('request.')) log.warn('a request was refused', { error_code: code });
-        else log.error('import failed, the event will be delivered again', errorFields(error));
+        // Log no part of a refused request, because it may contain anything.
+        if (code.startsWith('request.')) log.warn('Request refused', { error_code: code });
+        else log.error('Import failed, the event will be delivered again', errorFields(error));
         measure(log, 'errors', { error_code: code });
         if (code === 'request.method_not_allowed') response.set('allow', 'POST');
         response.status(details.status).set(headers).send(JSON.stringify(details));
@@ -39,7 +39,7 @@ async function handle(deps: ImportDependencies, request: Request): Promise<void>
   const body = await readJson(request);
   const object = finalizedObject(isStructured(request) ? dataOf(body) : body);
   if (object === undefined || object.bucket !== deps.bucket.name) {
-    deps.log.warn('not an event of the import bucket');
+    deps.log.warn('Event ignored because it is not about an object of the import bucket');
     return;
   }
   await importObject(deps, object);

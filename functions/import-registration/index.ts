@@ -1,4 +1,4 @@
-/** import-registration under functions-framework: reads the environment and registers the handler. */
+/** Entry point of import-registration: reads the environment and registers the handler with functions-framework. */
 import { http } from '@google-cloud/functions-framework';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';

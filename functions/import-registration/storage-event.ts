@@ -1,11 +1,11 @@
-/** The `google.cloud.storage.object.v1.finalized` event, as Eventarc delivers it: 64-bit numbers are strings. */
+/** Parses the `google.cloud.storage.object.v1.finalized` event. Eventarc sends 64-bit numbers as strings. */
 import { z } from 'zod';
 import { parseTimestamp, type Instant } from '../../shared/platform/clock.ts';
 import type { FinalizedObject } from '../../shared/registration/bucket.ts';
 
 const storageObject = z.looseObject({
   bucket: z.string(),
-  // Not ce-subject: that one arrives percent-encoded.
+  // Use this instead of ce-subject, which is percent-encoded.
   name: z.string(),
   generation: z.string().regex(/^\d+$/),
   size: z.string().regex(/^\d+$/),
@@ -13,12 +13,12 @@ const storageObject = z.looseObject({
   timeCreated: z.string().transform((text, context): Instant => {
     const instant = parseTimestamp(text);
     if (instant !== undefined) return instant;
-    context.addIssue({ code: 'custom', message: 'is no timestamp' });
+    context.addIssue({ code: 'custom', message: 'is not a timestamp' });
     return z.NEVER;
   }),
 });
 
-/** The object an event speaks of, or undefined when the event is no such event: a repeat would not mend it. */
+/** The object that the event is about; undefined for any other event, because a redelivery would not change it. */
 export function finalizedObject(data: unknown): (FinalizedObject & { readonly bucket: string }) | undefined {
   const parsed = storageObject.safeParse(data);
   if (!parsed.success) return undefined;

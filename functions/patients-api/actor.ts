@@ -1,22 +1,26 @@
 /**
- * For whom a call is made: the caller itself, or the person that a trusted backend names in `X-Actor`. The header of
- * anybody else is refused rather than ignored: the caller would believe that the person is on record.
+ * Determines the person behind a call: the caller itself, or the person that a trusted backend names in `X-Actor`. Any
+ * other caller that sends the header is refused. If it were ignored, the caller would think that the person is recorded.
  */
 import type { Caller } from '../../shared/platform/auth.ts';
 import { ServiceError } from '../../shared/platform/errors.ts';
 
 export interface Acting {
   readonly actor: string;
-  /** The backend's subject, where it calls for the actor. */
+  /** The backend's subject if a backend calls for the actor. */
   readonly via?: string;
 }
 
 const POINTER = '/X-Actor';
 
-/** Printable ASCII without blanks, and no `@`: the id goes into the audit trail, and must not be an address. */
+/** Printable ASCII without spaces or `@`, because the id goes into the audit trail and must not be an e-mail address. */
 const PSEUDONYM = /^[\x21-\x3f\x41-\x7e]{1,100}$/;
 
-/** @throws ServiceError `auth.actor_refused`, `auth.actor_required`, `request.invalid_parameter` */
+/**
+ * Determines the actor.
+ * @param named the value of `X-Actor`
+ * @throws ServiceError `auth.actor_refused`, `auth.actor_required`, `request.invalid_parameter`
+ */
 export function actingFor({ subject, onBehalf }: Caller, named: string | undefined): Acting {
   if (named === undefined) {
     if (onBehalf !== 'required') return { actor: subject };

@@ -1,6 +1,6 @@
 /**
- * The HTTP API (docs/domain.md#http-api) as a Hono application, which answers a Request without a socket. What it
- * does for each route is in routes/; which server it stands behind is index.ts's business.
+ * The HTTP API (docs/domain.md#http-api) as a Hono application, which needs no socket. The handlers are in routes/;
+ * index.ts connects the application to a server.
  */
 import { Hono, type MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
@@ -16,7 +16,7 @@ import { findPatientId } from './parameters.ts';
 import type { Call, Dependencies, Route } from './route.ts';
 import { routes } from './routes/index.ts';
 
-/** Until the answer begins; an export may then go on for as long as Cloud Run lets it (infra/functions.tf). */
+/** Time until the response starts. An export may then take as long as Cloud Run allows (infra/functions.tf). */
 const ANSWER_WITHIN_MS = 20_000;
 
 export function createApp(
@@ -65,7 +65,7 @@ export function createApp(
   return app;
 }
 
-/** Whatever could not be decoded would be taken as it stands, and found nowhere. */
+/** Refuses URLs that cannot be decoded. Hono would use them undecoded and find nothing. */
 const refuseMalformedUrls: MiddlewareHandler = async (call, next) => {
   try {
     decodeURIComponent(call.req.url);
@@ -75,7 +75,7 @@ const refuseMalformedUrls: MiddlewareHandler = async (call, next) => {
   await next();
 };
 
-/** Names the route for the audit trail and the metrics, also of a request that is refused before it gets there. */
+/** Records the route for the audit trail and the metrics, even if the request is refused before it gets there. */
 function nameRoute(path: string, methods: readonly Route[]): MiddlewareHandler {
   return async (call: Call, next) => {
     if (call.get('route') === undefined) {
@@ -95,7 +95,9 @@ async function answer(route: Route, call: Call, deps: Dependencies): Promise<Res
   requireRole(call.get('caller'), route.role);
   const response = await route.handle(call, deps);
   if (route.isImpersonal === undefined && call.get('subjects') === undefined) {
-    throw new ServiceError('internal', { detail: 'The route does not say whose data its answer holds.' });
+    throw new ServiceError('internal', {
+      detail: 'The route does not say whose data its response contains.',
+    });
   }
   return response;
 }

@@ -1,7 +1,7 @@
 /**
- * The audit trail: who looked at whom, who changed what, who was refused. Each request below /api leaves one log line of
- * ids; a change has its line from the entry that was written with it, in the same transaction. The search term, the path
- * and the values are in none.
+ * The audit trail: who read whose data, who changed what, who was refused. Each request below /api writes one log line of
+ * ids. The line of a change comes from the entry that was written in the same transaction. No line contains the search
+ * term, the path or values.
  */
 import type { MiddlewareHandler } from 'hono';
 import type { PatientId } from '../../shared/patient/schema.ts';
@@ -21,22 +21,22 @@ export function authorOf(call: Call): Author {
   return { ...call.get('acting'), role, method: call.req.method, route: call.get('route') };
 }
 
-/** Notes whose data the answer holds. The path's own patient is noted already. */
+/** Records whose data the response contains. The patient in the path is recorded already. */
 export function noteSubjects(call: Call, ids: readonly PatientId[]): void {
   call.set('subjects', ids);
 }
 
-/** Logs the entry of a change that was committed; undefined: nothing changed. The answer does not wait for the clean-up. */
+/** Logs the entry of a committed change, if there was one. The response does not wait until the entry is removed. */
 export function logChange(call: Call, { db, log }: Dependencies, entry: AuditEntry | undefined): void {
   if (entry === undefined) return;
   logAuditEntry(log, entry);
   call.set('isChangeLogged', true);
   removeAuditEntries(db, [entry]).catch((error: unknown) =>
-    log.warn('An audit entry was not removed: the worker will log it once more', errorFields(error)),
+    log.warn('Audit entry not removed, so the worker will log it again', errorFields(error)),
   );
 }
 
-/** Logs each answer, unless its change is logged, or a route without personal data has answered. */
+/** Logs each response, unless its change is already logged or the route returns no personal data. */
 export function auditAnswers(log: Log): MiddlewareHandler {
   return async (call: Call, next) => {
     await next();

@@ -1,4 +1,4 @@
-/** What the API reads from its environment. */
+/** The environment variables of patients-api. */
 import { authVariables } from '../../shared/platform/auth.ts';
 import { keptDaysVariables } from '../../shared/store/patient-export.ts';
 

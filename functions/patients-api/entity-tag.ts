@@ -1,4 +1,4 @@
-/** Entity tags (RFC 9110, 8.8.3): a patient's is the number of their last event, since every change has one. */
+/** Entity tags (RFC 9110, 8.8.3). A patient's tag is the number of their last event, because every change has one. */
 import { ServiceError } from '../../shared/platform/errors.ts';
 
 export function entityTag(version: number): string {
@@ -6,15 +6,15 @@ export function entityTag(version: number): string {
 }
 
 /**
- * `If-Match` by strong comparison: a weak tag never matches.
- * @throws ServiceError `request.precondition_failed`
+ * Checks `If-Match` with strong comparison: a weak tag never matches.
+ * @throws ServiceError `request.precondition_failed` when no tag matches
  */
 export function requireMatch(ifMatch: string | undefined, version: number): void {
   if (ifMatch === undefined || names(ifMatch, entityTag(version))) return;
   throw new ServiceError('request.precondition_failed');
 }
 
-/** `If-None-Match` by weak comparison: true when the caller has this version. */
+/** Checks `If-None-Match` with weak comparison. @returns true when the caller has this version */
 export function isKnown(ifNoneMatch: string | undefined, version: number): boolean {
   return ifNoneMatch !== undefined && names(ifNoneMatch.replaceAll('W/', ''), entityTag(version));
 }

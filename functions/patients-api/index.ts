@@ -1,4 +1,4 @@
-/** The patient API under functions-framework: reads the environment and puts the application behind HTTP. */
+/** Entry point of patients-api: reads the environment and serves the application with functions-framework. */
 import type { Domain } from 'node:domain';
 import { http } from '@google-cloud/functions-framework';
 import { getRequestListener, RequestError } from '@hono/node-server';
@@ -38,13 +38,13 @@ const app = createApp({
 
 hideRequests();
 const listener = getRequestListener(app.fetch, {
-  // What is no request at all, such as one with a faulty Host header.
+  // For requests that cannot be parsed, such as one with an invalid Host header.
   errorHandler: (error) =>
     answerProblem(error instanceof RequestError ? new ServiceError('request.malformed_url') : error, log),
 });
 http('patientsApi', (request, response) => {
-  // functions-framework opens a domain for each request, which makes every promise in it dearer, to answer what a
-  // function throws. This one throws nothing: the application turns it into a problem document itself.
+  // functions-framework opens a domain for each request to catch errors, which makes every promise slower. It is not
+  // needed here, because the application turns every error into a problem document.
   (process as { domain?: Domain }).domain?.exit();
   revealTarget(request);
   return listener(request, response);

@@ -1,4 +1,4 @@
-/** Continues the caller's trace and measures each request by its route's pattern, never by its path. */
+/** Continues the caller's trace and measures each request. Labels it by the route's pattern, never by the path. */
 import type { MiddlewareHandler } from 'hono';
 import type { Log } from '../../shared/platform/log.ts';
 import { measure } from '../../shared/platform/metrics.ts';

@@ -1,4 +1,4 @@
-/** The OpenAPI 3.1 document, made from the routes and from the schemas that validate. */
+/** The OpenAPI 3.1 document, generated from the routes and from the schemas that validate requests and responses. */
 import { z } from 'zod';
 import { fateOf, type ErrorCode } from '../../shared/platform/errors.ts';
 import { PROBLEM_MEDIA_TYPE } from '../../shared/platform/problem-details.ts';
@@ -8,12 +8,12 @@ import { answerSchemas, requestSchemas, type SchemaName } from './schemas.ts';
 const COMPONENTS = '#/components/schemas/';
 
 const requestHeaders: Record<RequestHeader, string> = {
-  'If-Match': 'Entity tags; the change is refused when the patient has another version',
+  'If-Match': 'Entity tags; the change is refused unless one is the current version of the patient',
   'If-None-Match': 'Entity tags; 304 when the patient has one of these versions',
   'X-Actor':
-    'Id of the person that a trusted backend calls for: 1 to 100 visible ASCII characters without @; refused from anybody else',
+    'Id of the person that a trusted backend calls for: 1 to 100 visible ASCII characters without @; refused from any other caller',
   'Idempotency-Key':
-    '1 to 255 visible ASCII characters; the same key and body of the same caller again give the same answer',
+    '1 to 255 visible ASCII characters; repeating a request with the same key and body gives the same response',
 };
 
 const answerHeaders: Record<AnswerHeader, string> = {
@@ -21,8 +21,8 @@ const answerHeaders: Record<AnswerHeader, string> = {
   Location: 'Path of the new patient',
 };
 
+/** Problems that routes have besides their own: all routes, those with a role, those with a body. */
 const problemsOfUrls: readonly ErrorCode[] = ['request.malformed_url'];
-/** What every route that has the property may answer besides its own. */
 const problemsOfRoles: readonly ErrorCode[] = [
   'auth.unauthenticated',
   'auth.forbidden',
@@ -68,7 +68,7 @@ function operation(route: Route): object {
     operationId: `${route.method.toLowerCase()}${route.path.replaceAll(/[^a-zA-Z]+(\w)/g, (_, letter: string) => letter.toUpperCase()).replaceAll(/\W/g, '')}`,
     summary: route.summary,
     description:
-      route.role === undefined ? 'Needs no token.' : `Needs the role ${route.role} or a stronger one.`,
+      route.role === undefined ? 'Requires no token.' : `Requires the role ${route.role} or a stronger one.`,
     ...(route.role === undefined ? { security: [] } : {}),
     parameters: [...pathParameters(route), ...queryParameters(route), ...headerParameters(route)],
     ...(route.body === undefined
@@ -127,7 +127,7 @@ function response({ description, schema, mediaType, headers }: Answer): object {
   };
 }
 
-/** By status, since several codes may share one. */
+/** Grouped by status, because several codes may have the same one. */
 function problemResponses(route: Route): object {
   const codes = [
     ...route.problems,

@@ -1,6 +1,6 @@
 /**
- * Tokens for the next page: the position after which it begins and a fingerprint of the list it belongs to.
- * The fingerprint finds tokens of another filter or altered ones; it is no secret and protects none.
+ * Tokens for the next page: the position after which it starts, and a fingerprint of the list. The fingerprint detects
+ * tokens of another list and altered ones. It is not a secret and gives no security.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -8,12 +8,12 @@ import { ServiceError } from '../../shared/platform/errors.ts';
 
 const tokenSchema = z.tuple([z.unknown(), z.string()]);
 
-/** @param list what the list is of, such as its filter */
+/** Makes a token. @param list identifies the list, for example by its filter */
 export function pageToken(position: object, list: readonly unknown[]): string {
   return Buffer.from(JSON.stringify([position, fingerprint(position, list)])).toString('base64url');
 }
 
-/** The position that {@link pageToken} was given. @throws ServiceError `request.invalid_parameter` */
+/** Reads the position from a token of {@link pageToken}. @throws ServiceError `request.invalid_parameter` */
 export function readPageToken<T>(token: string, position: z.ZodType<T>, list: readonly unknown[]): T {
   const parsed = tokenSchema.safeParse(decode(token));
   const at = position.safeParse(parsed.data?.[0]);

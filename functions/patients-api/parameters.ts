@@ -1,4 +1,4 @@
-/** Reads path, query and header parameters; a faulty one is reported by its name as a pointer. */
+/** Parses path, query and header parameters. Reports an invalid one with its name as the pointer. */
 import { z } from 'zod';
 import { violationsOf } from '../../shared/patient/read.ts';
 import { patientId, type PatientId } from '../../shared/patient/schema.ts';
@@ -22,10 +22,10 @@ export const pageTokenParameter = z
   .string()
   .max(500, 'is not a page token of this list')
   .optional()
-  .describe('`next_page_token` of the page before');
+  .describe('`next_page_token` of the previous page');
 
 /**
- * The query by its schema; a parameter without a value counts as left out.
+ * Parses the query. A parameter without a value counts as missing.
  * @throws ServiceError `request.invalid_parameter`
  */
 export function readQuery<T extends z.ZodObject>(schema: T, call: Call): z.output<T> {
@@ -37,20 +37,20 @@ export function readQuery<T extends z.ZodObject>(schema: T, call: Call): z.outpu
   return parsed.data;
 }
 
-/** The patient that the path names; undefined: what stands there cannot be an id. */
+/** The patient id in the path; undefined when the text cannot be an id. */
 export function findPatientId(call: Call): PatientId | undefined {
   const text = call.req.param('id') ?? '';
   return patientId.safeParse(/^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined).data;
 }
 
-/** The patient that the path names. What cannot be an id names nobody. @throws ServiceError `patient.not_found` */
+/** The patient id in the path. @throws ServiceError `patient.not_found` when the text cannot be an id */
 export function readPatientId(call: Call): PatientId {
   const id = findPatientId(call);
   if (id === undefined) throw new ServiceError('patient.not_found');
   return id;
 }
 
-/** @throws ServiceError `request.invalid_parameter` */
+/** The `Idempotency-Key`; undefined when there is none. @throws ServiceError `request.invalid_parameter` */
 export function readIdempotencyKey(call: Call): string | undefined {
   const key = call.req.header('idempotency-key');
   if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return key;

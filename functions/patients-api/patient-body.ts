@@ -1,4 +1,4 @@
-/** Patients in bodies: read from a request by their schema, answered with their version. */
+/** Patients in bodies: validated in a request, and sent with their version in a response. */
 import type { z } from 'zod';
 import { readPatientFields } from '../../shared/patient/read.ts';
 import type { BerlinDate } from '../../shared/platform/clock.ts';
@@ -8,7 +8,7 @@ import { noteSubjects } from './audit.ts';
 import { entityTag } from './entity-tag.ts';
 import type { Call } from './route.ts';
 
-/** @throws ServiceError `patient.invalid` with every violation */
+/** Validates the fields of a patient. @throws ServiceError `patient.invalid` with every violation */
 export function validFields<T>(schema: z.ZodType<T>, json: unknown, today: BerlinDate): T {
   const reading = readPatientFields(schema, json, today);
   if (!reading.ok) throw new ServiceError('patient.invalid', { violations: reading.violations });

@@ -1,4 +1,4 @@
-/** Reads a request's JSON body: type, size and encoding are judged before anything is parsed. */
+/** Reads a request's JSON body. Checks type, size and encoding before parsing. */
 import { MIMEType } from 'node:util';
 import { ServiceError } from '../../shared/platform/errors.ts';
 import { BODY_WITHIN_MS, MAX_BODY_BYTES } from '../../shared/platform/request-json.ts';
@@ -9,6 +9,7 @@ export interface JsonBody {
 }
 
 /**
+ * Reads and parses the body.
  * @throws ServiceError `request.unsupported_media_type`, `request.too_large`, `request.malformed_json`,
  * `request.body_timed_out`
  */
@@ -18,7 +19,7 @@ export async function readJsonBody(request: Request): Promise<JsonBody> {
   return { bytes, json: parse(bytes) };
 }
 
-/** {@link readJsonBody} where the body may be left out, which is the same as an empty object. */
+/** Like {@link readJsonBody}, but a missing body counts as an empty object. */
 export async function readOptionalJsonBody(request: Request): Promise<JsonBody> {
   const bytes = await readBytes(request);
   if (bytes.length === 0) return { bytes, json: {} };
@@ -41,7 +42,7 @@ function isJsonInUtf8(contentType: string): boolean {
   }
 }
 
-/** What has not arrived in time is not waited for. */
+/** Reads the body and stops waiting after 10 s. */
 async function readBytes(request: Request): Promise<Uint8Array> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new ServiceError('request.body_timed_out')), BODY_WITHIN_MS);
@@ -56,7 +57,7 @@ async function collectBytes(request: Request): Promise<Uint8Array> {
   if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  // A chunked body announces no length: it is counted while it arrives, and no more is read than needed.
+  // A chunked body announces no length, so count the bytes as they arrive and stop at the limit.
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     size += chunk.length;
     if (size > MAX_BODY_BYTES) throw tooLarge();
@@ -69,7 +70,7 @@ function parse(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {
-    // Without the cause: a parser's message quotes the text.
+    // No cause: the parser's message quotes the text.
     throw new ServiceError('request.malformed_json');
   }
 }

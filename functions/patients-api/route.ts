@@ -1,6 +1,4 @@
-/**
- * What a route is: one description from which the router, the access rules and the contract are made.
- */
+/** The description of a route, from which the router, the access rules and the contract are made. */
 import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
 import type { Context } from 'hono';
@@ -22,9 +20,9 @@ export interface Dependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly authenticate: Authenticate;
-  /** How long something of a person stays where no erasure reaches, for the export. */
+  /** For the export: how many days data remains in places that an erasure does not reach. */
   readonly keptDays: KeptDays;
-  /** Origins of browsers that may call the API; none: CORS is off. */
+  /** Origins of browsers that may call the API; CORS is off when there are none. */
   readonly corsOrigins: readonly string[];
   /** Folder with the files of the documentation page. */
   readonly assets: URL;
@@ -36,7 +34,7 @@ export type Call = Context<{
     route: string;
     caller: Caller;
     acting: Acting;
-    /** Whose data the answer holds, or whom the path names. */
+    /** The patients whose data the response contains, or the one in the path. */
     subjects: readonly PatientId[];
     isChangeLogged: boolean;
     isImpersonal: boolean;
@@ -48,7 +46,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** A successful answer, for the contract. */
 export interface Answer {
   readonly description: string;
-  /** The JSON body; an answer without it has none, or one of `mediaType`. */
+  /** The JSON body. Without it the response has no body, or one of `mediaType`. */
   readonly schema?: SchemaName;
   readonly mediaType?: string;
   readonly headers?: readonly AnswerHeader[];
@@ -61,16 +59,16 @@ export interface Route {
   readonly method: Method;
   /** As in OpenAPI: `/api/patients/{id}`. */
   readonly path: string;
-  /** The weakest role that may; undefined: open to everybody. */
+  /** The weakest role that may call it; undefined when no token is required. */
   readonly role: Role | undefined;
-  /** The answer holds no personal data, so that only refusals are audited. */
+  /** The response contains no personal data, so only refusals are audited. */
   readonly isImpersonal?: true;
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly requestHeaders?: readonly RequestHeader[];
   readonly body?: { readonly schema: SchemaName; readonly required: boolean };
   readonly answers: Readonly<Record<number, Answer>>;
-  /** The errors of the route's own; those of every route are added by the contract. */
+  /** The errors of this route. The contract adds those that every route has. */
   readonly problems: readonly ErrorCode[];
   handle(call: Call, deps: Dependencies): Response | Promise<Response>;
 }

@@ -1,4 +1,4 @@
-/** The named schemas of the contract: what the bodies of requests and answers are. */
+/** The named schemas of the contract: the bodies of requests and responses. */
 import { z } from 'zod';
 import { newPatientSchema, patchSchema, patientId, patientSchema } from '../../shared/patient/schema.ts';
 import { calendarDate, timestamp } from '../../shared/patient/text.ts';
@@ -10,8 +10,8 @@ const limit = z.int().min(1).max(1000);
 const nextPageToken = z.string().nullable().describe('Asks for the next page; null on the last one');
 
 const violation = z.object({
-  pointer: z.string().describe('JSON pointer to the offending value, or the name of a parameter as one'),
-  detail: z.string().describe('The rule that it breaks'),
+  pointer: z.string().describe('JSON pointer to the invalid value; for a parameter, its name after a slash'),
+  detail: z.string().describe('The broken rule'),
 });
 
 const counters = z.object(
@@ -21,19 +21,19 @@ const counters = z.object(
   >,
 );
 
-/** The error codes of these families: what is before their dot. */
+/** The error codes of these families; the family is the part before the dot. */
 function codesOf(...families: readonly string[]): ErrorCode[] {
   return errorCodes.filter((code) => families.includes(code.replace(/\..*/, '')));
 }
 
-/** `date` of a contact; today in Berlin where it is left out. */
+/** Body of a last-contact request. Without `date` it means today in Berlin. */
 export const lastContactSchema = z.strictObject({
   date: calendarDate.optional(),
   correct: z
     .boolean()
     .optional()
     .describe(
-      'Puts a wrong date right: `date` is stored even if it is earlier. Needs the role admin, and `date`',
+      'Corrects a wrong date: stores `date` even if it is earlier. Requires the role admin and `date`',
     ),
 });
 
@@ -60,7 +60,7 @@ const communicationEntry = z.object({
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** Bodies of answers. */
+/** Bodies of responses. */
 export const answerSchemas = {
   Patient: patientSchema,
   PatientPage: z.object({
@@ -94,7 +94,7 @@ export const answerSchemas = {
         outcome: z.enum(IMPORT_OUTCOMES),
         reason: z.enum(codesOf('import')).nullable(),
         violations: z.array(violation),
-        archive_path: z.string().nullable().describe("Where the file lies in the import's bucket"),
+        archive_path: z.string().nullable().describe('Name of the file in the import bucket'),
         archived_at: timestamp.nullable(),
         received_at: timestamp,
         uploaded_at: timestamp,
@@ -102,10 +102,10 @@ export const answerSchemas = {
     ),
     idempotency_keys: z.array(z.object({ key_sha256: sha256, body_sha256: sha256, expires_at: timestamp })),
     waiting_mails: z.array(z.object({ body: z.looseObject({}), created_at: timestamp })),
-    waiting_events: z.array(z.looseObject({})).describe('Envelopes that were not published yet'),
+    waiting_events: z.array(z.looseObject({})).describe('Envelopes that are not published yet'),
     copies: z
       .array(z.object({ place: z.string(), days: z.int().min(1) }))
-      .describe('What else may lie where'),
+      .describe('Other places that may hold data of the person, and for how many days'),
     communication: z.array(communicationEntry).describe('Newest first'),
   }),
   ImportStatus: z.object({

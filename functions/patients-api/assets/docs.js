@@ -1,4 +1,4 @@
-// Bearer tokens stay in the page: nothing is kept in the browser after it is closed.
+// Bearer tokens are kept in the page only, not in the browser's storage.
 window.SwaggerUIBundle({
   url: 'openapi.json',
   dom_id: '#contract',

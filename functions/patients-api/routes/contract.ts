@@ -1,7 +1,7 @@
-/** GET /openapi.json: the contract, made from the schemas that validate. */
+/** GET /openapi.json: the contract, generated from the schemas that validate. */
 import type { Route } from '../route.ts';
 
-/** @param contract makes the document; asked once, when somebody wants it */
+/** @param contract makes the document; called once, at the first request */
 export function contractRoute(contract: () => object): Route {
   let document: object | undefined;
   return {

@@ -1,4 +1,4 @@
-/** POST /api/patients: registers a patient. No mail is sent; a key makes the request safe to repeat. */
+/** POST /api/patients: registers a patient. Sends no mail. With an `Idempotency-Key` the request is safe to repeat. */
 import { newPatientSchema } from '../../../shared/patient/schema.ts';
 import { berlinDateOf } from '../../../shared/platform/clock.ts';
 import { idempotentRequest } from '../../../shared/store/idempotency-keys.ts';

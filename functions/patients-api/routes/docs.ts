@@ -1,6 +1,6 @@
 /**
- * GET /docs: a page to read the contract and try it. It is served from files of our own, since the browser of
- * somebody who reads patients' data should ask no one else (infra/bundle.ts brings Swagger UI's files along).
+ * GET /docs: a page to read the contract and try it. The service serves all its files itself, so that the browser of
+ * somebody who reads patient data contacts no other host. infra/bundle.ts adds the files of Swagger UI.
  */
 import { readFile } from 'node:fs/promises';
 import { ServiceError } from '../../../shared/platform/errors.ts';
@@ -38,7 +38,7 @@ export const docsFileRoute: Route = {
   method: 'GET',
   path: '/docs/{file}',
   role: undefined,
-  summary: 'A file of the page',
+  summary: 'Read a file of the documentation page',
   answers: { 200: { description: 'The file', mediaType: 'text/*' } },
   problems: ['request.not_found'],
   handle: (call, deps) => answerFile(call, deps, call.req.param('file') ?? ''),

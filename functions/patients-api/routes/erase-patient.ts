@@ -1,6 +1,6 @@
 /**
- * DELETE /api/patients/{id}: erases the person (docs/domain.md#erasure-and-retention); answered when nothing of them
- * is left.
+ * DELETE /api/patients/{id}: erases the person (docs/domain.md#erasure-and-retention). Responds when no data of the
+ * person is left.
  */
 import { erasePatient } from '../../../shared/registration/erase-patient.ts';
 import { authorOf } from '../audit.ts';
@@ -12,7 +12,7 @@ export const erasePatientRoute: Route = {
   path: '/api/patients/{id}',
   role: 'admin',
   summary: 'Erase a patient',
-  answers: { 204: { description: 'Nothing of the person is left' } },
+  answers: { 204: { description: 'No data of the person is left' } },
   problems: ['patient.not_found', 'storage.unavailable'],
   async handle(call, deps) {
     const options = { by: authorOf(call) };

@@ -1,4 +1,4 @@
-/** GET /api/patients/{id}/export: everything stored about the person, in one document that is sent as it is made. */
+/** GET /api/patients/{id}/export: streams everything stored about the person as one document. */
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import { exportPatient } from '../../../shared/store/patient-export.ts';
 import { readPatientId } from '../parameters.ts';
@@ -11,21 +11,21 @@ export const exportPatientRoute: Route = {
   summary: 'Export everything that is stored about a patient',
   answers: {
     200: {
-      description: 'One document, in pieces; cut off if it cannot be completed',
+      description: 'One document, streamed; the connection is cut if it cannot be completed',
       schema: 'PatientExport',
     },
   },
   problems: ['patient.not_found'],
   async handle(call, { db, clock, log, keptDays }) {
     const pieces = await exportPatient(db, readPatientId(call), clock(), keptDays);
-    // HEAD asks for no piece: nobody would end the reading.
+    // Start no stream for HEAD, because nobody would end it.
     const body = call.req.method === 'HEAD' ? null : bytesOf(pieces, log);
     const headers = { 'content-type': 'application/json', 'content-disposition': 'attachment' };
     return new Response(body, { headers });
   },
 };
 
-/** A piece is made when the last one is on its way. A failure cuts the connection: there is no false end. */
+/** Reads each piece after the previous one was sent. On an error it cuts the connection, so no export looks complete. */
 function bytesOf(pieces: AsyncGenerator<string, void>, log: Log): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream<Uint8Array>(
@@ -36,8 +36,8 @@ function bytesOf(pieces: AsyncGenerator<string, void>, log: Log): ReadableStream
           if (done === true) controller.close();
           else controller.enqueue(encoder.encode(value));
         } catch (error) {
-          log.error('An export was cut off', errorFields(error));
-          // The server prints what it is given: nothing of the cause.
+          log.error('Export cut off', errorFields(error));
+          // The server prints this error, so it must not contain the cause.
           controller.error(new Error('The export was cut off'));
         }
       },

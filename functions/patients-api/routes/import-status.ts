@@ -1,4 +1,4 @@
-/** GET /api/patients/import-status: how the imports went, from their records and without personal data. */
+/** GET /api/patients/import-status: results of the imports, from their records, without personal data. */
 import { countImports, readLastImports } from '../../../shared/store/import-statistics.ts';
 import type { Route } from '../route.ts';
 
@@ -7,7 +7,7 @@ export const importStatusRoute: Route = {
   path: '/api/patients/import-status',
   role: 'reader',
   isImpersonal: true,
-  summary: 'See how the imports of registration files went',
+  summary: 'Read the results of the imports of registration files',
   answers: { 200: { description: 'Counters and the last imports', schema: 'ImportStatus' } },
   problems: [],
   async handle(call, { db, clock }) {

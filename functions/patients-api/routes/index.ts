@@ -1,4 +1,4 @@
-/** Every route of the API. A fixed path stands before a pattern that would match it too. */
+/** All routes of the API. A fixed path comes before a pattern that also matches it. */
 import { openApiDocument } from '../openapi.ts';
 import type { Route } from '../route.ts';
 import { patchPatientRoute, putPatientRoute } from './change-patient.ts';

@@ -1,5 +1,5 @@
 /**
- * PATCH /api/patients/{id}/last-contact: notes a contact; an earlier one than the stored changes nothing, unless an
+ * PATCH /api/patients/{id}/last-contact: records a contact. A date earlier than the stored one changes nothing, unless an
  * admin corrects the date.
  */
 import { correctContact, recordContact } from '../../../shared/patient/change.ts';
@@ -18,7 +18,7 @@ export const lastContactRoute: Route = {
   method: 'PATCH',
   path: '/api/patients/{id}/last-contact',
   role: 'staff',
-  summary: 'Note a contact with a patient, or correct the date of the last one (admin)',
+  summary: 'Record a contact with a patient, or correct the date of the last one (admin)',
   body: { schema: 'NewContact', required: false },
   answers: { 200: { description: 'The date of the last contact', schema: 'LastContact' } },
   problems: ['patient.invalid', 'patient.not_found'],
@@ -42,7 +42,7 @@ function readContact(json: unknown, today: BerlinDate): { date: BerlinDate; corr
   if (!parsed.success) throw invalid(violationsOf(parsed.error));
   const { date = today, correct = false } = parsed.data;
   if (correct && parsed.data.date === undefined) {
-    throw invalid([{ pointer: '/date', detail: 'must be named in a correction' }]);
+    throw invalid([{ pointer: '/date', detail: 'is required for a correction' }]);
   }
   if (date > today) throw invalid([{ pointer: '/date', detail: 'must not be in the future' }]);
   return { date, correct };

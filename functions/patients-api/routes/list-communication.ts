@@ -1,4 +1,4 @@
-/** GET /api/patients/{id}/communication: what was said with a patient, newest first. */
+/** GET /api/patients/{id}/communication: the communication history of a patient, newest first. */
 import { z } from 'zod';
 import { readCommunication } from '../../../shared/store/communication-history.ts';
 import { readPatient } from '../../../shared/store/patients.ts';

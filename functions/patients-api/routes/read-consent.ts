@@ -1,4 +1,4 @@
-/** GET /api/patients/{id}/consent: what the person agreed to with the registration, as it was stored. */
+/** GET /api/patients/{id}/consent: the consent that the person gave with the registration, as stored. */
 import { ServiceError } from '../../../shared/platform/errors.ts';
 import { readConsent } from '../../../shared/store/consents.ts';
 import { readPatient } from '../../../shared/store/patients.ts';

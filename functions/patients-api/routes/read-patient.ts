@@ -1,4 +1,4 @@
-/** GET /api/patients/{id}. */
+/** GET /api/patients/{id}: one patient, or 304 when the caller has the current version. */
 import { readPatient } from '../../../shared/store/patients.ts';
 import { entityTag, isKnown } from '../entity-tag.ts';
 import { readPatientId } from '../parameters.ts';
