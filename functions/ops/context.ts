@@ -13,12 +13,12 @@ import { readConfig, type Config } from '../../shared/platform/config.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import type { VariableName } from '../../shared/platform/variables.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
+import type { Audit } from './audit.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Context {
-  /** Who runs the command, for the audit trail. */
-  readonly operator: string;
+  readonly audit: Audit;
   config<K extends VariableName>(names: readonly K[]): Promise<Config<K>>;
   db(): Promise<Firestore>;
   kafka(): Promise<{ client: KafkaClient; names: Names }>;
@@ -56,7 +56,7 @@ export async function opsEnvironment(environment: Environment = process.env): Pr
   return { ...environment, ...local };
 }
 
-export function openContext(environment: Environment, operator: string): Context {
+export function openContext(environment: Environment, audit: Audit): Context {
   const opened: (() => Promise<unknown>)[] = [];
   const config: Context['config'] = (names) => readConfig(names, environment);
   /** Opens once, and remembers how to close. */
@@ -81,7 +81,7 @@ export function openContext(environment: Environment, operator: string): Context
     async () => undefined,
   );
   return {
-    operator,
+    audit,
     config,
     kafka,
     db: once(

@@ -11,6 +11,7 @@ import {
   type Resolution,
 } from '../../shared/kafka/dead-letter-book.ts';
 import { revived, withoutOurs, type DeadLetterReason } from '../../shared/kafka/dead-letters.ts';
+import { patientId } from '../../shared/patient/schema.ts';
 import { parseTimestamp } from '../../shared/platform/clock.ts';
 import type { Names } from '../../shared/kafka/topics.ts';
 import type { Context } from './context.ts';
@@ -55,6 +56,7 @@ export async function show(
   const [found] = await find(context, { place: [place] });
   if (found === undefined) throw new UnknownPlace(place);
   const { message, reason } = found.letter;
+  context.audit('answered', { patientIds: patientsOf(found.letter) });
   output.fields({
     place,
     error: errorClassOf(reason),
@@ -92,6 +94,23 @@ function originOf({ reason }: DeadLetter): string | null {
   return `${topic}:${partition}:${offset}`;
 }
 
+/** Whom a letter speaks of, as far as ids tell: its event's patient, and those named in its reason. */
+function patientsOf({ message, reason }: DeadLetter): number[] {
+  const named = /to patient ((?:\d+(?:, )?)+)/.exec(reason?.errorMessage ?? '')?.[1]?.split(', ') ?? [];
+  const ids = [patientOfEvent(message.value), ...named.map(Number)];
+  return ids.flatMap((id) => patientId.safeParse(id).data ?? []);
+}
+
+/** Of a message that may hold anything. */
+function patientOfEvent(value: Buffer | null): unknown {
+  try {
+    const event = JSON.parse(value?.toString() ?? '') as { payload?: { patient_id?: unknown } | null } | null;
+    return event?.payload?.patient_id;
+  } catch {
+    return undefined;
+  }
+}
+
 export interface Handling {
   readonly how: Resolution;
   readonly dryRun: boolean;
@@ -116,6 +135,7 @@ export async function handle(
     how === 'replayed' && (reason?.omitted ?? []).some((part) => part !== 'headers');
   const handled = letters.filter((found) => !isLeft(found));
   if (!dryRun) {
+    context.audit('changed', { patientIds: handled.flatMap(({ letter }) => patientsOf(letter)) });
     const publisher = await context.publisher();
     const { topics } = (await context.kafka()).names;
     for (const [index, { topic, letter }] of handled.entries()) {

@@ -5,7 +5,6 @@ import { connectBucket, copyVersion, deleteObject, listObjects } from '../../sha
 import { errorDocumentPath } from '../../shared/registration/failure-mail.ts';
 import { utcTimestamp } from '../../shared/platform/clock.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
-import { createLog } from '../../shared/platform/log.ts';
 import { eraseImportRecord } from '../../shared/store/erasures.ts';
 import { readLastImports } from '../../shared/store/import-statistics.ts';
 import { noteRetry, readImport, type ImportRecord, type RecordId } from '../../shared/store/imports.ts';
@@ -18,12 +17,12 @@ export async function listImports(
   { outcome, limit }: { outcome?: ImportRecord['outcome']; limit: number },
 ): Promise<void> {
   const imports = await readLastImports(await context.db(), limit);
+  const shown = imports.filter((record) => outcome === undefined || record.outcome === outcome);
+  context.audit('answered', { patientIds: shown.flatMap(({ patient_id }) => patient_id ?? []) });
   const columns = ['record_id', 'outcome', 'reason', 'patient_id', 'received_at', 'archived_at'] as const;
   output.table(
     columns,
-    imports
-      .filter((record) => outcome === undefined || record.outcome === outcome)
-      .map((record) => columns.map((name) => record[name])),
+    shown.map((record) => columns.map((name) => record[name])),
   );
 }
 
@@ -32,6 +31,7 @@ export async function showImport(context: Context, output: Output, id: string): 
   const record = await readImport(await context.db(), id as RecordId);
   if (record === undefined) throw new UnknownFile(id);
   const { outcome, reason, patient_id, archive_path, received_at, archived_at, violations } = record;
+  context.audit('answered', { recordId: id, patientIds: patient_id === null ? [] : [patient_id] });
   output.fields({
     record_id: id,
     outcome,
@@ -81,6 +81,7 @@ export async function retryImport(context: Context, output: Output, file: string
     if (!isIt) continue;
     const recordId = wanted.replace(/^.*\//, '') as RecordId;
     const target = retryName(recordId);
+    context.audit('changed', { recordId });
     await noteRetry(await context.db(), recordId, systemClock());
     await copyVersion(bucket, object, target);
     output.fields({ from: object.name, to: target });
@@ -109,13 +110,12 @@ export async function deleteImport(
     throw new UndeletableFile('It did not fail: erase its patient instead.');
   if (archived_at === null)
     throw new UndeletableFile('It is still being moved to failed/: try again in a few minutes.');
+  context.audit(apply ? 'changed' : 'answered', { recordId: id });
   if (apply) {
     const bucket = await bucketOf(context);
     await deleteObject(bucket, archive_path);
     await deleteObject(bucket, errorDocumentPath(archive_path));
     await eraseImportRecord(db, id as RecordId);
-    const log = createLog({ service: 'ops', project: '', destination: process.stderr });
-    log.record('audit', { actor: 'ops', method: 'ops', route: 'import delete', record_id: id });
   }
   output.fields({ record_id: id, reason, archive_path, received_at, deleted: apply });
   output.say(apply ? 'The file and its record are gone.' : 'Nothing was deleted: `--apply` does it.');

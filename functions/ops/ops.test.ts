@@ -1,14 +1,9 @@
-import { Writable } from 'node:stream';
 import { Temporal } from 'temporal-polyfill';
 import { describe, expect, it, vi } from 'vitest';
-import { createPublisher } from '../../shared/kafka/publish.ts';
-import { writeDeadLetter } from '../../shared/kafka/dead-letters.ts';
-import type { IncomingMessage } from '../../shared/kafka/ports.ts';
 import { registerPatient } from '../../shared/patient/change.ts';
 import { patientId } from '../../shared/patient/schema.ts';
 import { recordIdOf } from '../../shared/store/imports.ts';
 import { addPatient } from '../../shared/store/patients.ts';
-import { readEventsBut, SHARDS } from '../../shared/store/outbox.ts';
 import { utcTimestamp } from '../../shared/platform/clock.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { retryName } from '../../shared/registration/archive.ts';
@@ -16,60 +11,12 @@ import { importObject } from '../../shared/registration/import-object.ts';
 import { aNewPatient, aRegistration, signedRegistration } from '../../test/support/builders.ts';
 import { loseNextAnswer } from '../../test/support/lost-answer.ts';
 import { importWorld, objectNames } from '../../test/support/import-world.ts';
-import { createTopics, kafkaCorner } from '../../test/support/kafka.ts';
+import { opsCorner } from '../../test/support/ops-corner.ts';
 import { patientsWorld } from '../../test/support/patients-world.ts';
-import { runOps } from './program.ts';
 
-const kafka = await kafkaCorner();
-const world = patientsWorld();
-const [patients, communication, therapists] = [
-  'patient-events',
-  'communication-events',
-  'therapist-events',
-].map((name) => kafka.prefix + name) as [string, string, string];
-await createTopics(kafka.client, [
-  patients,
-  communication,
-  therapists,
-  ...[communication, therapists].map((topic) => `${topic}.dlq`),
-]);
-const publisher = createPublisher(kafka.client);
-const environment = {
-  ...process.env,
-  GOOGLE_CLOUD_PROJECT: world.project,
-  KAFKA_TOPIC_PREFIX: kafka.prefix,
-  KAFKA_GROUP_PREFIX: kafka.prefix,
-};
-
-async function ops(commandLine: string, overrides: Record<string, string | undefined> = {}) {
-  const written = { out: '', err: '' };
-  const stream = (name: 'out' | 'err') =>
-    new Writable({
-      write(chunk, _encoding, done) {
-        written[name] += String(chunk);
-        done();
-      },
-    });
-  const code = await runOps(
-    commandLine.split(' '),
-    { ...environment, ...overrides },
-    { out: stream('out'), err: stream('err') },
-  );
-  return { code, ...written, json: () => JSON.parse(written.out) };
-}
-
-async function bury(topic: string, offset: number, value: string, code = 'event.invalid_payload' as const) {
-  const message: IncomingMessage = {
-    topic,
-    partition: 2,
-    offset: BigInt(offset),
-    timestamp: 0,
-    key: Buffer.from('k'),
-    value: Buffer.from(value),
-    headers: { ce_id: `id-${offset}` },
-  };
-  await writeDeadLetter(publisher, message, { code, attempts: 1, error: undefined }, new Date());
-}
+const corner = await opsCorner();
+const { kafka, world, publisher, ops, bury, relayAll } = corner;
+const { patients, communication, therapists } = corner.topics;
 
 const places = async (filter = '') =>
   ((await ops(`--json dlq list${filter}`)).json() as { place: string }[]).map(({ place }) => place);
@@ -337,15 +284,6 @@ describe('ops', () => {
     ).toBe(3);
   });
 });
-
-async function relayAll(): Promise<void> {
-  for (let shard = 0; shard < SHARDS; shard += 1) {
-    for (const entry of (await readEventsBut(world.db, shard, 100, { skip: () => false })).events) {
-      await publisher.publish([{ topic: patients, key: String(entry.patientId), value: entry.envelope }]);
-      await entry.place.ref.delete();
-    }
-  }
-}
 
 describe('ops retention preview', () => {
   it('lists ids, rule and due date of those whom a run would erase, and changes nothing', async () => {

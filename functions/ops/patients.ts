@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
-import { createLog } from '../../shared/platform/log.ts';
 import { exportPatient, keptDaysVariables } from '../../shared/store/patient-export.ts';
 import type { Context } from './context.ts';
 import type { Streams } from './output.ts';
@@ -18,16 +17,6 @@ export async function writeExport(context: Context, { out }: Streams, id: Patien
     systemClock(),
     await context.config(keptDaysVariables),
   );
-  // Standard output belongs to the document.
-  const log = createLog({ service: 'ops', project: '', destination: process.stderr });
-  log.record('audit', {
-    actor: context.operator,
-    role: 'operator',
-    method: 'ops',
-    route: 'patient export',
-    outcome: 'answered',
-    patient_id: id,
-    patient_ids: [id],
-  });
+  context.audit('answered', { patientIds: [id] });
   for await (const piece of pieces) if (!out.write(piece)) await once(out, 'drain');
 }

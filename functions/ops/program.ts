@@ -4,6 +4,7 @@
  */
 import { Command } from 'commander';
 import { isServiceError } from '../../shared/platform/errors.ts';
+import { createLog, type Log } from '../../shared/platform/log.ts';
 import { NoSuchBatch, UnclearEnd } from './batches.ts';
 import { exitCodes, type Invocation } from './command-line.ts';
 import { addBatches } from './commands/batches.ts';
@@ -12,6 +13,7 @@ import { addImports } from './commands/imports.ts';
 import { addPatients } from './commands/patients.ts';
 import { addQueues } from './commands/queues.ts';
 import { addRestore } from './commands/restore.ts';
+import { createAudit } from './audit.ts';
 import { openContext, type Context, type Environment } from './context.ts';
 import { UnknownPlace } from './dead-letters.ts';
 import { UndeletableFile, UnknownFile } from './imports.ts';
@@ -23,25 +25,31 @@ const groups = [addDeadLetters, addQueues, addImports, addBatches, addPatients, 
 /** Whether a command, named like `dlq list`, may run with these options. */
 export type MayRun = (command: string, options: Readonly<Record<string, unknown>>) => boolean;
 
-/**
- * Runs one command line.
- * @param mayRun asked once the command line is understood and before the command does anything
- * @returns the exit code
- */
+export interface Caller {
+  /** Asked once the command line is understood and before the command does anything. */
+  readonly mayRun?: MayRun;
+  /** Who runs the command, for the audit trail. */
+  readonly operator?: string;
+  /** Where the audit trail goes. */
+  readonly log?: Log;
+}
+
+/** Runs one command line. On a machine of one's own the audit trail goes to standard error. @returns the exit code */
 export async function runOps(
   args: readonly string[],
   environment: Environment,
   streams: Streams,
-  mayRun: MayRun = () => true,
-  operator = 'local operator',
+  { mayRun = () => true, operator = 'local operator', log = localLog(streams) }: Caller = {},
 ): Promise<number> {
-  const context = openContext(environment, operator);
+  let route = 'help';
+  const audit = createAudit(log, operator, () => route);
+  const context = openContext(environment, audit);
   let code = 0;
   try {
     const program = commandLine(context, streams, (outcome) => (code = outcome));
     program.hook('preAction', (_, command) => {
-      const name = nameOf(command);
-      if (!mayRun(name, command.opts())) throw new RefusedCommand(name);
+      route = nameOf(command);
+      if (!mayRun(route, command.opts())) throw new RefusedCommand(route);
     });
     await program.parseAsync(args, { from: 'user' });
     return code;
@@ -50,6 +58,10 @@ export async function runOps(
   } finally {
     await context.close();
   }
+}
+
+function localLog({ err }: Streams): Log {
+  return createLog({ service: 'ops', project: '', destination: err });
 }
 
 function explain(error: unknown, { err }: Streams): number {

@@ -14,6 +14,9 @@ import { fromSnapshot, patientDoc, updatePatientWithin } from '../../shared/stor
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
 
+/** Patients in a line of the audit trail. */
+const AUDITED_AT_ONCE = 1_000;
+
 export interface Republishing {
   /** One patient, or all. */
   readonly patient: PatientId | 'all';
@@ -31,17 +34,24 @@ export async function republish(
   const db = await context.db();
   let count = 0;
   const ids = patient === 'all' ? allIds(context) : [patient];
-  for await (const id of ids) {
-    const started = Date.now();
-    try {
-      if (!dryRun) await restatePatient(db, id);
-      count += 1;
-    } catch (error) {
-      // Erased since the page was read.
-      if (patient !== 'all' || !isServiceError(error, 'patient.not_found')) throw error;
+  const told: PatientId[] = [];
+  const audit = () => context.audit('changed', { patientIds: told.splice(0) });
+  try {
+    for await (const id of ids) {
+      const started = Date.now();
+      try {
+        if (!dryRun) await restatePatient(db, id);
+        if (!dryRun && told.push(id) === AUDITED_AT_ONCE) audit();
+        count += 1;
+      } catch (error) {
+        // Erased since the page was read.
+        if (patient !== 'all' || !isServiceError(error, 'patient.not_found')) throw error;
+      }
+      output.progress(`republished ${count}`);
+      if (rate !== undefined) await sleep(Math.max(0, 1000 / rate - (Date.now() - started)));
     }
-    output.progress(`republished ${count}`);
-    if (rate !== undefined) await sleep(Math.max(0, 1000 / rate - (Date.now() - started)));
+  } finally {
+    audit();
   }
   output.progress('');
   output.fields({ patients: count, dry_run: dryRun });

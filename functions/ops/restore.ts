@@ -49,6 +49,7 @@ export async function fence(context: Context, output: Output, apply: boolean): P
   const fenced = state.fault !== undefined;
   const found = await surveyAll(context, output, deps, state);
   const { behind, erased, lost, nextId, safeId, margin } = found;
+  context.audit(apply ? 'changed' : 'answered', { patientIds: [...behind, ...erased, ...lost] });
   const repaired = apply ? await repairAll(output, deps, found) : { removed: null, renumbered: null };
   if (apply && fenced) {
     const from = state.inside?.marked_at ?? null;

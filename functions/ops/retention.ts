@@ -22,6 +22,7 @@ export async function previewRetention(
     const due = retentionDue(patient, days, now);
     if (due !== undefined) rows.push([patient.id, due.rule, due.due_on]);
   }
+  context.audit('answered', { patientIds: rows.map(([id]) => id) });
   output.table(['patient_id', 'rule', 'due_on'], rows);
   if (days.unpaid === undefined && days.closed === undefined) {
     output.say('Retention is off: neither RETENTION_UNPAID_DAYS nor RETENTION_CLOSED_DAYS is set.');

@@ -117,7 +117,7 @@ describe('the operators’ service', () => {
     await answer.text();
   });
 
-  it('notes who ran which command, without its arguments', async () => {
+  it('notes who ran which command and whose data it changed, without its arguments', async () => {
     logged.length = 0;
     const payload = Buffer.from(JSON.stringify({ sub: '10458', email: 'a@example.org' })).toString(
       'base64url',
@@ -127,5 +127,15 @@ describe('the operators’ service', () => {
     const line = JSON.parse(logged.find((text) => text.includes('"audit"'))!) as object;
     expect(line).toMatchObject({ actor: '10458', route: 'import show', status: 4 });
     expect(JSON.stringify(line)).not.toMatch(/Mustermann|example\.org/);
+
+    logged.length = 0;
+    await world.register(1);
+    await ask(write, ['republish', '--patient', '1'], { authorization: `Bearer ${token}` });
+    const lines = logged.map((text) => JSON.parse(text) as object);
+    const by = { message: 'audit', actor: '10458', role: 'operator', route: 'republish' };
+    expect(lines).toMatchObject([
+      { ...by, outcome: 'changed', patient_ids: [1] },
+      { ...by, status: 0 },
+    ]);
   });
 });

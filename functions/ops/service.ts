@@ -74,10 +74,12 @@ async function answer(request: IncomingMessage, response: ServerResponse, settin
   };
   const streams = { out: response, err: response };
   const operator = callerOf(request);
-  const code = await runOps(args, settings.environment, streams, mayRun, operator);
+  const { environment, log } = settings;
+  const code = await runOps(args, environment, streams, { mayRun, operator, log });
   // The arguments are left out: an operator can type anything.
-  settings.log.record('audit', {
+  log.record('audit', {
     actor: operator,
+    role: 'operator',
     method: 'ops',
     route,
     status: code,

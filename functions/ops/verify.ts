@@ -13,6 +13,7 @@ import { createReconciler, type Reconciliation } from '../../shared/events/recon
 export async function verify(context: Context, output: Output): Promise<boolean> {
   const result = await reconcile(context, output);
   const { findings, ...counts } = result;
+  context.audit('answered', { patientIds: findings.map(({ patientId }) => patientId) });
   if (findings.length > 0) {
     output.table(
       ['patient', 'problem', 'sequence'],

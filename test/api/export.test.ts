@@ -1,16 +1,13 @@
 /** What a person may ask for: the consent, and everything that is stored about them. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Writable } from 'node:stream';
 import { Firestore } from '@google-cloud/firestore';
 import { getRequestListener } from '@hono/node-server';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { runOps } from '../../functions/ops/program.ts';
 import { answerSchemas } from '../../functions/patients-api/schemas.ts';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { utcTimestamp } from '../../shared/platform/clock.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
-import { addCommunication } from '../../shared/store/communication-history.ts';
 import { keysOfFile } from '../../shared/store/person-keys.ts';
 import { addConsent } from '../../shared/store/consents.ts';
 import { beginErasure } from '../../shared/store/erasures.ts';
@@ -20,6 +17,8 @@ import { addToken, hashToken } from '../../shared/store/registration-tokens.ts';
 import { identifyingPairs } from '../../shared/patient/identity.ts';
 import { aBody, startApi, type Api } from '../support/api.ts';
 import { BY_ADMIN } from '../support/builders.ts';
+import { runOpsHere } from '../support/ops.ts';
+import { addHistory } from '../support/long-history.ts';
 
 let api: Api;
 beforeAll(async () => {
@@ -32,19 +31,6 @@ const consent = {
   consent_metadata: { ip_address: '198.51.100.7', nested: [[1]] },
   registration_timestamp: null,
 };
-
-async function addHistory(id: PatientId, count: number): Promise<void> {
-  for (let from = 0; from < count; from += 400) {
-    const batch = api.db.batch();
-    for (let n = from; n < Math.min(count, from + 400); n += 1) {
-      const event_id = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
-      const occurred_at = utcTimestamp(systemClock().subtract({ seconds: n }));
-      const entry = { event_id, event_type: 'email.sent', occurred_at, reference_id: `m-${n}` };
-      addCommunication(api.db, batch, id, { ...entry, data: { subject: 'x'.repeat(200) } });
-    }
-    await batch.commit();
-  }
-}
 
 /** A patient with something in every place. */
 async function aKnownPerson(): Promise<PatientId> {
@@ -101,7 +87,7 @@ async function aKnownPerson(): Promise<PatientId> {
   batch.set(importDoc(api.db, 'a' as RecordId), toImportDocument(imported, systemClock()));
   batch.set(importDoc(api.db, 'b' as RecordId), toImportDocument(failed, systemClock()));
   await batch.commit();
-  await addHistory(id, 3);
+  await addHistory(api.db, id, 3);
   return id;
 }
 
@@ -161,21 +147,15 @@ describe('the export', () => {
       .filter(({ message }) => message === 'audit');
     expect(audited).toEqual([expect.objectContaining({ outcome: 'answered', patient_ids: [id] })]);
 
-    const written: string[] = [];
-    const out = new Writable({ write: (text, _, next) => (written.push(String(text)), next()) });
-    expect(
-      await runOps(
-        ['patient', 'export', String(id)],
-        {
-          ...process.env,
-          GOOGLE_CLOUD_PROJECT: api.config.GOOGLE_CLOUD_PROJECT,
-          KAFKA_RETENTION_DAYS: '3',
-        },
-        { out, err: out },
-      ),
-    ).toBe(0);
+    const environment = {
+      ...process.env,
+      GOOGLE_CLOUD_PROJECT: api.config.GOOGLE_CLOUD_PROJECT,
+      KAFKA_RETENTION_DAYS: '3',
+    };
+    const ran = await runOpsHere(environment, `patient export ${id}`);
+    expect(ran.code).toBe(0);
     const same = { ...(body as object), exported_at: expect.any(String) };
-    expect(JSON.parse(written.join(''))).toEqual(same);
+    expect(ran.json()).toEqual(same);
   });
 
   it('is for admins, and of patients who exist', async () => {
@@ -185,7 +165,7 @@ describe('the export', () => {
 
   it('of a long history is read page by page, as the client takes it', async () => {
     const { id } = await api.create();
-    await addHistory(id, 2000);
+    await addHistory(api.db, id, 2000);
     let queries = 0;
     onStream((method) => void (method === 'runQuery' && (queries += 1)));
     const { body } = await get(id);
@@ -205,7 +185,7 @@ describe('the export', () => {
 
   it('that fails half-way is cut off on the wire, without an end', async () => {
     const { id } = await api.create();
-    await addHistory(id, 500);
+    await addHistory(api.db, id, 500);
     let queries = 0;
     onStream((method, args) => {
       if (method !== 'runQuery' || !JSON.stringify(args).includes('communication')) return;
@@ -226,7 +206,7 @@ describe('the export', () => {
 
   it('of a person who is erased meanwhile has no end either', async () => {
     const { id } = await api.create();
-    await addHistory(id, 500);
+    await addHistory(api.db, id, 500);
     const { body } = await get(id);
     const reader = body!.getReader();
     await reader.read();

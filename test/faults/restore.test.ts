@@ -2,16 +2,15 @@
  * A backup put back under a newer topic and bucket, on the whole local stack and by the emulator's own export and
  * import: nothing leaves before the fence, no number and no id comes twice, and the erased stay erased.
  */
-import { execFile } from 'node:child_process';
 import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { NumberedEnvelope } from '../../shared/events/envelope.ts';
 import { aRegistration } from '../support/builders.ts';
 import { eventually } from '../support/eventually.ts';
 import { assertNoGaps, assertRepeatsAreExact } from '../support/history.ts';
 import { everything, tracesOf } from '../support/person.ts';
+import { opsOn } from '../support/ops.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 
 const WITHIN_MS = 60_000;
@@ -51,22 +50,9 @@ async function drop(name: string, nachname: string): Promise<void> {
   await file.save(JSON.stringify(aRegistration({ nachname })), { resumable: false });
 }
 
-/** As in the worker's image. */
 async function ops(...args: string[]): Promise<{ code: number; json: () => Record<string, unknown> }> {
-  const { project, bucket, firestore, storage, kafka } = stack.describe();
-  const env = {
-    ...process.env,
-    GOOGLE_CLOUD_PROJECT: project,
-    GCS_IMPORT_BUCKET: bucket,
-    FIRESTORE_EMULATOR_HOST: firestore.replace('http://', ''),
-    STORAGE_EMULATOR_HOST: storage,
-    KAFKA_BOOTSTRAP_SERVERS: kafka,
-  };
-  const script = join(dirname(stack.dropFolder), 'dist', 'ops', 'index.js');
-  const { code, stdout } = await promisify(execFile)(process.execPath, [script, '--json', ...args], {
-    env,
-  }).then(
-    ({ stdout }) => ({ code: 0, stdout }),
+  const { code, stdout } = await opsOn(stack)('--json', ...args).then(
+    (stdout) => ({ code: 0, stdout }),
     (error: { code: number; stdout: string }) => error,
   );
   return { code, json: () => JSON.parse(stdout) as Record<string, unknown> };

@@ -2,16 +2,14 @@
  * Runbooks, tried: each fault is caused on a running stack, the value that its alert watches is taken from the
  * log line that production turns into a metric, and the fault is mended as the runbook says.
  */
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { fires, type Alert } from '../../infra/checks/alert-condition.ts';
 import { parseSources, readSources } from '../../infra/checks/hcl.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import { eventually } from '../support/eventually.ts';
+import { opsOn } from '../support/ops.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 
 const STUCK_AFTER_SECONDS = 3;
@@ -76,22 +74,7 @@ async function samples(metric: string): Promise<{ value: number }[]> {
     .map((line) => JSON.parse(line) as { value: number });
 }
 
-async function ops(...args: string[]): Promise<string> {
-  const { project, bucket, firestore, storage, kafka } = stack.describe();
-  const env = {
-    ...process.env,
-    GOOGLE_CLOUD_PROJECT: project,
-    GCS_IMPORT_BUCKET: bucket,
-    FIRESTORE_EMULATOR_HOST: firestore.replace('http://', ''),
-    STORAGE_EMULATOR_HOST: storage,
-    KAFKA_BOOTSTRAP_SERVERS: kafka,
-    METADATA_SERVER_DETECTION: 'none',
-  };
-  // As in the worker's image.
-  const script = join(dirname(stack.dropFolder), 'dist', 'ops', 'index.js');
-  const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], { env });
-  return stdout;
-}
+const ops = (...args: string[]) => opsOn(stack)(...args);
 
 async function registration(token: string): Promise<string> {
   const text = await readFile(new URL('../fixtures/registration-valid.json', import.meta.url), 'utf8');

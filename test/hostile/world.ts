@@ -10,6 +10,7 @@ import { expect } from 'vitest';
 import { recordIdOf, type ImportRecord } from '../../shared/store/imports.ts';
 import { eventually } from '../support/eventually.ts';
 import { rawProducer } from '../support/raw-producer.ts';
+import { opsOn } from '../support/ops.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { deployables } from '../../infra/bundle.ts';
 import { environmentOf } from '../../infra/local/environment.ts';
@@ -89,22 +90,7 @@ export async function startHostileWorld() {
     return body['id'] as number;
   }
 
-  async function ops(...args: string[]): Promise<string> {
-    const { project, bucket, firestore, storage } = stack.describe();
-    const env = {
-      ...process.env,
-      GOOGLE_CLOUD_PROJECT: project,
-      GCS_IMPORT_BUCKET: bucket,
-      FIRESTORE_EMULATOR_HOST: firestore.replace('http://', ''),
-      STORAGE_EMULATOR_HOST: storage,
-      KAFKA_BOOTSTRAP_SERVERS: broker,
-      METADATA_SERVER_DETECTION: 'none',
-    };
-    const script = join(dirname(stack.dropFolder), 'dist', 'ops', 'index.js');
-    const run = promisify(execFile);
-    const { stdout } = await run(process.execPath, [script, ...args], { env, maxBuffer: 64 * 1024 ** 2 });
-    return stdout;
-  }
+  const ops = opsOn(stack, { KAFKA_BOOTSTRAP_SERVERS: broker });
 
   /** Lines of a part's log that hold a text. */
   async function logged(part: PartName, text: string): Promise<Record<string, unknown>[]> {

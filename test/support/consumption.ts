@@ -1,9 +1,8 @@
 /** A load of communication events with poison and duplicates of both kinds, and the laws that hold after it whatever happened. */
-import { Writable } from 'node:stream';
 import { expect } from 'vitest';
-import { runOps } from '../../functions/ops/program.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import { eventually } from './eventually.ts';
+import { runOpsHere } from './ops.ts';
 import { anEmailSent } from './patients-world.ts';
 import type { WorkerCorner } from './worker.ts';
 
@@ -78,8 +77,11 @@ export async function expectApplied(corner: WorkerCorner, sent: Sent, withinMs: 
   }
   await eventually(async () => {
     expect(await lag(corner)).toBe(0);
-    const { code, answer } = await ops(corner, 'verify');
-    expect({ code, answer }).toMatchObject({ code: 0, answer: { findings: 0, waiting: 0 } });
+    const verified = await ops(corner, 'verify');
+    expect({ code: verified.code, answer: verified.json() }).toMatchObject({
+      code: 0,
+      answer: { findings: 0, waiting: 0 },
+    });
   }, 60_000);
   for (const patient of sent.perPatient.keys()) {
     const { docs } = await world.db.collection(`patients/${patient}/communication`).get();
@@ -92,22 +94,10 @@ export async function expectApplied(corner: WorkerCorner, sent: Sent, withinMs: 
 }
 
 async function lag(corner: WorkerCorner): Promise<number> {
-  const { answer } = await ops(corner, 'lag');
-  return (answer as { lag: number }[]).reduce((sum, row) => sum + row.lag, 0);
+  const rows = (await ops(corner, 'lag')).json() as { lag: number }[];
+  return rows.reduce((sum, row) => sum + row.lag, 0);
 }
 
-async function ops(corner: WorkerCorner, command: string): Promise<{ code: number; answer: unknown }> {
-  let text = '';
-  const sink = () =>
-    new Writable({
-      write(chunk, _encoding, done) {
-        text += String(chunk);
-        done();
-      },
-    });
-  const code = await runOps(['--json', ...command.split(' ')], corner.environment, {
-    out: sink(),
-    err: sink(),
-  });
-  return { code, answer: JSON.parse(text) };
+function ops(corner: WorkerCorner, command: string) {
+  return runOpsHere(corner.environment, `--json ${command}`);
 }

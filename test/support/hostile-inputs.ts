@@ -111,7 +111,7 @@ const search = (unit: string) => (bytes: number) => {
 /** The command line is read, and nothing is run. */
 const command = (...args: readonly string[]) => {
   const streams = { out: nowhere(), err: nowhere() };
-  return () => runOps(args, { GOOGLE_CLOUD_PROJECT: 'test' }, streams, () => false);
+  return () => runOps(args, { GOOGLE_CLOUD_PROJECT: 'test' }, streams, { mayRun: () => false });
 };
 
 const quietly = (read: () => unknown) => () => {

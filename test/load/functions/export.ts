@@ -1,0 +1,16 @@
+/** Exports one patient to nowhere: `export.ts PROJECT ID`. Its last line is the document's length and its peak memory. */
+import { patientId } from '../../../shared/patient/schema.ts';
+import { readConfig } from '../../../shared/platform/config.ts';
+import { systemClock } from '../../../shared/platform/system-clock.ts';
+import { connectFirestore } from '../../../shared/store/firestore.ts';
+import { exportPatient, keptDaysVariables } from '../../../shared/store/patient-export.ts';
+
+const [project = '', id] = process.argv.slice(2);
+const db = connectFirestore({ GOOGLE_CLOUD_PROJECT: project });
+const kept = await readConfig(keptDaysVariables);
+let bytes = 0;
+for await (const piece of await exportPatient(db, patientId.parse(Number(id)), systemClock(), kept)) {
+  bytes += Buffer.byteLength(piece);
+}
+await db.terminate();
+console.log(JSON.stringify({ bytes, peakMiB: process.resourceUsage().maxRSS / 1024 }));

@@ -1,0 +1,68 @@
+/** Firestore and topics of one test file's own, for the operators' commands. */
+import { writeDeadLetter } from '../../shared/kafka/dead-letters.ts';
+import type { IncomingMessage } from '../../shared/kafka/ports.ts';
+import { createPublisher } from '../../shared/kafka/publish.ts';
+import { ServiceError } from '../../shared/platform/errors.ts';
+import { readEventsBut, SHARDS } from '../../shared/store/outbox.ts';
+import type { Environment } from '../../functions/ops/context.ts';
+import { createTopics, kafkaCorner } from './kafka.ts';
+import { runOpsHere } from './ops.ts';
+import { patientsWorld } from './patients-world.ts';
+
+export async function opsCorner() {
+  const kafka = await kafkaCorner();
+  const world = patientsWorld();
+  const topics = {
+    patients: `${kafka.prefix}patient-events`,
+    communication: `${kafka.prefix}communication-events`,
+    therapists: `${kafka.prefix}therapist-events`,
+  };
+  const { communication, therapists } = topics;
+  await createTopics(kafka.client, [
+    ...Object.values(topics),
+    ...[communication, therapists].map((topic) => `${topic}.dlq`),
+  ]);
+  const publisher = createPublisher(kafka.client);
+  const environment = {
+    ...process.env,
+    GOOGLE_CLOUD_PROJECT: world.project,
+    KAFKA_TOPIC_PREFIX: kafka.prefix,
+    KAFKA_GROUP_PREFIX: kafka.prefix,
+  };
+  return {
+    kafka,
+    world,
+    topics,
+    publisher,
+    ops: (commandLine: string, overrides: Environment = {}) =>
+      runOpsHere({ ...environment, ...overrides }, commandLine),
+    /** Writes a dead letter of a message that a consumer could not apply. */
+    bury: async (
+      topic: string,
+      offset: number,
+      value: string,
+      error = new ServiceError('event.invalid_payload'),
+    ): Promise<void> => {
+      const message: IncomingMessage = {
+        topic,
+        partition: 2,
+        offset: BigInt(offset),
+        timestamp: 0,
+        key: Buffer.from('k'),
+        value: Buffer.from(value),
+        headers: { ce_id: `id-${offset}` },
+      };
+      await writeDeadLetter(publisher, message, { code: error.code, attempts: 1, error }, new Date());
+    },
+    /** Publishes everything that waits in the outbox. */
+    relayAll: async (): Promise<void> => {
+      for (let shard = 0; shard < SHARDS; shard += 1) {
+        for (const entry of (await readEventsBut(world.db, shard, 100, { skip: () => false })).events) {
+          const { patientId, envelope, place } = entry;
+          await publisher.publish([{ topic: topics.patients, key: String(patientId), value: envelope }]);
+          await place.ref.delete();
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,54 @@
+/** The operators' command: run within the test, or as a process of its own on a local stack. */
+import { execFile } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { Writable } from 'node:stream';
+import { promisify } from 'node:util';
+import type { Environment } from '../../functions/ops/context.ts';
+import { runOps } from '../../functions/ops/program.ts';
+import { testLog } from './kafka.ts';
+import type { TestStack } from './stack.ts';
+
+/** @param commandLine split at its blanks; with `--json`, `json` is the answer */
+export async function runOpsHere(environment: Environment, commandLine: string) {
+  const written = { out: '', err: '' };
+  const stream = (name: keyof typeof written) =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        written[name] += String(chunk);
+        done();
+      },
+    });
+  const streams = { out: stream('out'), err: stream('err') };
+  const lines: string[] = [];
+  const code = await runOps(commandLine.split(' '), environment, streams, { log: testLog(lines) });
+  return {
+    code,
+    ...written,
+    json: () => JSON.parse(written.out),
+    /** What it left in the audit trail. */
+    audited: lines.map((line) => JSON.parse(line)).filter(({ message }) => message === 'audit'),
+  };
+}
+
+/**
+ * Runs the stack's own bundle, as in the image of ops-read and ops-write.
+ * @returns what it writes. Rejects with `code` and `stdout` where the command did not succeed.
+ */
+export function opsOn(stack: TestStack, overrides: Environment = {}): (...args: string[]) => Promise<string> {
+  return async (...args) => {
+    const { project, bucket, firestore, storage, kafka } = stack.describe();
+    const env = {
+      ...process.env,
+      GOOGLE_CLOUD_PROJECT: project,
+      GCS_IMPORT_BUCKET: bucket,
+      FIRESTORE_EMULATOR_HOST: firestore.replace('http://', ''),
+      STORAGE_EMULATOR_HOST: storage,
+      KAFKA_BOOTSTRAP_SERVERS: kafka,
+      METADATA_SERVER_DETECTION: 'none',
+      ...overrides,
+    };
+    const script = join(dirname(stack.dropFolder), 'dist', 'ops', 'index.js');
+    const options = { env, maxBuffer: 64 * 1024 ** 2 };
+    return (await promisify(execFile)(process.execPath, [script, ...args], options)).stdout;
+  };
+}
