@@ -14,7 +14,7 @@ import { readNewestSnapshot, type HealthSnapshot } from '../../shared/store/heal
 import { countImports, lastImportAt } from '../../shared/store/import-statistics.ts';
 import { outboxBacklog } from '../../shared/store/outbox-backlog.ts';
 import { readWorkerStatus, type WorkerStatus } from '../../shared/store/worker-status.ts';
-import { ask, type Reading } from './reading.ts';
+import { ask, type Reply } from './reading.ts';
 
 /** The files in `incoming/`. */
 export interface Incoming {
@@ -41,17 +41,17 @@ export interface ImportFigures {
 /** Everything that the verdict needs. */
 export interface Facts {
   readonly now: Instant;
-  readonly incoming: Reading<Incoming>;
-  readonly imports: Reading<ImportFigures>;
-  readonly outbox: Reading<Waiting>;
+  readonly incoming: Reply<Incoming>;
+  readonly imports: Reply<ImportFigures>;
+  readonly outbox: Reply<Waiting>;
   /** Undefined when no worker has ever reported. */
-  readonly worker: Reading<WorkerStatus | undefined>;
+  readonly worker: Reply<WorkerStatus | undefined>;
   /** Undefined before the first scheduled run. */
-  readonly lastRun: Reading<Pick<HealthSnapshot, 'taken_at' | 'bucket' | 'retention'> | undefined>;
+  readonly lastRun: Reply<Pick<HealthSnapshot, 'taken_at' | 'bucket' | 'retention'> | undefined>;
   /** Undefined when the database is not a restored copy and may publish. */
-  readonly fence: Reading<FenceFault | undefined>;
+  readonly fence: Reply<FenceFault | undefined>;
   /** In bytes; undefined when there is no drop folder. */
-  readonly freeDisk: Reading<number> | undefined;
+  readonly freeDisk: Reply<number> | undefined;
 }
 
 export interface FactSources {

@@ -3,7 +3,7 @@ import { within } from '../../shared/platform/deadline.ts';
 import { fateOf, ServiceError } from '../../shared/platform/errors.ts';
 import { errorFields, type Log } from '../../shared/platform/log.ts';
 
-export type Reading<T> = { readonly value: T } | { readonly fault: string };
+export type Reply<T> = { readonly value: T } | { readonly fault: string };
 
 /**
  * Queries a dependency and waits at most `withinMs` milliseconds. A later result is ignored.
@@ -12,10 +12,10 @@ export type Reading<T> = { readonly value: T } | { readonly fault: string };
 export async function ask<T>(
   question: () => Promise<T>,
   { check, withinMs, log }: { check: string; withinMs: number; log: Log },
-): Promise<Reading<T>> {
+): Promise<Reply<T>> {
   const answer = question().then(
-    (value): Reading<T> => ({ value }),
-    (error: unknown): Reading<T> => {
+    (value): Reply<T> => ({ value }),
+    (error: unknown): Reply<T> => {
       log.warn('Check failed', { check, ...errorFields(error) });
       return { fault: error instanceof ServiceError ? fateOf(error.code).title : 'the question failed' };
     },
@@ -27,11 +27,11 @@ export async function ask<T>(
 }
 
 /** The value; undefined when there is none. */
-export function valueOf<T>(reading: Reading<T> | undefined): T | undefined {
+export function valueOf<T>(reading: Reply<T> | undefined): T | undefined {
   return reading !== undefined && 'value' in reading ? reading.value : undefined;
 }
 
 /** Why there is no value; undefined when there is one. */
-export function faultOf(reading: Reading<unknown> | undefined): string | undefined {
+export function faultOf(reading: Reply<unknown> | undefined): string | undefined {
   return reading !== undefined && 'fault' in reading ? reading.fault : undefined;
 }

@@ -4,14 +4,10 @@
  */
 import { createServer, type Server } from 'node:http';
 import type { ConsumerState } from '../../shared/kafka/consumer.ts';
+import type { RelayState } from './relay/relay.ts';
 
 /** Health of the loops, each by name. */
 export type Probe = () => Readonly<Record<string, boolean>>;
-
-export interface RelayState {
-  /** When the relay's loop last went round, in milliseconds since the epoch; it does so on a stand-by too. */
-  readonly lastTurnAt: number;
-}
 
 /** Longer than a healthy consumer goes without a poll. */
 const SILENT_AFTER_MS = 180_000;
@@ -26,8 +22,9 @@ export function isAlive(state: ConsumerState, now: number): boolean {
   return !state.connected || (state.lastPollAt !== undefined && now - state.lastPollAt < SILENT_AFTER_MS);
 }
 
-export function isTurning(state: RelayState, now: number): boolean {
-  return now - state.lastTurnAt < STUCK_AFTER_MS;
+/** A relay is alive while its loops go round, on a stand-by too. @param now milliseconds since the epoch */
+export function isTurning({ lastTurnAt }: Pick<RelayState, 'lastTurnAt'>, now: number): boolean {
+  return now - lastTurnAt < STUCK_AFTER_MS;
 }
 
 /** Answers the probes until it is closed. */

@@ -1,12 +1,12 @@
 /** What the fence finds in a restored database, without one. */
 import { describe, expect, it } from 'vitest';
 import { patientId, type PatientId } from '../../shared/patient/schema.ts';
-import { createSurvey, type Known } from './restore-survey.ts';
+import { createSurvey, type SurveyInput } from './restore-survey.ts';
 
 const id = (number: number): PatientId => patientId.parse(number);
 
 /** `7.5` is event 5 of patient 7, `7.6x` their deletion; the stored patients are given with their numbers. */
-function survey(topic: string, stored: Record<number, number>, known: Partial<Known> = {}) {
+function survey(topic: string, stored: Record<number, number>, known: Partial<SurveyInput> = {}) {
   const made = createSurvey({ waiting: [], ledger: new Set(), jobs: [], fenced: true, ...known });
   for (const word of topic.split(' ').filter(Boolean)) {
     const [, patient, sequence, mark] = /^(\d+)\.(\d+)(x?)$/.exec(word)!;

@@ -8,7 +8,7 @@ import type { PublishedState } from '../../shared/store/restored-patients.ts';
 import type { PublishedEvent } from '../../shared/events/reconcile.ts';
 
 /** What is known before the topic is read. */
-export interface Known {
+export interface SurveyInput {
   /** The events in the outbox. */
   readonly waiting: readonly WaitingEvent[];
   /** Ids in the ledger of erasures. */
@@ -38,7 +38,7 @@ export interface Survey {
   publishedOf(id: PatientId, margin: number): PublishedState;
 }
 
-export function createSurvey({ waiting, ledger, jobs, fenced }: Known): Survey {
+export function createSurvey({ waiting, ledger, jobs, fenced }: SurveyInput): Survey {
   const waitingIds = new Set(waiting.map(({ eventId }) => eventId));
   const last = new Map<number, number>();
   const deleted = new Set<number>();

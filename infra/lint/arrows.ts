@@ -35,6 +35,7 @@ export const arrows: Readonly<Record<string, Arrows>> = {
       'node:crypto',
       'node:diagnostics_channel',
       'node:http',
+      'node:timers/promises',
       'pino',
       'temporal-polyfill',
       'zod',

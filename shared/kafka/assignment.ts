@@ -4,12 +4,12 @@
  */
 import { within } from '../platform/deadline.ts';
 import { errorFields } from '../platform/log.ts';
-import { delayAfter, pauseFor } from './backoff.ts';
+import { delayAfter, pauseFor } from '../platform/backoff.ts';
 import { beginWork, type WorkOptions } from './begin-work.ts';
 import { failureOf } from './failure.ts';
 import { reportFault } from './fault.ts';
 import { FetchGate } from './fetch-gate.ts';
-import type { Marker } from './in-flight.ts';
+import type { Marker } from '../platform/in-flight.ts';
 import { OffsetCommits } from './offset-commits.ts';
 import type { PartitionWork } from './partition-work.ts';
 import type { Fetched, KafkaClient, Member } from './ports.ts';

@@ -1,8 +1,8 @@
 /** Begins the work on a partition as one consumer does it: which messages must keep their order, and in whose name it marks them. */
 import type { Log } from '../platform/log.ts';
-import type { BackoffRange } from './backoff.ts';
+import type { BackoffRange } from '../platform/backoff.ts';
 import type { Failure } from './dead-letters.ts';
-import type { InFlight, Marker } from './in-flight.ts';
+import type { InFlight, Marker } from '../platform/in-flight.ts';
 import { PartitionWork } from './partition-work.ts';
 import type { IncomingMessage } from './ports.ts';
 

@@ -6,11 +6,11 @@
 import { errorFields, type Log } from '../platform/log.ts';
 import { measure } from '../platform/metrics.ts';
 import { continueTrace, withTrace } from '../platform/trace.ts';
-import { delayAfter, pauseFor, type BackoffRange } from './backoff.ts';
+import { delayAfter, pauseFor, type BackoffRange } from '../platform/backoff.ts';
 import { writeDeadLetter, type Failure } from './dead-letters.ts';
 import { failureOf } from './failure.ts';
 import { reportFault } from './fault.ts';
-import type { InFlight } from './in-flight.ts';
+import type { InFlight } from '../platform/in-flight.ts';
 import { Membership, type MembershipState } from './membership.ts';
 import type { IncomingMessage, KafkaClient } from './ports.ts';
 import type { Publisher } from './publish.ts';

@@ -5,7 +5,7 @@
  * Whatever in the topic is neither a resolution nor a letter as this service writes it is listed as unreadable.
  */
 import { parseTimestamp } from '../platform/clock.ts';
-import { readCount, readReason, textOf, type DeadLetterReason } from './dead-letters.ts';
+import { readNumber, readReason, textOf, type DeadLetterReason } from './dead-letters.ts';
 import type { Admin, IncomingMessage, KafkaClient, OutgoingMessage } from './ports.ts';
 import type { Publisher } from './publish.ts';
 import { readTopic } from './read-topic.ts';
@@ -122,7 +122,7 @@ function resolvedBy({ headers, value, offset }: IncomingMessage): bigint | undef
     Object.keys(headers).length === 3 &&
     (resolutions as readonly (string | undefined)[]).includes(textOf(headers, HOW)) &&
     parseTimestamp(textOf(headers, AT) ?? '') !== undefined;
-  const resolved = isOurs ? readCount(textOf(headers, OF) ?? '') : undefined;
+  const resolved = isOurs ? readNumber(textOf(headers, OF) ?? '') : undefined;
   return resolved !== undefined && resolved < offset ? resolved : undefined;
 }
 

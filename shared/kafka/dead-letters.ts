@@ -110,9 +110,9 @@ function deadLetterOf(
  */
 export function readReason(headers: Headers, topic: string): DeadLetterReason | undefined {
   const text = (name: string) => textOf(headers, PREFIX + name) ?? '';
-  const partition = readCount(text('origin-partition'), 2n ** 31n);
-  const offset = readCount(text('origin-offset'));
-  const attempts = readCount(text('attempts'), 2n ** 31n);
+  const partition = readNumber(text('origin-partition'), 2n ** 31n);
+  const offset = readNumber(text('origin-offset'));
+  const attempts = readNumber(text('attempts'), 2n ** 31n);
   const errorClass = text('error-class');
   const failedAt = text('failed-at');
   if (text('origin-topic') !== topic || !/^[a-z_]+(\.[a-z_]+)?$/.test(errorClass)) return undefined;
@@ -139,7 +139,7 @@ export function textOf(headers: Headers, name: string): string | undefined {
 }
 
 /** A number as we write it, below `limit`: an offset by default. */
-export function readCount(text: string, limit = 2n ** 63n): bigint | undefined {
+export function readNumber(text: string, limit = 2n ** 63n): bigint | undefined {
   if (!/^(0|[1-9]\d{0,18})$/.test(text)) return undefined;
   const count = BigInt(text);
   return count < limit ? count : undefined;

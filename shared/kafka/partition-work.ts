@@ -5,10 +5,10 @@
  */
 import { ServiceError, type ErrorCode } from '../platform/errors.ts';
 import { errorFields, type Log } from '../platform/log.ts';
-import { delayAfter, pauseFor, type BackoffRange } from './backoff.ts';
+import { delayAfter, pauseFor, type BackoffRange } from '../platform/backoff.ts';
 import type { Failure } from './dead-letters.ts';
 import { isTransient, orReport, reportFault } from './fault.ts';
-import type { Marker } from './in-flight.ts';
+import type { Marker } from '../platform/in-flight.ts';
 import type { IncomingMessage } from './ports.ts';
 import { Lanes, type Lane } from './lanes.ts';
 import { Progress, type Step } from './progress.ts';

@@ -31,7 +31,7 @@ const OVERHEAD_BYTES = 100;
 export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 200 } = {}): Publisher {
   let current: Promise<Producer> | undefined;
   let failures = 0;
-  const inTurn = pLimit(1);
+  const oneAtATime = pLimit(1);
 
   /**
    * One send at a time, and none by a producer that has failed: kafkajs gives the sequence numbers of a failed
@@ -43,7 +43,7 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
     mayStillSend = () => true,
   ): Promise<void> {
     const before = failures;
-    return inTurn(async () => {
+    return oneAtATime(async () => {
       // A broker that does not answer costs a minute, and would cost it to each that waits, one after another.
       if (failures > before) throw stopped('Another send has failed meanwhile');
       current ??= client.producer();

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError } from '../platform/errors.ts';
-import { delayAfter } from './backoff.ts';
+import { delayAfter } from '../platform/backoff.ts';
 import { failureOf } from './failure.ts';
 import type { Admin, IncomingMessage, KafkaClient, Member } from './ports.ts';
 import type { UnreadableBatch } from './record-set.ts';

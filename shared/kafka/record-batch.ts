@@ -85,7 +85,7 @@ export function readHeader(bytes: Buffer): BatchHeader | undefined {
  * What is wrong with the batch at the beginning of the bytes, before its records are looked at; undefined where
  * nothing is.
  */
-export function faultOf(header: BatchHeader | undefined, bytes: Buffer): UnreadableReason | undefined {
+export function faultOfBatch(header: BatchHeader | undefined, bytes: Buffer): UnreadableReason | undefined {
   if (header === undefined) return 'cut_short';
   if (header.magic !== MAGIC) return 'format_unknown';
   if (header.bytes < HEADER_BYTES) return 'malformed';
@@ -97,7 +97,7 @@ export function faultOf(header: BatchHeader | undefined, bytes: Buffer): Unreada
 }
 
 /**
- * The records of a batch in which {@link faultOf} finds no fault.
+ * The records of a batch in which {@link faultOfBatch} finds no fault.
  * @throws UnpackError
  */
 export async function readRecords(header: BatchHeader, bytes: Buffer): Promise<BatchRecord[]> {

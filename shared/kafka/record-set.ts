@@ -4,7 +4,7 @@
  */
 import { UnpackError } from './bytes.ts';
 import {
-  faultOf,
+  faultOfBatch,
   readHeader,
   readRecords,
   type BatchHeader,
@@ -56,7 +56,7 @@ export async function readRecordSet(fetched: FetchedRecords): Promise<RecordSet>
   let unpacked = 0;
   while (rest.length > 0 && records.length < ENOUGH.records && unpacked < ENOUGH.bytes) {
     const header = readHeader(rest);
-    const fault = faultOf(header, rest);
+    const fault = faultOfBatch(header, rest);
     // A fetch is cut at its size, but never in its first batch (KIP-74).
     if (fault === 'cut_short' && rest !== fetched.bytes) break;
     if (fault !== undefined || header === undefined) {
@@ -130,6 +130,6 @@ function lastOffset(
   if (header.bytes <= 0 || header.bytes >= rest.length) return undefined;
   const behind = rest.subarray(header.bytes);
   const following = readHeader(behind);
-  if (following === undefined || faultOf(following, behind) !== undefined) return undefined;
+  if (following === undefined || faultOfBatch(following, behind) !== undefined) return undefined;
   return following.baseOffset > offset ? following.baseOffset - 1n : undefined;
 }

@@ -1,5 +1,5 @@
 /** Where a group goes on in the partitions of a topic, from what the brokers and the store know (position.ts decides). */
-import type { InFlight, Marker } from './in-flight.ts';
+import type { InFlight, Marker } from '../platform/in-flight.ts';
 import type { Admin, KafkaClient } from './ports.ts';
 import { decidePosition, type Position } from './position.ts';
 

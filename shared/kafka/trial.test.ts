@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { CLAIM, DEADLY_TIMES } from './in-flight.ts';
-import { Trial } from './trial.ts';
+import { CLAIM, DEADLY_TIMES, Trial } from './trial.ts';
 
 it('without a marker tries nothing alone, and claims many messages at once', () => {
   const trial = new Trial(undefined, 10n);

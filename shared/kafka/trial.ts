@@ -1,8 +1,20 @@
 /**
  * Which messages of a partition are tried one by one because a process ended while it worked on them, and which marker
- * covers the next ones (see in-flight.ts).
+ * covers the next ones (shared/platform/in-flight.ts).
  */
-import { CLAIM, DEADLY_TIMES, type Marker } from './in-flight.ts';
+import type { Marker } from '../platform/in-flight.ts';
+
+/**
+ * How many offsets one marker covers. A quiet topic pays one write for many messages, and after a crash at most this
+ * many are tried one by one.
+ */
+export const CLAIM = 200n;
+
+/**
+ * Dead-letter a message after this many processes ended while they tried it. More than one, since a process can also be
+ * killed for another reason.
+ */
+export const DEADLY_TIMES = 3;
 
 export class Trial {
   private readonly until: bigint;

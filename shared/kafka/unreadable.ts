@@ -4,8 +4,8 @@
  */
 import { errorFields, type Log } from '../platform/log.ts';
 import { measure } from '../platform/metrics.ts';
-import { pauseFor } from './backoff.ts';
-import type { TopicPartition } from './in-flight.ts';
+import { pauseFor } from '../platform/backoff.ts';
+import type { TopicPartition } from '../platform/in-flight.ts';
 import type { Position } from './position.ts';
 import { UNREADABLE } from './record-batch.ts';
 import type { UnreadableBatch } from './record-set.ts';

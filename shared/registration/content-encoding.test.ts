@@ -1,9 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { knownCoding, unpack } from './content-encoding.ts';
+import { knownCoding, unpackContent } from './content-encoding.ts';
 
 const MAX = 1000;
-const unpacked = async (bytes: Buffer, coding?: string) => (await unpack(bytes, coding, MAX)).toString();
+const unpacked = async (bytes: Buffer, coding?: string) =>
+  (await unpackContent(bytes, coding, MAX)).toString();
 const packed = (text: string) => gzipSync(text);
 
 describe('unpacking', () => {

@@ -25,7 +25,7 @@ export function knownCoding(contentEncoding: string | undefined): string | undef
  * @param maxBytes limit for the unpacked size
  * @throws ServiceError `import.too_large` beyond the limit, `import.content_encoding` when the bytes are not valid gzip
  */
-export async function unpack(
+export async function unpackContent(
   bytes: Buffer,
   contentEncoding: string | undefined,
   maxBytes: number,

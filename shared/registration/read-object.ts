@@ -6,7 +6,7 @@ import { ServiceError } from '../platform/errors.ts';
 import { readImport, uploadVouchedFor } from '../store/imports.ts';
 import { retriedRecord } from './archive.ts';
 import { downloadVersion, type FinalizedObject } from './bucket.ts';
-import { unpack } from './content-encoding.ts';
+import { unpackContent } from './content-encoding.ts';
 import {
   MAX_FILE_BYTES,
   readRegistrationFile,
@@ -55,7 +55,7 @@ export async function readObject(
   if (download === 'gone') return undefined;
   if (download === 'too_large') return tooLarge;
   const { contentEncoding } = download;
-  const bytes = await unpack(download.bytes, contentEncoding, MAX_FILE_BYTES).catch(asServiceError);
+  const bytes = await unpackContent(download.bytes, contentEncoding, MAX_FILE_BYTES).catch(asServiceError);
   if (bytes instanceof ServiceError) {
     return { file: refused(bytes), firstUploadedAt: object.uploadedAt, contentEncoding };
   }

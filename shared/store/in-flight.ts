@@ -6,21 +6,12 @@
 import { randomUUID } from 'node:crypto';
 import { Timestamp, type CollectionReference, type Firestore } from '@google-cloud/firestore';
 import pLimit from 'p-limit';
+import type { InFlight, Marker, TopicPartition } from '../platform/in-flight.ts';
 import type { Clock } from '../platform/clock.ts';
 import { isPreconditionLost, translated } from './firestore.ts';
 
-interface Place {
-  readonly topic: string;
-  readonly partition: number;
-}
-
-interface Marker {
-  readonly until: bigint;
-  readonly suspects: readonly { readonly offset: bigint; readonly times: number }[];
-}
-
 /** Which message a process tries alone. Only the next process that takes the partition needs it. */
-interface Trial {
+interface TrialNote {
   readonly place: string;
   readonly offset: string;
   readonly expires_at: Timestamp;
@@ -33,24 +24,24 @@ export function inFlightDocs(db: Firestore): CollectionReference {
   return db.collection('in_flight');
 }
 
-/** The markers of each group, raised in the name of this process. Every method throws ServiceError `store.*`. */
+/** The markers of each group, raised in the name of this process. */
 export function inFlightMarkers(db: Firestore, clock: Clock) {
   const owner = randomUUID();
-  const inTurn = pLimit(1);
+  const oneAtATime = pLimit(1);
   const docOf = (id: string) => inFlightDocs(db).doc(id);
 
-  return (group: string) => {
+  return (group: string): InFlight => {
     const raisedAt = new Map<string, Timestamp>();
-    const idOf = ({ topic, partition }: Place) => `${group}:${topic}:${partition}`;
+    const idOf = ({ topic, partition }: TopicPartition) => `${group}:${topic}:${partition}`;
     return {
-      async raise(place: Place, marker: Marker): Promise<void> {
+      async raise(place: TopicPartition, marker: Marker): Promise<void> {
         const id = idOf(place);
         const { writeTime } = await translated(() => docOf(id).set(toStored(owner, marker)));
         raisedAt.set(id, writeTime);
       },
 
       /** Removes this process's marker, or its owner. A marker that another process has put in its place stays. */
-      async lower(place: Place, suspicion?: Marker): Promise<void> {
+      async lower(place: TopicPartition, suspicion?: Marker): Promise<void> {
         const id = idOf(place);
         const lastUpdateTime = raisedAt.get(id);
         if (lastUpdateTime === undefined) return;
@@ -70,7 +61,7 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
        * The marker of another process, which has died or will soon lower it, and the message which that process
        * tried.
        */
-      async left(place: Place): Promise<Marker | undefined> {
+      async left(place: TopicPartition): Promise<Marker | undefined> {
         const id = idOf(place);
         return translated(async () => {
           const stored = (await docOf(id).get()).data() as StoredMarker | undefined;
@@ -79,7 +70,7 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
           const trial =
             stored.owner === null
               ? undefined
-              : ((await docOf(stored.owner).get()).data() as Trial | undefined);
+              : ((await docOf(stored.owner).get()).data() as TrialNote | undefined);
           if (trial?.place === id) times.set(trial.offset, (times.get(trial.offset) ?? 0) + 1);
           return {
             until: BigInt(stored.until),
@@ -89,9 +80,9 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
       },
 
       /** Runs `work` alone in this process, whatever the group, and noted. */
-      try(place: Place, offset: bigint, work: () => Promise<void>): Promise<void> {
-        return inTurn(async () => {
-          const note: Trial = {
+      try(place: TopicPartition, offset: bigint, work: () => Promise<void>): Promise<void> {
+        return oneAtATime(async () => {
+          const note: TrialNote = {
             place: idOf(place),
             offset: offset.toString(),
             expires_at: Timestamp.fromMillis(clock().epochMilliseconds + TRIAL_KEPT_MS),

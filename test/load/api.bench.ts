@@ -55,14 +55,14 @@ export const bench: Bench = async (progress) => {
   try {
     const rows: Row[] = [];
     progress('reading one patient');
-    const get = await inTurn(800, [ours(`/api/patients/${FIRST_ID}`), theirs(`/read?id=${FIRST_ID}`)]);
+    const get = await alternating(800, [ours(`/api/patients/${FIRST_ID}`), theirs(`/read?id=${FIRST_ID}`)]);
     rows.push(...compared('GET a patient', get, '≥ 0.85 of bare'));
     progress('creating patients');
-    const post = await inTurn(400, [ours('/api/patients', aBody()), theirs('/write', document)]);
+    const post = await alternating(400, [ours('/api/patients', aBody()), theirs('/write', document)]);
     rows.push(...compared('POST a patient', post, '≥ 0.7 of bare'));
     progress('creating patients without Kafka');
     const down = { ...ours('/api/patients', aBody()), url: `${apis.down.url}/api/patients` };
-    const [without, withKafka] = await inTurn(300, [down, ours('/api/patients', aBody())]);
+    const [without, withKafka] = await alternating(300, [down, ours('/api/patients', aBody())]);
     rows.push({
       name: 'POST p50, Kafka down against up',
       value: percentile(without.latencies, 0.5),
@@ -74,11 +74,11 @@ export const bench: Bench = async (progress) => {
     await fill(project, 1, SEARCHED);
     const term = `name${SEARCHED - 1}`;
     const found = [ours(`/api/patients?limit=50&search=${term}`), theirs(`/search?gram=${term.slice(-3)}`)];
-    rows.push(...latencies(`search in ${SEARCHED}`, await inTurn(10, found, 1)));
+    rows.push(...latencies(`search in ${SEARCHED}`, await alternating(10, found, 1)));
     progress(`storing ${PATIENTS} patients and listing`);
     await fill(project, SEARCHED + 1, PATIENTS);
     const listed = [ours('/api/patients?limit=50'), theirs('/list')];
-    rows.push(...latencies(`list 50 of ${PATIENTS}`, await inTurn(10, listed, 1)));
+    rows.push(...latencies(`list 50 of ${PATIENTS}`, await alternating(10, listed, 1)));
     rows.push({ name: 'bundle', value: build.bytes / 1024, unit: 'KiB' });
     progress('starting');
     rows.push(await starts(() => build.start(environment), environment));
@@ -101,7 +101,7 @@ interface Measured {
 }
 
 /** Both sides in turn, so that a machine that changes its speed changes it for both. */
-async function inTurn(
+async function alternating(
   count: number,
   sides: readonly Shot[],
   concurrency = CONCURRENCY,

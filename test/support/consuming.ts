@@ -1,7 +1,7 @@
 /** A consumer beside its test, on topics of the test's own, and what it did. */
 import { onTestFinished } from 'vitest';
 import { runConsumer, type ConsumerOptions } from '../../shared/kafka/consumer.ts';
-import type { InFlight, Marker } from '../../shared/kafka/in-flight.ts';
+import type { InFlight, Marker } from '../../shared/platform/in-flight.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import type { UnreadableNotes } from '../../shared/kafka/unreadable.ts';
 import { closing, kafkaCorner, testLog } from './kafka.ts';

@@ -54,7 +54,7 @@ export function rawProducer(address: string): RawProducer {
     }
   }
 
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
     const mine = turn.then(work);
     turn = mine.catch(() => undefined);
     return mine;
@@ -65,7 +65,7 @@ export function rawProducer(address: string): RawProducer {
       const batch = recordBatch(records, codec);
       for (let attempt = 1; ; attempt += 1) {
         const { error, offset } = readAnswer(
-          await inTurn(() => exchange(requestOf(topic, partition, batch))),
+          await oneAtATime(() => exchange(requestOf(topic, partition, batch))),
         );
         if (error === 0) return offset;
         if (!PASSING.has(error) || attempt === 50) throw new Error(`the broker answered ${error}`);

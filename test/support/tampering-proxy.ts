@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { crc32c } from '../../shared/kafka/crc32c.ts';
-import { faultOf, readHeader } from '../../shared/kafka/record-batch.ts';
+import { faultOfBatch, readHeader } from '../../shared/kafka/record-batch.ts';
 
 /** Each changes a batch in place. */
 const DAMAGES = {
@@ -91,7 +91,8 @@ function batchAround(frame: Buffer, at: number): Buffer | undefined {
     if (frame[start + 16] !== 2) continue;
     const rest = frame.subarray(start);
     const header = readHeader(rest);
-    if (faultOf(header, rest) === undefined && header !== undefined) return rest.subarray(0, header.bytes);
+    if (faultOfBatch(header, rest) === undefined && header !== undefined)
+      return rest.subarray(0, header.bytes);
   }
   return undefined;
 }

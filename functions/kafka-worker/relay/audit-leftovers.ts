@@ -3,7 +3,7 @@
  * logs its entry at once, so that normally there is nothing here.
  */
 import type { Firestore } from '@google-cloud/firestore';
-import { pauseFor } from '../../../shared/kafka/backoff.ts';
+import { pauseFor } from '../../../shared/platform/backoff.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import { logAuditEntry, readAuditTrail, removeAuditEntries } from '../../../shared/store/audit-trail.ts';

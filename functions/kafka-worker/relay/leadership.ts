@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Firestore } from '@google-cloud/firestore';
-import { delayAfter, pauseFor } from '../../../shared/kafka/backoff.ts';
+import { delayAfter, pauseFor } from '../../../shared/platform/backoff.ts';
 import { within } from '../../../shared/platform/deadline.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import { releaseLease, renewLease, takeLease, type Lease } from '../../../shared/store/leases.ts';

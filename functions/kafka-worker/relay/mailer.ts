@@ -4,7 +4,7 @@
  * others. The claim still guards what the lease does not, two leaders that overlap, and makes a crash cost a delay.
  */
 import type { Firestore } from '@google-cloud/firestore';
-import { delayAfter, pauseFor, type BackoffRange } from '../../../shared/kafka/backoff.ts';
+import { delayAfter, pauseFor, type BackoffRange } from '../../../shared/platform/backoff.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';
 import type { ServiceError } from '../../../shared/platform/errors.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';

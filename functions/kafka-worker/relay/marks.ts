@@ -3,7 +3,7 @@
  * risen once, and while it leads they rise every minute, so that a copy of the database is at most that old before it
  * is known as a copy.
  */
-import { delayAfter, pauseFor } from '../../../shared/kafka/backoff.ts';
+import { delayAfter, pauseFor } from '../../../shared/platform/backoff.ts';
 import { isServiceError } from '../../../shared/platform/errors.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import { measure } from '../../../shared/platform/metrics.ts';

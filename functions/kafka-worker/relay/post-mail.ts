@@ -3,7 +3,7 @@ import { ServiceError } from '../../../shared/platform/errors.ts';
 import { currentTrace, traceparentOf } from '../../../shared/platform/trace.ts';
 import type { Mail } from '../../../shared/store/outbox.ts';
 
-export interface Answer {
+export interface MailAnswer {
   /** Of HTTP; undefined when there was no answer. */
   readonly status?: number;
   /** Undefined when the mail was accepted; else `communication.unavailable` or `communication.refused`. */
@@ -14,7 +14,7 @@ const TIMEOUT_MS = 10_000;
 /** The only client errors that say "later" (RFC 9110, RFC 8470, RFC 6585). */
 const LATER: ReadonlySet<number> = new Set([408, 425, 429]);
 
-export async function postMail(baseUrl: string, { path, body, idempotencyKey }: Mail): Promise<Answer> {
+export async function postMail(baseUrl: string, { path, body, idempotencyKey }: Mail): Promise<MailAnswer> {
   const trace = currentTrace();
   try {
     const response = await fetch(baseUrl + path, {

@@ -5,7 +5,7 @@
  */
 import type { Firestore } from '@google-cloud/firestore';
 import { cloudEventHeaders } from '../../../shared/events/headers.ts';
-import { delayAfter, pauseFor, type BackoffRange } from '../../../shared/kafka/backoff.ts';
+import { delayAfter, pauseFor, type BackoffRange } from '../../../shared/platform/backoff.ts';
 import type { OutgoingMessage } from '../../../shared/kafka/ports.ts';
 import { chunksOf, type Publisher } from '../../../shared/kafka/publish.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';

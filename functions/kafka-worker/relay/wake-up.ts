@@ -3,7 +3,7 @@
  * receiver, so that a lost or doubled notification costs time at most.
  */
 import type { Query, QuerySnapshot } from '@google-cloud/firestore';
-import { delayAfter, pauseFor } from '../../../shared/kafka/backoff.ts';
+import { delayAfter, pauseFor } from '../../../shared/platform/backoff.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import type { Backlog } from './backlog.ts';
 

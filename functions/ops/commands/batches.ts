@@ -1,6 +1,6 @@
 /** `ops batch …`: batches of consumed topics that cannot be read. */
 import { Argument, type Command } from 'commander';
-import { readOffset, readPartition } from '../arguments.ts';
+import { parseOffset, parsePartition } from '../arguments.ts';
 import { listBatches, showBatch, skipBatch } from '../batches.ts';
 import type { Invocation } from '../command-line.ts';
 import { consumedTopics, type ConsumedTopic } from '../dead-letters.ts';
@@ -12,7 +12,7 @@ export function addBatches(program: Command, { context, output }: Invocation): v
     .description('those that partitions stand before, and those that were passed over')
     .action(() => listBatches(context, output()));
   const topic = () => new Argument('<topic>', 'consumed topic').choices(consumedTopics);
-  const partition = () => new Argument('<partition>', 'its partition').argParser(readPartition);
+  const partition = () => new Argument('<partition>', 'its partition').argParser(parsePartition);
   batch
     .command('show')
     .description('the one that a partition stands before: its header, never a key or a value')
@@ -26,8 +26,8 @@ export function addBatches(program: Command, { context, output }: Invocation): v
     .description('let the worker pass over exactly that batch; its messages are lost to us')
     .addArgument(topic())
     .addArgument(partition())
-    .requiredOption('--from <offset>', 'where the partition stands', readOffset)
-    .option('--to <offset>', 'its last offset, where the batch does not say it', readOffset)
+    .requiredOption('--from <offset>', 'where the partition stands', parseOffset)
+    .option('--to <offset>', 'its last offset, where the batch does not say it', parseOffset)
     .option('--apply', 'do it; without this it is only shown')
     .action(
       (

@@ -1,6 +1,6 @@
 /** `ops dlq …`: messages that could not be applied. */
 import { Option, type Command } from 'commander';
-import { readRate, readTime } from '../arguments.ts';
+import { parseRate, parseTime } from '../arguments.ts';
 import { exitCodes, type Invocation } from '../command-line.ts';
 import { consumedTopics, handle, list, show, type Filter } from '../dead-letters.ts';
 
@@ -22,7 +22,7 @@ export function addDeadLetters(program: Command, { context, output, finish }: In
     command
       .addOption(new Option('--topic <topic>', 'only of this topic').choices(consumedTopics))
       .option('--error <class>', 'only with this error class, such as event.invalid_payload')
-      .option('--since <time>', 'only those that died at or after this time (RFC 3339)', readTime);
+      .option('--since <time>', 'only those that died at or after this time (RFC 3339)', parseTime);
   filtered(dlq.command('list').description('all that are open')).action((options: FilterOptions) =>
     list(context, output(), filterOf(options)),
   );
@@ -38,7 +38,7 @@ export function addDeadLetters(program: Command, { context, output, finish }: In
     filtered(dlq.command(`${name} [place...]`).description(description))
       .option('--all', 'all that are open')
       .option('--dry-run', 'only show which')
-      .option('--rate <n>', 'at most so many a second', readRate)
+      .option('--rate <n>', 'at most so many a second', parseRate)
       .action(async (places: string[], options: HandlingOptions, command: Command) => {
         const { dryRun = false, rate, all = false } = options;
         const filter = filterOf(options, places);

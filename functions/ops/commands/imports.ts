@@ -2,7 +2,7 @@
 import { Option, type Command } from 'commander';
 import { IMPORT_OUTCOMES } from '../../../shared/store/import-statistics.ts';
 import type { ImportRecord } from '../../../shared/store/imports.ts';
-import { readCount } from '../arguments.ts';
+import { parseCount } from '../arguments.ts';
 import type { Invocation } from '../command-line.ts';
 import { deleteImport, listImports, listWaiting, retryImport, showImport } from '../imports.ts';
 
@@ -12,7 +12,7 @@ export function addImports(program: Command, { context, output }: Invocation): v
     .command('list')
     .description('the last imports')
     .addOption(new Option('--outcome <outcome>', 'only with this outcome').choices(IMPORT_OUTCOMES))
-    .option('--limit <n>', 'how many to look at', readCount, 50)
+    .option('--limit <n>', 'how many to look at', parseCount, 50)
     .action((options: { outcome?: ImportRecord['outcome']; limit: number }) =>
       listImports(context, output(), options),
     );

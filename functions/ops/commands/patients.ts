@@ -1,7 +1,7 @@
 /** Commands about stored patients: `ops patient …`, `republish`, `search …`, `retention …`. */
 import { Argument, Option, type Command } from 'commander';
 import type { PatientId } from '../../../shared/patient/schema.ts';
-import { readDays, readPatientId, readRate } from '../arguments.ts';
+import { parseDays, parsePatientId, parseRate } from '../arguments.ts';
 import type { Invocation } from '../command-line.ts';
 import { writeExport } from '../patients.ts';
 import { republish } from '../republish.ts';
@@ -21,15 +21,15 @@ export function addPatients(program: Command, { context, streams, output }: Invo
     .description('what is stored about a person')
     .command('export')
     .description('all of it, as one JSON document')
-    .addArgument(new Argument('<id>', 'patient').argParser(readPatientId))
+    .addArgument(new Argument('<id>', 'patient').argParser(parsePatientId))
     .action((id: PatientId) => writeExport(context, streams, id));
   program
     .command('republish')
     .description("put a patient's state into the outbox once more, as patient.updated")
-    .addOption(new Option('--patient <id>', 'one patient').argParser(readPatientId).conflicts('all'))
+    .addOption(new Option('--patient <id>', 'one patient').argParser(parsePatientId).conflicts('all'))
     .option('--all', 'every patient')
     .option('--dry-run', 'only count')
-    .option('--rate <n>', 'at most so many patients a second', readRate)
+    .option('--rate <n>', 'at most so many patients a second', parseRate)
     .action(async ({ patient, all, dryRun = false, rate }: RepublishOptions, command: Command) => {
       const whom = patient ?? (all === true ? 'all' : undefined);
       if (whom === undefined) command.error('error: name --patient <id> or --all');
@@ -40,14 +40,14 @@ export function addPatients(program: Command, { context, streams, output }: Invo
     .description('the index of names and e-mail addresses')
     .command('rebuild')
     .description('bring it up to date for every patient; may be repeated, and publishes nothing')
-    .addOption(new Option('--after <id>', 'continue behind this patient').argParser(readPatientId))
+    .addOption(new Option('--after <id>', 'continue behind this patient').argParser(parsePatientId))
     .action(({ after }: { after?: PatientId }) => rebuildSearch(context, output(), after));
   program
     .command('retention')
     .description('patients who are kept no longer')
     .command('preview')
     .description('whom the scheduled run would erase: ids, rule and due date')
-    .option('--unpaid <days>', 'try this in place of RETENTION_UNPAID_DAYS', readDays)
-    .option('--closed <days>', 'try this in place of RETENTION_CLOSED_DAYS', readDays)
+    .option('--unpaid <days>', 'try this in place of RETENTION_UNPAID_DAYS', parseDays)
+    .option('--closed <days>', 'try this in place of RETENTION_CLOSED_DAYS', parseDays)
     .action((tried: { unpaid?: number; closed?: number }) => previewRetention(context, output(), tried));
 }

@@ -1,6 +1,6 @@
 /** `ops restore …`: after the database was put back from a backup. */
 import type { Command } from 'commander';
-import { readTime } from '../arguments.ts';
+import { parseTime } from '../arguments.ts';
 import { exitCodes, type Invocation } from '../command-line.ts';
 import { fence, rewind } from '../restore.ts';
 
@@ -18,6 +18,6 @@ export function addRestore(program: Command, { context, output, finish }: Invoca
   restored
     .command('rewind')
     .description('let the consumers take in again what came since the backup; the worker must be stopped')
-    .requiredOption('--since <time>', "the backup's time (RFC 3339), rather earlier than later", readTime)
+    .requiredOption('--since <time>', "the backup's time (RFC 3339), rather earlier than later", parseTime)
     .action(({ since }: { since: string }) => rewind(context, output(), since));
 }

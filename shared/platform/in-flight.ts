@@ -1,9 +1,11 @@
 /**
  * Protection against a message that ends the process each time: before a partition's messages are worked on, a marker
  * is stored where it outlives the process. A process that finds another one's marker tries the messages it covers one
- * by one. A message that {@link DEADLY_TIMES} processes died on goes to the dead letters.
+ * by one. A message that several processes died on goes to the dead letters.
+ * These types stand here because consumers (shared/kafka) and the store know nothing of each other.
  */
 
+/** Raised before messages of a partition are worked on. */
 export interface Marker {
   /** Messages before this offset may have been in work. */
   readonly until: bigint;
@@ -16,12 +18,13 @@ export interface Suspect {
   readonly times: number;
 }
 
+/** A partition of a topic. */
 export interface TopicPartition {
   readonly topic: string;
   readonly partition: number;
 }
 
-/** The markers of one consumer group. Implemented by the store; its failures are retriable ServiceErrors. */
+/** The markers of one consumer group. The store implements it, the consumer uses it; every method throws ServiceError `store.*`. */
 export interface InFlight {
   raise(at: TopicPartition, marker: Marker): Promise<void>;
   /**
@@ -37,15 +40,3 @@ export interface InFlight {
    */
   try(at: TopicPartition, offset: bigint, work: () => Promise<void>): Promise<void>;
 }
-
-/**
- * How many offsets one marker covers. A quiet topic pays one write for many messages, and after a crash at most this
- * many are tried one by one.
- */
-export const CLAIM = 200n;
-
-/**
- * Dead-letter a message after this many processes ended while they tried it. More than one, since a process can also be
- * killed for another reason.
- */
-export const DEADLY_TIMES = 3;
