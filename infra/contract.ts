@@ -1,7 +1,7 @@
 /**
  * Writes the committed contracts from the code (`npm run contract`): docs/openapi.json, docs/asyncapi.json, the
- * schemas of the published events by version, and the table of patient fields in docs/domain.md. A change that breaks
- * readers of a version is refused.
+ * schemas of the published events by version, the table of patient fields in docs/domain.md, and the tables and examples
+ * of docs/events.md. A change that breaks readers of a version is refused.
  */
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -10,6 +10,7 @@ import { routes } from '../functions/patients-api/routes/index.ts';
 import { asyncApiDocument, patientEventJsonSchemas } from '../shared/events/asyncapi.ts';
 import { breakingChanges } from '../shared/events/compatibility.ts';
 import { ENVELOPE_VERSION } from '../shared/events/envelope.ts';
+import { eventsPage, updatedEventsPage } from './events-page.ts';
 import { fieldTablePage, pageWithFieldTable } from './field-table.ts';
 
 const docs = new URL('../docs/', import.meta.url);
@@ -23,6 +24,7 @@ export async function contracts(): Promise<Map<URL, string>> {
     [new URL('asyncapi.json', docs), text(asyncApiDocument())],
     [baselineFile, text(patientEventJsonSchemas())],
     [fieldTablePage, await pageWithFieldTable()],
+    [eventsPage, await updatedEventsPage()],
   ]);
 }
 

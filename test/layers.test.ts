@@ -76,6 +76,8 @@ const wrongArrows: Plant[] = [
   ['infra/local', "import { Kafka } from 'kafkajs';"],
   ['infra/deploy', "import { inTransaction } from '../../../shared/store/firestore.ts';"],
   ['infra/checks', "import { aPatient } from '../../../test/support/builders.ts';"],
+  // A sample stands alone.
+  ['docs/samples/typescript', "import { namesIn } from '../../../../shared/kafka/topics.ts';"],
   // Tests: nobody imports one, and one beside its module knows one deployable.
   ['test/support', "import './support.test.ts';"],
   ['functions/check-health', "import { status } from '../../kafka-worker/status.ts';", 'planted.test.ts'],

@@ -187,6 +187,9 @@ export const arrows: Readonly<Record<string, Arrows>> = {
   // Tests of several modules, and what all tests use.
   test: { files: ['shared', 'functions', 'infra'], packages: ANY },
   '.ci': { files: [], packages: ANY },
+
+  // A stranger copies it: it stands alone, and its kafkajs is the one that is published, not our patched one.
+  'docs/samples': { files: [], packages: ['kafkajs', 'node:sqlite'] },
 };
 
 /** What a test beside its module may import in addition to its module's row: never another deployable. */

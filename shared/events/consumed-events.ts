@@ -16,38 +16,55 @@ function textOf(length: number) {
     .refine((value) => value.isWellFormed(), 'must not hold a lone surrogate');
 }
 
+const persons = {
+  patient_id: patientId.nullish().describe('Whom it concerns; without it the event is ignored and counted'),
+  therapist_id: therapistId.nullish().describe('Not used'),
+};
+
 const email = z.looseObject({
-  email_id: z.union([z.int(), word]),
-  email_data: openObject,
-  communication_type: word,
-  patient_id: patientId.nullish(),
-  therapist_id: therapistId.nullish(),
+  email_id: z
+    .union([z.int(), word])
+    .describe('The mail: the same one under another eventId is the same contact; 7 and "7" are one'),
+  email_data: openObject.describe("Kept in the patient's communication history"),
+  communication_type: word.describe("Kept in the patient's communication history"),
+  ...persons,
 });
 
 const phoneCall = z.looseObject({
-  call_id: z.union([z.int(), word]),
-  call_data: openObject,
-  communication_type: word,
-  patient_id: patientId.nullish(),
-  therapist_id: therapistId.nullish(),
-  outcome: remark.nullish(),
+  call_id: z
+    .union([z.int(), word])
+    .describe('The call: the same one under another eventId is the same contact; 7 and "7" are one'),
+  call_data: openObject.describe("Kept in the patient's communication history"),
+  communication_type: word.describe("Kept in the patient's communication history"),
+  ...persons,
+  outcome: remark.nullish().describe("Kept in the patient's communication history"),
 });
 
-/** Payload schemas by event type, for the topic `communication-events`. */
+/** Payload schemas by event type, for the topic `communication-events`. Each description says what the event does here. */
 export const communicationEventPayloads = {
-  'email.sent': email,
-  'email.response_received': email,
-  'phone_call.completed': phoneCall,
+  'email.sent': email.describe(
+    'A mail went to the patient: an entry in the history, and the last contact moves',
+  ),
+  'email.response_received': email.describe(
+    'The patient answered a mail: an entry in the history, and the last contact moves',
+  ),
+  'phone_call.completed': phoneCall.describe(
+    'A call with the patient ended: an entry in the history, and the last contact moves',
+  ),
 } as const;
 
 const therapist = z.looseObject({
-  therapist_id: therapistId,
-  therapist_data: openObject,
-  reason: remark.nullish(),
+  therapist_id: therapistId.describe('Who is blocked or unblocked'),
+  therapist_data: openObject.describe('Not used'),
+  reason: remark.nullish().describe('Not used'),
 });
 
-/** Payload schemas by event type, for the topic `therapist-events`. */
+/** Payload schemas by event type, for the topic `therapist-events`. Each description says what the event does here. */
 export const therapistEventPayloads = {
-  'therapist.blocked': therapist,
-  'therapist.unblocked': therapist.partial({ therapist_data: true }),
+  'therapist.blocked': therapist.describe(
+    'The therapist treats nobody for now: every patient assigned to them loses the assignment and excludes them',
+  ),
+  'therapist.unblocked': therapist
+    .partial({ therapist_data: true })
+    .describe('The therapist is back: the exclusions that therapist.blocked made are removed'),
 } as const;

@@ -42,12 +42,15 @@ export interface ForeignEnvelope {
 
 /** Schema of the envelopes of other services. Unknown keys are accepted. */
 export const foreignEnvelope = z.looseObject({
-  eventId: z.uuid(),
-  eventType: z.string().min(1).max(200),
-  version: z.string(),
-  timestamp: z.string().refine((value) => parseInstant(value) !== undefined),
-  producer: z.string(),
-  payload: z.looseObject({}),
+  eventId: z.uuid().describe('Identifies the event: one that was applied before changes nothing'),
+  eventType: z.string().min(1).max(200).describe('What happened; a type that is not listed is ignored'),
+  version: z.string().describe('1 or 1.x'),
+  timestamp: z
+    .string()
+    .refine((value) => parseInstant(value) !== undefined)
+    .describe('When it happened: RFC 3339; without a zone it is UTC, at most a day ahead of our clock'),
+  producer: z.string().describe('Who sends it'),
+  payload: z.looseObject({}).describe('What the type says'),
 });
 
 /**

@@ -5,29 +5,40 @@ import { patientId, patientSchema, therapistId } from '../patient/schema.ts';
 import { PATIENTENSTATUS } from '../patient/vocabulary.ts';
 import { ENVELOPE_VERSION, PRODUCER } from './envelope.ts';
 
-const patientData = z.object({ patient_id: patientId, patient_data: patientSchema });
+const patientData = z.object({
+  patient_id: patientId,
+  patient_data: patientSchema.describe('All fields of the patient after the change'),
+});
 const status = z.enum(PATIENTENSTATUS);
 
-/** Payload by event type (docs/domain.md#events). */
+/** Payload by event type (docs/domain.md#events); each description says when the event is sent. */
 export const patientEventPayloads = {
-  'patient.created': patientData,
-  'patient.updated': patientData,
-  'patient.status_changed': z.object({
-    patient_id: patientId,
-    old_status: status,
-    new_status: status,
-    patient_data: patientSchema,
-  }),
-  'patient.therapist_excluded': z.object({
-    patient_id: patientId,
-    therapist_id: therapistId,
-    reason: text(500).optional(),
-  }),
-  'patient.deleted': z.object({
-    patient_id: patientId,
-    id: patientId,
-    additional_data: z.object({ id: patientId }),
-  }),
+  'patient.created': patientData.describe('A patient was registered, by a file or through the API'),
+  'patient.updated': patientData.describe(
+    'A public field other than status and updated_at changed, or operators publish the state again',
+  ),
+  'patient.status_changed': z
+    .object({
+      patient_id: patientId,
+      old_status: status.describe('Before the change'),
+      new_status: status.describe('After the change'),
+      patient_data: patientSchema.describe('All fields of the patient after the change'),
+    })
+    .describe('The status changed; exactly one event for a change'),
+  'patient.therapist_excluded': z
+    .object({
+      patient_id: patientId,
+      therapist_id: therapistId,
+      reason: text(500).optional().describe('As staff wrote it, or therapist_blocked'),
+    })
+    .describe('A therapist is newly excluded; one event for each'),
+  'patient.deleted': z
+    .object({
+      patient_id: patientId,
+      id: patientId.describe('The same id: some readers look for it here'),
+      additional_data: z.object({ id: patientId }).describe('The same id: some readers look for it here'),
+    })
+    .describe('The patient was erased; the last event of its patient'),
 } as const;
 
 /** The type of an event on `patient-events`. */
@@ -36,11 +47,13 @@ export type PatientEventType = keyof typeof patientEventPayloads;
 /** The schema of the whole message, envelope and payload, for one event type. */
 export function patientEventSchema(type: PatientEventType) {
   return z.object({
-    eventId: z.uuid(),
-    eventType: z.literal(type),
-    version: z.literal(ENVELOPE_VERSION),
-    timestamp,
-    producer: z.literal(PRODUCER),
+    eventId: z.uuid().describe('Identifies the event; a repeat has the same'),
+    eventType: z.literal(type).describe('What happened'),
+    version: z
+      .literal(ENVELOPE_VERSION)
+      .describe('Of the contract: 1.x only adds keys, values and event types'),
+    timestamp: timestamp.describe('When the change was made'),
+    producer: z.literal(PRODUCER).describe('Who published it'),
     sequence: int32Id.describe("The patient's own event number; a reader ignores one it has seen"),
     payload: patientEventPayloads[type],
   });

@@ -3,15 +3,15 @@
  * 5xx, and every answer must match its schema. Uses schemathesis from PyPI, in a virtual environment below .local/;
  * where that cannot be had, it says so and passes. Arguments are passed on to schemathesis.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startFirestore } from '../../infra/local/engines/firestore.ts';
 import { startStorage } from '../../infra/local/engines/storage.ts';
 import { freePort } from '../../infra/local/ports.ts';
 import { startIssuer } from '../support/api.ts';
+import { pythonWith } from '../support/python.ts';
 import { buildApi } from '../support/served-api.ts';
 
 const VERSION = '4.32.5';
@@ -25,20 +25,6 @@ const CHECKS = [
   'unsupported_method',
   'ignored_auth',
 ].join(',');
-
-/** Path of the installed command, or why there is none. */
-function install(): { command: string } | { missing: string } {
-  const venv = join(LOCAL, `schemathesis-${VERSION}`);
-  const command = join(venv, 'bin', 'schemathesis');
-  if (existsSync(command)) return { command };
-  const made = spawnSync('python3', ['-m', 'venv', venv]);
-  if (made.status !== 0) return { missing: 'Python 3 with venv is not installed' };
-  const pip = join(venv, 'bin', 'pip');
-  const installed = spawnSync(pip, ['install', '--quiet', `schemathesis==${VERSION}`], { stdio: 'inherit' });
-  return installed.status === 0
-    ? { command }
-    : { missing: `schemathesis ${VERSION} cannot be installed by pip` };
-}
 
 async function run(command: string): Promise<number> {
   const dir = await mkdtemp(join(LOCAL, 'schemathesis-run-'));
@@ -82,9 +68,9 @@ function schemathesis(command: string, url: string, token: string): Promise<numb
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }
 
-const installed = install();
+const installed = pythonWith([`schemathesis==${VERSION}`]);
 if ('missing' in installed) {
   console.warn(`\n  SKIPPED: the contract run, because ${installed.missing}.\n`);
 } else {
-  process.exitCode = await run(installed.command);
+  process.exitCode = await run(join(installed.bin, 'schemathesis'));
 }
