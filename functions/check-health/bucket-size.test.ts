@@ -16,7 +16,7 @@ it.each([
   expect(isFresh({ bytes: 1, measured_at, took_ms }, after(seconds))).toBe(fresh);
 });
 
-/** A bucket whose pages take 8 s each; a page token is the number of objects before it. */
+/** A bucket where each page takes 8 s. A page token is the number of objects before the page. */
 function aBucket(names: readonly string[]) {
   let seconds = 0;
   const asked: number[] = [];
@@ -47,7 +47,7 @@ function aBucket(names: readonly string[]) {
 const numbered = (folder: string, count: number) =>
   Array.from({ length: count }, (_, n) => `${folder}/${String(n).padStart(6, '0')}.json`);
 
-it('walks through a large bucket in several runs, and reads each page once', async () => {
+it('measures a large bucket in several runs and reads each page once', async () => {
   const { walk, asked } = aBucket(numbered('processed', 10_500));
   const { size, runs } = await walk();
   expect(size).toEqual({ bytes: 21_000, measured_at, took_ms: 88_000 });
@@ -55,13 +55,13 @@ it('walks through a large bucket in several runs, and reads each page once', asy
   expect(asked).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((page) => 1_000 * page));
 });
 
-it('keeps no place that holds the name of an incoming file', async () => {
+it('stores no position that contains the name of an incoming file', async () => {
   const { bucket, clock } = aBucket([...numbered('failed', 1_000), ...numbered('incoming', 5_000)]);
   const { walk } = await measureBucket(bucket, clock, aNewWalk(clock(), false), 20_000, async () => {});
   expect(walk).toMatchObject({ page_token: '1000', bytes: 2_000 });
 });
 
-it('begins anew when its place is not known any more', async () => {
+it('starts again when its position has expired', async () => {
   const { bucket, clock } = aBucket(numbered('processed', 10));
   const walk = { ...aNewWalk(clock(), false), page_token: 'gone' };
   expect(await measureBucket(bucket, clock, walk, 20_000, async () => {})).toEqual({ walk: null });

@@ -5,10 +5,10 @@ import { healthWorld } from '../../test/support/health-world.ts';
 import { documents } from '../../test/support/import-world.ts';
 import { startTcpProxy, type TcpProxy } from '../../test/support/tcp-proxy.ts';
 
-/** On a busy machine an emulator may take longer than the second that a question has: then it is asked again. */
+/** On a busy machine an emulator may take longer than the time limit of 1 s. Then ask again for this long. */
 const PATIENCE_MS = 15_000;
 
-it('answers both health paths, and is healthy once worker and schedule are at work', async () => {
+it('responds on both health paths, and is healthy once the worker and the schedule run', async () => {
   const { health, run, reportWorker } = await healthWorld();
   await eventually(async () => {
     const { status, body } = await health();
@@ -26,7 +26,7 @@ it('answers both health paths, and is healthy once worker and schedule are at wo
   }
 });
 
-it('says what the issue asks for', async () => {
+it('reports the figures of every check', async () => {
   const { health, run, reportWorker } = await healthWorld({ dropFolder: '.' });
   await reportWorker();
   await run();
@@ -63,12 +63,12 @@ it('turns unhealthy when a file waits too long, and healthy when the sweep has i
   const after = await health('/health/import');
   expect(after.body.checks.import).toMatchObject({ status: 'healthy', successes_24h: 1, failure_rate: 0 });
   expect(after.body.checks.import.last_success).not.toBeNull();
-  // Its events wait for a worker since the import, which the clock of this test has put long ago.
+  // Its events have waited for a worker since the import, which was long ago by the clock of this test.
   expect(after.body.checks.outbox).toMatchObject({ status: 'degraded', entries: 2 });
   expect([stuck.text, swept.text, after.text, ...logged].join('\n')).not.toMatch(/geheimnis|lena/i);
 });
 
-it('counts failed files, and says so in words', async () => {
+it('counts failed files and reports the rate in words', async () => {
   const { health, run, drop, pass } = await healthWorld();
   await drop('no registration');
   pass(120);
@@ -78,7 +78,7 @@ it('counts failed files, and says so in words', async () => {
   expect(check.reasons).toEqual(['1 of 1 files failed in the last 24 h']);
 });
 
-it('answers in time, with reasons, when every dependency hangs', async () => {
+it('responds in time, with reasons, when every dependency hangs', async () => {
   const firestore = await stallable('FIRESTORE_EMULATOR_HOST', (address) => address);
   const storage = await stallable('STORAGE_EMULATOR_HOST', (address) => `http://${address}`);
   onTestFinished(() => void vi.unstubAllEnvs());
@@ -106,7 +106,7 @@ it.each([
   ['GET', '/constructor', 404, null],
   ['POST', '/health', 405, 'GET, HEAD'],
   ['GET', '/run', 405, 'POST'],
-])('answers %s %s with a problem document', async (method, path, expected, allow) => {
+])('responds to %s %s with a problem document', async (method, path, expected, allow) => {
   const { request } = await healthWorld();
   const { status, headers, text } = await request(method, path);
   expect([status, headers.get('allow')]).toEqual([expected, allow]);

@@ -10,7 +10,7 @@ import { BY_ADMIN, aRegistration } from '../../test/support/builders.ts';
 import { healthWorld } from '../../test/support/health-world.ts';
 import { documents, objectNames } from '../../test/support/import-world.ts';
 
-it('sweeps files older than a minute and leaves younger ones to their event', async () => {
+it('imports files older than a minute and leaves younger ones to their event', async () => {
   const { run, drop, pass, bucket } = await healthWorld();
   await drop(aRegistration(), 'incoming/old.json');
   pass(50);
@@ -21,7 +21,7 @@ it('sweeps files older than a minute and leaves younger ones to their event', as
   expect(await objectNames(bucket)).toEqual([expect.stringMatching(/^processed\//)]);
 });
 
-it('passes over the placeholders of folders: they wait for nothing and are no files', async () => {
+it('ignores the placeholders of folders', async () => {
   const { run, health, drop, pass, bucket, db } = await healthWorld();
   await drop(Buffer.alloc(0), 'incoming/2026/');
   await drop(aRegistration(), 'incoming/2026/11/');
@@ -34,7 +34,7 @@ it('passes over the placeholders of folders: they wait for nothing and are no fi
   expect(await documents(db, 'outbox')).toEqual([]);
 });
 
-it('sweeps within the promise where less than a minute is promised', async () => {
+it('sweeps within the promised import time when it is less than a minute', async () => {
   const { run, drop, pass } = await healthWorld({
     limits: {
       IMPORT_STUCK_AFTER_SECONDS: 5,
@@ -56,7 +56,7 @@ it('sweeps no more often than the interval, however often it is called', async (
   expect((await run()).body.swept).not.toBeNull();
 });
 
-it('runs once at a time, however often it is called', async () => {
+it('runs only once at a time, however often it is called', async () => {
   const { run, drop, pass, db } = await healthWorld();
   await Promise.all(Array.from({ length: 5 }, () => drop(aRegistration())));
   pass(120);
@@ -82,7 +82,7 @@ it('completes an erasure that was interrupted', async () => {
   expect(await documents(db, 'imports')).toEqual([]);
 });
 
-it('removes copies that no record owns, once a day, and leaves those of an importer at work', async () => {
+it('deletes copies without a record once a day, but not those of a running import', async () => {
   const { run, drop, pass, bucket } = await healthWorld();
   await drop(aRegistration());
   pass(120);
@@ -99,7 +99,7 @@ it('removes copies that no record owns, once a day, and leaves those of an impor
   expect(await objectNames(bucket)).toEqual([owned]);
 });
 
-it('removes what has expired, and nothing else', async () => {
+it('removes only expired documents', async () => {
   const { run, db, deps } = await healthWorld();
   const at = (seconds: number) => Timestamp.fromMillis(deps.clock().epochMilliseconds + seconds * 1000);
   const collections = expiringCollections(db);
@@ -116,7 +116,7 @@ it('removes what has expired, and nothing else', async () => {
   }
 });
 
-it('leaves a snapshot with the verdict, the size of the bucket and the time of the sweep', async () => {
+it('writes a snapshot with the verdict, the size of the bucket and the time of the sweep', async () => {
   const { run, drop, db, health, samples } = await healthWorld();
   const { bytes } = await drop(aRegistration());
   const { status } = (await run()).body;
@@ -127,7 +127,7 @@ it('leaves a snapshot with the verdict, the size of the bucket and the time of t
   expect(samples('storage_used_percent')).toEqual([Math.round((bytes / 1_000_000) * 1000) / 10]);
 });
 
-it('gives each metric one sample a run', async () => {
+it('writes one sample of each metric per run', async () => {
   const { run, reportWorker, pass, drop, samples } = await healthWorld();
   for (let n = 0; n < 5; n += 1) await drop(n === 0 ? 'no registration' : aRegistration());
   pass(40);
@@ -136,7 +136,7 @@ it('gives each metric one sample a run', async () => {
   await reportWorker();
   pass(45);
   await run();
-  // A worker that never reported is late since 1970. The other one reported 45 s ago, and the run itself takes a while.
+  // A worker that never reported is late since 1970. The other one reported 45 s ago, and the run itself takes time.
   const ages = samples('worker_status_age_seconds');
   expect(ages).toEqual([
     expect.toSatisfy((age) => age > 1e9),
@@ -145,7 +145,7 @@ it('gives each metric one sample a run', async () => {
   const [waiting, swept] = samples('import_oldest_incoming_seconds');
   expect(waiting).toBeGreaterThanOrEqual(40);
   expect(swept).toBe(0);
-  // The first run had seen none of them yet, and a rate takes five.
+  // The first run had seen no files yet, and a rate needs at least five.
   expect(samples('import_failure_percent')).toEqual([20]);
   expect(samples('outbox_entries')).toEqual([0, 9]);
   expect(samples('outbox_oldest_seconds')).toHaveLength(2);
@@ -153,7 +153,7 @@ it('gives each metric one sample a run', async () => {
   expect(samples('dead_letters_waiting')).toEqual([0]);
 });
 
-it('goes on when the bucket refuses, and reports the run as failed', async () => {
+it('continues when the bucket fails, and reports the run as failed', async () => {
   const refusing = createServer((_, response) => void response.writeHead(403).end());
   await new Promise<void>((resolve) => refusing.listen(0, '127.0.0.1', resolve));
   vi.stubEnv('STORAGE_EMULATOR_HOST', `http://127.0.0.1:${(refusing.address() as AddressInfo).port}`);
@@ -171,7 +171,7 @@ it('goes on when the bucket refuses, and reports the run as failed', async () =>
   expect(samples('import_oldest_incoming_seconds')).toEqual([]);
 });
 
-it('erases who is kept no longer, and says in /health how many it erased and how many are left', async () => {
+it('erases patients whose retention has ended, and reports in /health how many it erased and how many are left', async () => {
   const { run, health, drop, pass, db } = await healthWorld({ retention: { unpaid: 30, closed: undefined } });
   await drop(aRegistration());
   pass(120);
@@ -183,7 +183,7 @@ it('erases who is kept no longer, and says in /health how many it erased and how
   expect(await documents(db, 'patients')).toEqual([]);
 });
 
-it('erases nobody where no rule is on', async () => {
+it('erases nobody when no rule is on', async () => {
   const { run, health, drop, pass, db } = await healthWorld();
   await drop(aRegistration());
   pass(120);

@@ -1,4 +1,4 @@
-/** Who may do what: every route of the table against every faulty token and every weaker role. */
+/** Access control: every route of the table with every invalid token and every weaker role. */
 import { createServer } from 'node:http';
 import { exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -47,7 +47,7 @@ beforeAll(async () => {
 describe.each(guarded.map((route) => [`${route.method} ${route.path}`, route] as const))('%s', (_, route) => {
   const path = route.path.replace('{id}', '1');
 
-  it('answers 401 to every faulty token and says nothing else', async () => {
+  it('responds with 401 to every invalid token and reveals nothing else', async () => {
     for (const [what, authorization] of Object.entries(faulty)) {
       const headers = authorization === undefined ? {} : { authorization };
       const { status, body, headers: answered } = await api.send(route.method, path, { role: null, headers });
@@ -57,7 +57,7 @@ describe.each(guarded.map((route) => [`${route.method} ${route.path}`, route] as
     }
   });
 
-  it('answers 403 to a token without a role and to every weaker role', async () => {
+  it('responds with 403 to a token without a role and to every weaker role', async () => {
     const without = `Bearer ${await api.issuer.sign({})}`;
     const unknown = `Bearer ${await api.issuer.sign({ role: 'root' })}`;
     for (const authorization of [without, unknown]) {
@@ -69,18 +69,18 @@ describe.each(guarded.map((route) => [`${route.method} ${route.path}`, route] as
     }
   });
 
-  it('lets the role pass', async () => {
+  it('accepts its role', async () => {
     const { status } = await api.send(route.method, path, { role: route.role! });
     expect([401, 403]).not.toContain(status);
   });
 });
 
 describe('the open routes', () => {
-  it.each(open.map((route) => route.path))('%s needs no token', async (path) => {
+  it.each(open.map((route) => route.path))('include %s, which requires no token', async (path) => {
     expect((await api.send('GET', path, { role: null })).status).toBe(200);
   });
 
-  it('everything else below /api is closed, also what does not exist', async () => {
+  it('do not include any other path below /api, existing or not', async () => {
     expect((await api.send('GET', '/api/other', { role: null })).status).toBe(401);
     expect((await api.send('OPTIONS', '/api/patients', { role: null })).status).toBe(401);
     expect((await api.send('GET', '/api/other')).status).toBe(404);
@@ -100,13 +100,13 @@ describe('the role', () => {
   };
   const lists = { AUTH_READERS: 'a@example.org', AUTH_STAFF: 'b@example.org, a@example.org' };
 
-  it('is the strongest one that a list gives to a verified address', async () => {
+  it('is the strongest one that a list grants to a verified address', async () => {
     expect(await roleFor(lists, { email: 'a@example.org', email_verified: true })).toBe('staff');
     expect(await roleFor(lists, { email: 'a@example.org' })).toBeUndefined();
     expect(await roleFor(lists, { email: 'x@example.org', email_verified: true })).toBeUndefined();
   });
 
-  it('may stand in a claim with several', async () => {
+  it('may be one of several in a claim', async () => {
     expect(await roleFor({ AUTH_ROLE_CLAIM: 'roles' }, { roles: ['x', 'staff', 'reader'] })).toBe('staff');
   });
 });
@@ -119,14 +119,14 @@ describe('the start', () => {
     await expect(start({ ...api.issuer.environment, [name]: '' })).rejects.toThrow('must be set');
   });
 
-  it('against an emulator happens without configuration, and lets nobody in', async () => {
+  it('succeeds against an emulator without configuration, but refuses every caller', async () => {
     const authenticate = await start({ FIRESTORE_EMULATOR_HOST: '127.0.0.1:1' });
     await expect(authenticate(`Bearer ${api.issuer.tokens.admin}`)).rejects.toMatchObject({
       code: 'auth.unauthenticated',
     });
   });
 
-  it('does not need the keys, and a caller is asked to come again while they are away', async () => {
+  it('does not need the keys; without them a caller gets 503 with Retry-After', async () => {
     const broken = createServer((_, response) => response.writeHead(500).end()).listen(0, '127.0.0.1');
     await new Promise((resolve) => broken.once('listening', resolve));
     const port = (broken.address() as { port: number }).port;
@@ -179,7 +179,7 @@ describe('the audit trail', () => {
 });
 
 describe('browsers', () => {
-  it('are not let in from elsewhere unless their origin is configured', async () => {
+  it('may call from another origin only if it is configured', async () => {
     const preflight = { origin: 'https://app.example', 'access-control-request-method': 'PATCH' };
     const closed = await api.send('OPTIONS', '/api/patients/1', { role: null, headers: preflight });
     expect(closed.headers.get('access-control-allow-origin')).toBeNull();

@@ -1,4 +1,4 @@
-/** The audit trail: every request below /api through the log, with whom it concerned and for whom it was made. */
+/** The audit trail in the log: for every request below /api, the patients concerned and the person behind it. */
 import { Firestore } from '@google-cloud/firestore';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createApp } from '../../functions/patients-api/app.ts';
@@ -21,7 +21,7 @@ afterEach(() => vi.restoreAllMocks());
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** The audit entries of what `act` does. */
+/** The audit entries that `act` causes. */
 async function auditOf(act: () => Promise<unknown>, from = api): Promise<Line[]> {
   const before = from.lines.length;
   await act();
@@ -37,7 +37,7 @@ describe.each(guarded.map((route) => [`${route.method} ${route.path}`, route] as
     const path = route.path.replace('{id}', '77');
     const patient_ids = route.path.includes('{id}') ? [77] : [];
 
-    it('leaves one entry of a caller who is not known', async () => {
+    it('writes one entry for an unknown caller', async () => {
       expect(await auditOf(() => api.send(route.method, path, { role: null }))).toEqual([
         expect.objectContaining({
           route: name,
@@ -49,7 +49,7 @@ describe.each(guarded.map((route) => [`${route.method} ${route.path}`, route] as
       ]);
     });
 
-    it('leaves one entry of a caller without a role, by name', async () => {
+    it('writes one entry with the subject of a caller without a role', async () => {
       const authorization = `Bearer ${await api.issuer.sign({ sub: 'nobody-1' })}`;
       const entries = await auditOf(() =>
         api.send(route.method, path, { role: null, headers: { authorization } }),
@@ -65,7 +65,7 @@ describe.each(guarded.map((route) => [`${route.method} ${route.path}`, route] as
       ]);
     });
 
-    it('leaves one entry of an answer with personal data, and none of one without', async () => {
+    it('writes one entry for a response with personal data, and none for one without', async () => {
       const { id } = await api.create();
       const body = { POST: aBody(), PATCH: { ort: 'Köln' }, PUT: { ort: 'Köln' } }[route.method as string];
       const sent = name.endsWith('last-contact') || body === undefined ? {} : { body };
@@ -98,13 +98,13 @@ describe('an entry', () => {
     expect(api.lines.slice(before).join('\n')).not.toMatch(/xyland/i);
   });
 
-  it('of an empty list says so', async () => {
+  it('for an empty list names no patient', async () => {
     expect(await auditOf(() => api.send('GET', '/api/patients?search=nobodyhere'))).toEqual([
       expect.objectContaining({ outcome: 'answered', patient_ids: [] }),
     ]);
   });
 
-  it('never holds the text of the path', async () => {
+  it('never contains the text of the path', async () => {
     const before = api.lines.length;
     const entries = await auditOf(async () => {
       await api.send('GET', '/api/patients/M%C3%BCllersfrau');
@@ -121,7 +121,7 @@ describe('an entry', () => {
     expect(api.lines.slice(before).join('\n')).not.toMatch(/sfrau/);
   });
 
-  it('is left by HEAD, by 304, by 404 and by a change that changes nothing', async () => {
+  it('is written for HEAD, 304, 404 and a change without effect', async () => {
     const { id } = await api.create({ ort: 'Bonn' });
     const path = `/api/patients/${id}`;
     const entries = await auditOf(async () => {
@@ -144,7 +144,7 @@ describe('an entry', () => {
     ]);
   });
 
-  it('of a repeated POST names the patient again', async () => {
+  it('for a repeated POST names the patient again', async () => {
     const headers = { 'idempotency-key': 'twice' };
     const entries = await auditOf(async () => {
       await api.send('POST', '/api/patients', { body: aBody(), headers });
@@ -154,7 +154,7 @@ describe('an entry', () => {
     expect(entries[1]!['patient_ids']).toEqual(entries[0]!['patient_ids']);
   });
 
-  it('costs a GET nothing: one call to Firestore, and no write', async () => {
+  it('adds no Firestore call to a GET', async () => {
     const { id } = await api.create();
     const calls: string[] = [];
     const client = Firestore.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
@@ -169,7 +169,7 @@ describe('an entry', () => {
     expect(calls).toEqual(['batchGetDocuments']);
   });
 
-  it('is never missing: an answer that does not say whose data it holds is not given', async () => {
+  it('is never missing, because a response that does not name its patients is not sent', async () => {
     const forgetful = {
       ...readPatientRoute,
       path: '/api/forgetful',
@@ -186,12 +186,12 @@ describe('a backend that calls for a person', () => {
   const call = (headers: Record<string, string>, to = api) =>
     to.send('GET', '/api/patients/999999', { role: null, headers });
 
-  it('names the person, and the entry holds both', async () => {
+  it('names the person, and the entry contains both', async () => {
     const entries = await auditOf(() => call({ authorization: backend, 'x-actor': 'u-4711' }));
     expect(entries).toEqual([expect.objectContaining({ actor: 'u-4711', via: 'portal-7', role: 'staff' })]);
   });
 
-  it('may be known by its verified address', async () => {
+  it('may be identified by its verified address', async () => {
     const claims = { sub: 'other', role: 'staff', email: 'proxy@example.org' };
     const verified = `Bearer ${await api.issuer.sign({ ...claims, email_verified: true })}`;
     const claimed = `Bearer ${await api.issuer.sign(claims)}`;
@@ -199,7 +199,7 @@ describe('a backend that calls for a person', () => {
     expect((await call({ authorization: claimed, 'x-actor': 'u-1' })).status).toBe(403);
   });
 
-  it('keeps both in the entry of a change', async () => {
+  it('is recorded with the person in the entry of a change', async () => {
     const headers = { authorization: backend, 'x-actor': 'u-4711' };
     const [entry] = await auditOf(() =>
       api.send('POST', '/api/patients', { role: null, headers, body: aBody() }),
@@ -207,7 +207,7 @@ describe('a backend that calls for a person', () => {
     expect(entry).toMatchObject({ actor: 'u-4711', via: 'portal-7', outcome: 'changed' });
   });
 
-  it('keeps its Idempotency-Key whomever it calls for', async () => {
+  it('shares its Idempotency-Keys among the persons it calls for', async () => {
     const post = async (person: string) => {
       const headers = { authorization: backend, 'x-actor': person, 'idempotency-key': 'shared' };
       return (await api.send('POST', '/api/patients', { role: null, headers, body: aBody() })).body.id;
@@ -225,7 +225,7 @@ describe('a backend that calls for a person', () => {
     },
   );
 
-  it('is the only one whose word is taken: from others the header is refused, and not logged', async () => {
+  it('is the only caller that may send the header; from others it is refused and not logged', async () => {
     const authorization = `Bearer ${api.issuer.tokens.admin}`;
     const before = api.lines.length;
     const { status, body } = await call({ authorization, 'x-actor': 'u-9999' });
@@ -237,7 +237,7 @@ describe('a backend that calls for a person', () => {
     expect(api.lines.slice(before).join('\n')).not.toContain('u-9999');
   });
 
-  it('must name one where the configuration requires it; people who call themselves need not', async () => {
+  it('must name a person if the configuration requires it; other callers need not', async () => {
     const strict = await startApi({ AUTH_TRUSTED_BACKENDS: 'portal-7', AUTH_REQUIRE_ACTOR: 'true' });
     const authorization = `Bearer ${await strict.issuer.sign({ sub: 'portal-7', role: 'staff' })}`;
     const { status, body } = await call({ authorization }, strict);
@@ -252,7 +252,7 @@ describe('a backend that calls for a person', () => {
   });
 });
 
-it('the entry of an erasure survives its process', async () => {
+it('the entry of an erasure survives the death of its process', async () => {
   const { id } = await api.create();
   const [entry] = await auditOf(() => api.send('DELETE', `/api/patients/${id}`));
   expect(entry).toMatchObject({

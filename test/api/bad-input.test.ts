@@ -1,4 +1,4 @@
-/** What is refused, by POST and by PATCH alike: each rule of the contract broken once, and bodies that are none. */
+/** Invalid input for POST, PATCH and PUT: each rule of the contract broken once, and invalid bodies. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { aBody, startApi, type Api } from '../support/api.ts';
 
@@ -12,7 +12,7 @@ beforeAll(async () => {
 const exclusions = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
 const deep = JSON.parse(`${'['.repeat(500)}${']'.repeat(500)}`) as unknown;
 
-/** Field, value, and where the violation points when it is not the field itself. */
+/** Field, value, and the pointer of the violation if it is not the field itself. */
 const refused: [field: string, value: unknown, pointer?: string][] = [
   ...['anrede', 'geschlecht', 'vorname', 'nachname', 'vertraege_unterschrieben', 'status'].map(
     (field): [string, unknown] => [field, null],
@@ -148,20 +148,20 @@ describe.each(['POST', 'PATCH', 'PUT'])('%s', (method) => {
       ? api.send('POST', '/api/patients', { body: aBody({ ...fields }) })
       : api.send(method, path, { body: fields });
 
-  it.each(refused)('refuses %s = %j by its pointer', async (field, value, pointer = `/${field}`) => {
+  it.each(refused)('refuses %s = %j with its pointer', async (field, value, pointer = `/${field}`) => {
     const { status, body } = await send({ [field]: value });
     expect(status).toBe(422);
     expect(body.errors.map((error) => error.pointer)).toEqual([pointer]);
   });
 
-  it('reports every violation at once, and no value', async () => {
+  it('reports all violations together, without values', async () => {
     const { body } = await send({ plz: 'Geheim1', email: 'Geheim2', status: 'Geheim3', 'Frau Geheim': 1 });
     expect(body.errors.map((error) => error.pointer).sort()).toEqual(['', '/email', '/plz', '/status']);
     expect(JSON.stringify(body)).not.toContain('Geheim');
   });
 });
 
-/** Marks of two classes in turn: canonical ordering takes time that is quadratic in their run. */
+/** Alternating marks of two classes. Putting them into canonical order takes quadratic time. */
 const marks = 'a' + '\u0301'.repeat(260_000) + '\u0323'.repeat(260_000);
 
 describe('text of 1 MiB that is costly to normalise', () => {
@@ -186,7 +186,7 @@ describe('text of 1 MiB that is costly to normalise', () => {
     ['/zeitliche_verfuegbarkeit/montag/0', { zeitliche_verfuegbarkeit: { montag: [marks] } }],
     ['/ausgeschlossene_therapeuten/0/reason', { ausgeschlossene_therapeuten: [{ id: 1, reason: marks }] }],
     ['', { [marks]: 1 }],
-  ])('is refused at once, at %j', async (pointer, fields) => {
+  ])('is refused at once with the pointer %j', async (pointer, fields) => {
     const started = performance.now();
     const { status, body } = await api.send('PATCH', path, { body: fields });
     expect(status).toBe(422);
@@ -253,7 +253,7 @@ describe.each([
   });
 });
 
-describe('what looks odd and is right', () => {
+describe('unusual but valid input', () => {
   it.each([
     [{ geburtsdatum: '2024-02-29' }, { geburtsdatum: '2024-02-29' }],
     [
@@ -282,7 +282,7 @@ describe('what looks odd and is right', () => {
     expect((await api.send('GET', `/api/patients/${id}`)).body).toMatchObject(stored);
   });
 
-  it('1000 exclusions, a hundred at a time', async () => {
+  it('may be 1000 exclusions, added 100 at a time', async () => {
     const { id } = await api.create({ ausgeschlossene_therapeuten: exclusions(100) });
     for (let count = 200; count <= 1000; count += 100) {
       const body = { ausgeschlossene_therapeuten: exclusions(count) };
@@ -301,7 +301,7 @@ describe('paths and methods', () => {
     '/api/patients?search=%ff',
     '/api/patients?%zz=1',
     '/livez?%',
-  ])('%s is no URL', async (target) => {
+  ])('%s is refused as a malformed URL', async (target) => {
     const { status, headers, body } = await api.send('GET', target);
     expect(status).toBe(400);
     expect(headers.get('content-type')).toBe('application/problem+json');
@@ -326,13 +326,13 @@ describe('paths and methods', () => {
     ['DELETE', '/api/patients/import-status', 'GET, HEAD'],
     ['GET', '/api/patients/1/last-contact', 'PATCH'],
     ['POST', '/livez', 'GET, HEAD'],
-  ])('%s %s is not allowed, and it is said what is', async (method, target, allow) => {
+  ])('%s %s is refused with the allowed methods', async (method, target, allow) => {
     const { status, headers } = await api.send(method, target);
     expect(status).toBe(405);
     expect(headers.get('allow')).toBe(allow);
   });
 
-  it("no answer is kept by a cache or taken for another type, but the page's own files may be kept", async () => {
+  it('no response may be cached or sniffed, except that the files of the documentation page may be cached', async () => {
     for (const target of ['/api/patients', '/api/patients/1', '/nowhere', '/livez']) {
       const { headers } = await api.send('GET', target);
       expect([headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual([
@@ -344,7 +344,7 @@ describe('paths and methods', () => {
     expect(headers.get('cache-control')).toBe('public, max-age=3600');
   });
 
-  it('an idempotency key has visible characters', async () => {
+  it('an Idempotency-Key must have visible characters only', async () => {
     const headers = { 'idempotency-key': 'a b' };
     expect((await api.send('POST', '/api/patients', { body: aBody(), headers })).status).toBe(422);
   });

@@ -1,4 +1,4 @@
-/** Contacts with a patient: the last one, the history, and how the imports went. */
+/** The last contact with a patient, the communication history, and the import status. */
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { importObject } from '../../shared/registration/import-object.ts';
 import { addCommunication } from '../../shared/store/communication-history.ts';
@@ -33,7 +33,7 @@ describe('the last contact', () => {
     expect((await note(id, {})).body).toEqual({ letzter_kontakt: '2026-07-16' });
   });
 
-  it('never goes back, and an earlier one publishes nothing', async () => {
+  it('never goes back; an earlier date publishes nothing', async () => {
     const { id } = await api.create();
     expect((await note(id, { date: '2026-03-05' })).body).toEqual({ letzter_kontakt: '2026-03-05' });
     expect((await note(id, { date: '2026-03-04' })).body).toEqual({ letzter_kontakt: '2026-03-05' });
@@ -53,7 +53,7 @@ describe('the last contact', () => {
     },
   );
 
-  it('goes back when an admin corrects it, which is published and audited', async () => {
+  it('goes back when an admin corrects it; the correction is published and audited', async () => {
     api.at('2026-11-28T10:00:00Z');
     const { id } = await api.create();
     await note(id, { date: '2026-11-28' });
@@ -97,20 +97,20 @@ describe('the last contact', () => {
     );
   });
 
-  it('refuses what it does not know', async () => {
+  it('refuses unknown keys', async () => {
     const { id } = await api.create();
     expect((await note(id, { datum: '2026-01-01' })).status).toBe(422);
   });
 });
 
 describe('the history', () => {
-  it('has the newest first, each once when the tokens are followed, and its data as it came', async () => {
+  it('lists the newest first, each entry once across the pages, with its data as received', async () => {
     const { id } = await api.create();
     const batch = api.db.batch();
     const events = Array.from({ length: 5 }, (_, at) => ({
       event_id: `0000000${at}-0000-4000-8000-000000000000`,
       event_type: 'email.sent',
-      // Pairs share a time, so that the id has to decide.
+      // Pairs have the same time, so that the id decides their order.
       occurred_at: `2026-11-0${1 + (at >> 1)}T10:00:00.000Z`,
       reference_id: String(at),
       data: { email_data: { nested: [[1], [at]] } },

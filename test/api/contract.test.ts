@@ -1,4 +1,4 @@
-/** The committed contracts are those of the code, are valid, and do not break those who read our events. */
+/** The committed contracts match the code, are valid, and do not break the readers of our events. */
 import { readFile } from 'node:fs/promises';
 import { Parser } from '@asyncapi/parser';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -24,7 +24,7 @@ describe('the committed documents', () => {
     },
   );
 
-  it('asyncapi.json has no fault that its parser finds', async () => {
+  it('asyncapi.json has no fault that the parser reports', async () => {
     const asyncapi = await readFile(new URL('../../docs/asyncapi.json', import.meta.url), 'utf8');
     const { document, diagnostics } = await new Parser().parse(asyncapi);
     expect(diagnostics.filter(({ severity }) => GRAVE.has(severity)).map(({ message }) => message)).toEqual(
@@ -40,7 +40,7 @@ describe('the OpenAPI document', () => {
     components: { schemas: Record<string, object> };
   };
 
-  it('has an operation for each route, named once', () => {
+  it('has an operation with a unique name for each route', () => {
     const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
     expect(operations).toHaveLength(routes.length);
     expect(new Set(operations.map((operation) => operation.operationId)).size).toBe(routes.length);
@@ -60,7 +60,7 @@ describe('the OpenAPI document', () => {
   });
 });
 
-/** References between the components, as they are when each is a document of its own. */
+/** Rewrites the references between components for a validator that treats each as a separate document. */
 function relocated(schema: object): object {
   return JSON.parse(JSON.stringify(schema).replaceAll('#/components/schemas/', BASE)) as object;
 }
@@ -82,7 +82,7 @@ describe('a change of an event', () => {
     return breakingChanges(before, copy);
   };
 
-  it('does not break readers when it adds', () => {
+  it('does not break readers when it only adds', () => {
     expect(after((schema) => Object.assign(schema.properties, { neu: { type: 'string' } }))).toEqual([]);
     expect(after((schema) => schema.properties.status.enum.push('c'))).toEqual([]);
     expect(after((schema) => schema.required.push('ort'))).toEqual([]);
@@ -107,11 +107,11 @@ describe('a change of an event', () => {
     expect(after((schema) => void change(schema))).toEqual([expected]);
   });
 
-  it('has not broken those of this version', async () => {
+  it('has not broken the readers of this version', async () => {
     expect(await breaksOfThisVersion()).toEqual([]);
   });
 
-  it('would be noticed in the real events', async () => {
+  it('is detected in the real events', async () => {
     const committed = JSON.parse(await readFile(baselineFile, 'utf8')) as Record<string, object>;
     const current = JSON.stringify(patientEventJsonSchemas()['patient.created']);
     const renamed = JSON.parse(current.replaceAll('"plz"', '"postleitzahl"')) as object;

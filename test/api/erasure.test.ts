@@ -1,4 +1,4 @@
-/** Erasing a person: nothing of them is left, whatever they sent, however often it was interrupted. */
+/** Erasing a person: no data is left, whatever they had sent and however often the erasure was interrupted. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { utcTimestamp } from '../../shared/platform/clock.ts';
@@ -36,7 +36,7 @@ let api: Api;
 let world: Awaited<ReturnType<typeof importWorld>>;
 let id: PatientId;
 
-/** A person with all that one can have: a file, a duplicate, failed attempts, a history, changes, mails. */
+/** A person with every kind of data: a file, a duplicate, failed attempts, a history, changes, mails. */
 beforeEach(async () => {
   api = await startApi();
   const { db, bucket } = api.deps;
@@ -100,7 +100,7 @@ async function expectNothingLeft() {
 }
 
 describe('DELETE', () => {
-  it('leaves no document, no object and no outbox payload of the person, and patient.deleted last', async () => {
+  it('leaves no document, object or outbox payload of the person, and publishes patient.deleted last', async () => {
     expect(await api.send('DELETE', `/api/patients/${id}`)).toMatchObject({ status: 204, body: '' });
     await expectNothingLeft();
     expect((await api.send('GET', `/api/patients/${id}`)).status).toBe(404);
@@ -109,7 +109,7 @@ describe('DELETE', () => {
     expect(tracesOf(person, new Map([['log', api.lines.join('')]]))).toEqual([]);
   });
 
-  it('takes the failed files of the person that have no token of theirs', async () => {
+  it("deletes the person's failed files that do not have their token", async () => {
     const { patient_data: fieldsOfFile, ...rest } = registration();
     const patient_data: Record<string, unknown> = fieldsOfFile;
     const { registration_token: _, ...tokenless } = rest;
@@ -148,7 +148,7 @@ describe('DELETE', () => {
     expect(tracesOf(['Wilhelmine'], await everything(api.db, world.bucket))).toEqual([]);
   });
 
-  it('is in the ledger before patient.deleted can leave, with id and date only', async () => {
+  it('is in the ledger, with id and date only, before patient.deleted can be sent', async () => {
     await beginErasure(api.db, id, systemClock(), BY_ADMIN);
     expect(await api.events(id)).toEqual([]);
     await completeErasures(api.deps);
@@ -161,7 +161,7 @@ describe('DELETE', () => {
     await expectNothingLeft();
   });
 
-  it('announces nothing while the ledger cannot be written, and everything once it can', async () => {
+  it('publishes nothing while the ledger cannot be written, and completes once it can', async () => {
     await beginErasure(api.db, id, systemClock(), BY_ADMIN);
     const bucket = connectBucket({ ...api.config, STORAGE_EMULATOR_HOST: 'http://127.0.0.1:9' });
     expect(await completeErasures({ ...api.deps, bucket })).toBe(0);
@@ -170,7 +170,7 @@ describe('DELETE', () => {
     await expectNothingLeft();
   });
 
-  it('takes a long history with it', async () => {
+  it('deletes a long history', async () => {
     await talk(305);
     expect((await api.send('DELETE', `/api/patients/${id}`)).status).toBe(204);
     await expectNothingLeft();
@@ -183,15 +183,15 @@ describe('DELETE', () => {
     await expectNothingLeft();
   });
 
-  it('may be sent twice at once', { timeout: 60_000 }, async () => {
+  it('may be sent twice concurrently', { timeout: 60_000 }, async () => {
     const answers = await Promise.all([1, 2].map(() => api.send('DELETE', `/api/patients/${id}`)));
     expect(answers.map((answer) => answer.status)).toContain(204);
     await expectNothingLeft();
   });
 
-  it('finds a recorded file that was not moved yet', async () => {
+  it('deletes a recorded file that is not moved yet', async () => {
     const dropped = await upload(registration());
-    // What a crash between record and move leaves.
+    // The state after a crash between record and move.
     const recordId = recordIdOf(world.bucket.name, dropped.name, dropped.generation);
     const record: ImportRecord = {
       outcome: 'duplicate',
@@ -220,25 +220,25 @@ describe('the scheduled check', () => {
   });
 });
 
-describe('afterwards', () => {
+describe('after an erasure', () => {
   beforeEach(async () => {
     await api.send('DELETE', `/api/patients/${id}`);
   });
 
-  it('neither the same file nor another with the token brings the person back', async () => {
+  it('neither the same file nor another with its token creates a patient', async () => {
     expect(await importObject(world.deps, await upload(registration()))).toBe('erased');
     expect(await documents(api.db, 'patients')).toEqual([]);
     expect(tracesOf(person, await everything(api.db, world.bucket))).toEqual([]);
   });
 
-  it('the payment reference is free for a new registration of another token', async () => {
+  it('the payment reference is free for a registration with another token', async () => {
     const other = aRegistration({}, { registration_token: `${TOKEN.slice(0, 8)}${'1'.repeat(24)}` });
     expect(await importObject(world.deps, await upload(other))).toBe('imported');
   });
 });
 
-describe('a key of an erased patient', () => {
-  it('is answered with 410, and its record holds nothing of the request', async () => {
+describe('an Idempotency-Key of an erased patient', () => {
+  it('gets 410, and its record contains nothing of the request', async () => {
     const send = () =>
       api.send('POST', '/api/patients', { body: aBody(), headers: { 'idempotency-key': 'once' } });
     const { body } = await send();

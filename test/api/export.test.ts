@@ -1,4 +1,4 @@
-/** What a person may ask for: the consent, and everything that is stored about them. */
+/** The data a person may request: the consent, and everything stored about them. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Firestore } from '@google-cloud/firestore';
@@ -32,7 +32,7 @@ const consent = {
   registration_timestamp: null,
 };
 
-/** A patient with something in every place. */
+/** A patient with data in every place. */
 async function aKnownPerson(): Promise<PatientId> {
   const headers = { 'idempotency-key': 'export-1' };
   const person = { email: 'lena@example.org', geburtsdatum: '1991-04-02' };
@@ -69,7 +69,7 @@ async function aKnownPerson(): Promise<PatientId> {
     token_sha256: hashToken('expo0001aa'),
     archive_path: 'failed/b.json',
   } as const;
-  // Without the person's token: only what identifies them ties it to them.
+  // Has no token of the person, so only the identifying fields connect it to them.
   const broken = {
     ...failed,
     reason: 'import.invalid',
@@ -92,7 +92,7 @@ async function aKnownPerson(): Promise<PatientId> {
 }
 
 describe('the consent', () => {
-  it('is answered as it was stored', async () => {
+  it('is returned as stored', async () => {
     const { id } = await api.create();
     const batch = api.db.batch();
     addConsent(api.db, batch, id, { ...consent, stored_at: now });
@@ -102,7 +102,7 @@ describe('the consent', () => {
     expect((await api.send('GET', `/api/patients/${id}/consent`, { role: 'reader' })).status).toBe(403);
   });
 
-  it('that was never given is told from a patient who does not exist', async () => {
+  it('has a different problem when it was never given than when the patient does not exist', async () => {
     const { id } = await api.create();
     const typeAt = async (of: number) => {
       const { status, body } = await api.send('GET', `/api/patients/${of}/consent`);
@@ -114,7 +114,7 @@ describe('the consent', () => {
 });
 
 describe('the export', () => {
-  it('holds everything that is stored, by its schema', async () => {
+  it('contains everything that is stored and matches its schema', async () => {
     const id = await aKnownPerson();
     const before = api.lines.length;
     const { status, body, headers } = await api.send<unknown>('GET', `/api/patients/${id}/export`);
@@ -158,12 +158,12 @@ describe('the export', () => {
     expect(ran.json()).toEqual(same);
   });
 
-  it('is for admins, and of patients who exist', async () => {
+  it('requires the role admin and an existing patient', async () => {
     expect((await api.send('GET', '/api/patients/999999/export')).status).toBe(404);
     expect((await api.send('GET', '/api/patients/1/export', { role: 'staff' })).status).toBe(403);
   });
 
-  it('of a long history is read page by page, as the client takes it', async () => {
+  it('reads a long history page by page, as fast as the client receives it', async () => {
     const { id } = await api.create();
     await addHistory(api.db, id, 2000);
     let queries = 0;
@@ -183,7 +183,7 @@ describe('the export', () => {
     expect(queries - whenBegun).toBeLessThanOrEqual(11);
   });
 
-  it('that fails half-way is cut off on the wire, without an end', async () => {
+  it('cuts the connection without a proper end when it fails half-way', async () => {
     const { id } = await api.create();
     await addHistory(api.db, id, 500);
     let queries = 0;
@@ -204,7 +204,7 @@ describe('the export', () => {
     server.closeAllConnections();
   });
 
-  it('of a person who is erased meanwhile has no end either', async () => {
+  it('cuts the connection when the person is erased meanwhile', async () => {
     const { id } = await api.create();
     await addHistory(api.db, id, 500);
     const { body } = await get(id);
@@ -223,7 +223,7 @@ const get = (id: number) =>
     headers: { authorization: `Bearer ${api.issuer.tokens.admin}` },
   });
 
-/** Called before each streamed call to Firestore; what it throws is its failure. */
+/** Called before each streaming call to Firestore. If it throws, the call fails. */
 function onStream(before: (method: string, args: readonly unknown[]) => void): void {
   const client = Firestore.prototype as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
   const original = client['requestStream']!;

@@ -1,4 +1,4 @@
-/** Listing and searching: order, pages, totals, and what a term finds. */
+/** Listing and searching: order, pages, totals and hits. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { registerPatient } from '../../shared/patient/change.ts';
 import { patientId, type Patient } from '../../shared/patient/schema.ts';
@@ -26,7 +26,7 @@ const persons = [
   ...Array.from({ length: 25 }, (_, at) => ({ vorname: 'Kim', nachname: `Reihe${at}` })),
 ];
 
-/** Apart from the ids that the service gives. */
+/** Outside of the range of ids that the service allocates. */
 const FIRST_ID = 5001;
 
 let api: Api;
@@ -34,7 +34,7 @@ beforeAll(async () => {
   api = await startApi();
   const batch = api.db.batch();
   persons.forEach((person, at) => {
-    // Pairs share a time, so that the id has to decide.
+    // Pairs have the same time, so that the id decides their order.
     const created = registerPatient(
       patientId.parse(FIRST_ID + at),
       aNewPatient(person),
@@ -61,14 +61,14 @@ const idsOf = (page: Page) => page.data.map((patient) => patient.id - FIRST_ID);
 const newestFirst = persons.map((_, at) => at).reverse();
 
 describe('the list', () => {
-  it('has the newest first, and 20 on a page', async () => {
+  it('has the newest first and 20 on a page', async () => {
     const { body } = await list();
     expect(body).toMatchObject({ page: 1, limit: 20, total: persons.length });
     expect(idsOf(body)).toEqual(newestFirst.slice(0, 20));
   });
 
   it.each([{}, { search: 'reihe' }, { search: 'e' }])(
-    'gives each patient once when the tokens are followed: %o',
+    'returns each patient once across the pages: %o',
     async (filter) => {
       const pages = await followed({ ...filter, limit: 7 });
       expect(pages.map(({ page }) => page)).toEqual(pages.map((_, at) => at + 1));
@@ -76,18 +76,18 @@ describe('the list', () => {
     },
   );
 
-  it('is counted with its first page', async () => {
+  it('has its total on the first page', async () => {
     const pages = await followed({ limit: 10 });
     expect(pages.map(({ total }) => total)).toEqual(pages.map(() => persons.length));
   });
 
-  it('gives the same by page numbers', async () => {
+  it('has the same pages by page number', async () => {
     const pages = await Promise.all([1, 2, 3].map((page) => list({ page, limit: 13 })));
     expect(pages.flatMap(({ body }) => idsOf(body))).toEqual(newestFirst);
     expect((await list({ page: 4, limit: 13 })).body.data).toEqual([]);
   });
 
-  it('keeps to a status', async () => {
+  it('can be filtered by status', async () => {
     const { body } = await list({ status: 'in_Therapie' });
     expect(idsOf(body)).toEqual([1]);
     expect(body.total).toBe(1);
@@ -132,7 +132,7 @@ describe('a search', () => {
     expect(body.total).toBe(found.length);
   });
 
-  it.each(['', ' ', '\u00a0\t', ' '.repeat(300)])('for the blank %j finds everyone', async (search) => {
+  it.each(['', ' ', '\u00a0\t', ' '.repeat(300)])('for the blank %j finds all patients', async (search) => {
     expect((await list({ search, status: 'in_Therapie' })).body.total).toBe(1);
   });
 
@@ -156,11 +156,11 @@ describe('a search', () => {
     expect((await list({ search: 'reihe1', page: 3, limit: 6 })).body).toMatchObject({ total: 11, data: [] });
   });
 
-  it('keeps to a status, too', async () => {
+  it('can be filtered by status', async () => {
     expect(idsOf((await list({ search: 'gross', status: 'in_Therapie' })).body)).toEqual([1]);
   });
 
-  it('follows a change of the name', async () => {
+  it('finds a patient by the new name after a change', async () => {
     const { id } = await api.create({ vorname: 'Vorher' });
     await api.send('PATCH', `/api/patients/${id}`, { body: { vorname: 'Nachher' } });
     expect((await list({ search: 'vorher' })).body.total).toBe(0);
@@ -169,7 +169,7 @@ describe('a search', () => {
   });
 });
 
-describe('a faulty parameter', () => {
+describe('a parameter', () => {
   it.each([
     ['limit', 0],
     ['limit', -1],
@@ -193,12 +193,12 @@ describe('a faulty parameter', () => {
     expect(body.errors.map((error) => error.pointer)).toEqual([`/${name}`]);
   });
 
-  it('accepts the bounds', async () => {
+  it('is accepted at its limits', async () => {
     expect((await list({ limit: 1, page: 10_000 })).status).toBe(200);
     expect((await list({ limit: 1000, page: 1, search: '' })).status).toBe(200);
   });
 
-  it('refuses a token of another filter, an altered one, and one beside a page number', async () => {
+  it('is refused when it is a page token of another list, an altered one, or one beside a page number', async () => {
     const { body } = await list({ limit: 3, status: 'offen' });
     const token = body.next_page_token!;
     expect((await list({ limit: 3, status: 'offen', page_token: token })).status).toBe(200);

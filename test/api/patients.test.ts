@@ -1,4 +1,4 @@
-/** Writing and reading patients: what a request changes, which events it causes, and what several at once do. */
+/** Writing and reading patients: the effects and events of a request, and concurrent requests. */
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FIELD_NAMES } from '../../shared/patient/schema.ts';
 import { aBody, startApi, type Api } from '../support/api.ts';
@@ -13,7 +13,7 @@ const typesOf = async (id: Parameters<Api['events']>[0]) =>
   (await api.events(id)).map((event) => event.eventType);
 
 describe('creating a patient', () => {
-  it('answers 201 with every field in order, the path and the version', async () => {
+  it('responds with 201, every field in order, the path and the version', async () => {
     const { status, headers, body } = await api.send('POST', '/api/patients', { body: aBody() });
     expect(status).toBe(201);
     expect(Object.keys(body)).toEqual(FIELD_NAMES);
@@ -66,7 +66,7 @@ describe('changing a patient', () => {
     ['zahlung_eingegangen', 'vertraege_unterschrieben'],
     ['vertraege_unterschrieben', 'zahlung_eingegangen'],
   ])('starts the search when %s comes first and %s last', async (first, last) => {
-    // 00:30 in Berlin: the next day has begun there, though not in UTC.
+    // 00:30 in Berlin, where the next day has begun, but not in UTC.
     api.at('2026-07-14T22:30:00Z');
     const { id } = await api.create();
     await api.send('PATCH', `/api/patients/${id}`, { body: { [first]: true } });
@@ -93,7 +93,7 @@ describe('changing a patient', () => {
     ]);
   });
 
-  it('frees a payment reference that is given up', async () => {
+  it('frees a payment reference that is removed', async () => {
     const { id } = await api.create({ zahlungsreferenz: 'free-1' });
     await api.send('PATCH', `/api/patients/${id}`, { body: { zahlungsreferenz: null } });
     await expect(api.create({ zahlungsreferenz: 'free-1' })).resolves.toBeDefined();
@@ -101,7 +101,7 @@ describe('changing a patient', () => {
 });
 
 describe('versions', () => {
-  it('honours If-Match by strong comparison', async () => {
+  it('are checked against If-Match with strong comparison', async () => {
     const { id } = await api.create();
     const patch = (ifMatch: string, ort: string) =>
       api.send('PATCH', `/api/patients/${id}`, { body: { ort }, headers: { 'if-match': ifMatch } });
@@ -112,7 +112,7 @@ describe('versions', () => {
     expect((await patch('*', 'Kiel')).status).toBe(200);
   });
 
-  it('answers 304 to a caller who has the version', async () => {
+  it('give 304 to a caller that has the current one', async () => {
     const { id } = await api.create();
     const get = (tag: string) =>
       api.send('GET', `/api/patients/${id}`, { headers: { 'if-none-match': tag } });
@@ -126,7 +126,7 @@ describe('a repeated POST', () => {
   const post = (key: string, body: unknown) =>
     api.send('POST', '/api/patients', { body, headers: { 'idempotency-key': key } });
 
-  it('gives the same answer, also when the patient has changed since', async () => {
+  it('gets the same response even if the patient has changed since', async () => {
     const body = aBody({
       zahlung_eingegangen: true,
       vertraege_unterschrieben: true,
@@ -145,7 +145,7 @@ describe('a repeated POST', () => {
     expect((await post('key-2', aBody({ ort: 'Kiel' }))).status).toBe(422);
   });
 
-  it('creates again once the key has expired', async () => {
+  it('creates another patient once the key has expired', async () => {
     api.at('2026-07-01T10:00:00Z');
     const first = await post('key-3', aBody());
     api.at('2026-07-02T10:00:01Z');
@@ -154,7 +154,7 @@ describe('a repeated POST', () => {
     expect(second.body.id).not.toBe(first.body.id);
   });
 
-  it('keeps hashes, the patient and the version only', async () => {
+  it('stores only hashes, the patient id and the version', async () => {
     const { body } = await post('key-4', aBody());
     const stored = await api.db.collection('idempotency_keys').where('patient_id', '==', body.id).get();
     expect(Object.keys(stored.docs[0]!.data()).sort()).toEqual([
@@ -166,8 +166,8 @@ describe('a repeated POST', () => {
   });
 });
 
-describe('many requests at once', () => {
-  it('20 changes of different fields lose none', { timeout: 120_000 }, async () => {
+describe('concurrent requests', () => {
+  it('lose none of 20 changes of different fields', { timeout: 120_000 }, async () => {
     const { id } = await api.create();
     const fields = {
       strasse: 'Weg 1',
@@ -203,7 +203,7 @@ describe('many requests at once', () => {
     );
   });
 
-  it('payment and contracts at the same moment start the search once', async () => {
+  it('start the search once when payment and contracts arrive at the same time', async () => {
     const { id } = await api.create();
     await Promise.all(
       ['zahlung_eingegangen', 'vertraege_unterschrieben'].map((flag) =>
@@ -214,7 +214,7 @@ describe('many requests at once', () => {
     expect((await typesOf(id)).filter((type) => type === 'patient.status_changed')).toHaveLength(1);
   });
 
-  it('has a key of its own for each caller', async () => {
+  it('of different callers may use the same Idempotency-Key', async () => {
     const as = async (sub: string, body: unknown) => {
       const headers = {
         authorization: `Bearer ${await api.issuer.sign({ role: 'staff', sub })}`,
@@ -229,7 +229,7 @@ describe('many requests at once', () => {
     expect((await as('one', aBody({ vorname: 'Eva' }))).status).toBe(422);
   });
 
-  it('20 POSTs with one key make one patient', async () => {
+  it('create one patient when 20 POSTs have the same key', async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, () =>
         api.send('POST', '/api/patients', { body: aBody(), headers: { 'idempotency-key': 'race' } }),

@@ -1,7 +1,7 @@
 /**
- * Sends generated requests to the served API by its own contract (`npm run test:contract`): nothing may fail with
- * 5xx, and every answer must match its schema. Uses schemathesis from PyPI, in a virtual environment below .local/;
- * where that cannot be had, it says so and passes. Arguments are passed on to schemathesis.
+ * Sends requests that are generated from the contract to the served API (`npm run test:contract`). No response may be 5xx,
+ * and every response must match its schema. Uses schemathesis from PyPI in a virtual environment below .local/. If it
+ * cannot be installed, this says so and passes. Arguments are passed on to schemathesis.
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -59,7 +59,7 @@ async function run(command: string): Promise<number> {
   }
 }
 
-/** Asynchronous: the issuer of this process must go on answering. */
+/** Asynchronous, because the token issuer in this process must keep responding. */
 function schemathesis(command: string, url: string, token: string): Promise<number> {
   const options = `--checks ${CHECKS} --max-examples 15 --seed 1 --request-timeout 30 --generation-database none --no-color`;
   const args = ['run', `${url}/openapi.json`, '--header', `Authorization: Bearer ${token}`];

@@ -1,4 +1,4 @@
-/** The API behind functions-framework, over real sockets: what the framework must not get in the way of. */
+/** The API behind functions-framework over real sockets. Checks that the framework does not interfere. */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
@@ -23,7 +23,7 @@ afterAll(async () => {
   await build.remove();
 });
 
-/** Sends chunks without a length, as long as the server listens. */
+/** Sends chunks without a length until the server closes the connection. */
 function sendChunks(
   method: string,
   path: string,
@@ -72,14 +72,14 @@ describe('bodies', () => {
     ['an unknown charset', 415, '{}', { 'content-type': 'application/json; charset=x' }],
     ['an unknown coding', 415, '{}', { 'content-encoding': 'x' }],
     ['2 MiB', 413, Buffer.alloc(2 * 2 ** 20, ' '), {}],
-  ])('that are %s are answered with a problem document: %i', async (_, status, body, headers) => {
+  ])('that are %s get a problem document with %i', async (_, status, body, headers) => {
     const response = await post(body as BodyInit, headers);
     expect(response.status).toBe(status);
     expect(response.headers.get('content-type')).toBe('application/problem+json');
     expect(await response.json()).toMatchObject({ status });
   });
 
-  it('of 2 MiB in chunks are refused while they arrive', async () => {
+  it('of 2 MiB in chunks are refused before they are complete', async () => {
     const { status, text } = await sendChunks(
       'POST',
       '/api/patients',
@@ -89,7 +89,7 @@ describe('bodies', () => {
     expect(JSON.parse(text)).toMatchObject({ status: 413 });
   });
 
-  it('that do not arrive are 408 after ten seconds, and the connection is closed', async () => {
+  it('that do not arrive get 408 after ten seconds, and the connection is closed', async () => {
     const { hostname, port } = new URL(api.url);
     const answer = await new Promise<string>((resolve, reject) => {
       let text = '';
@@ -108,35 +108,35 @@ describe('bodies', () => {
     expect(answer).toContain('urn:patient-service:problem:request.body_timed_out');
   }, 30_000);
 
-  it('of a stranger are not read at all', async () => {
+  it('of unauthenticated callers are not read', async () => {
     const response = await post(Buffer.alloc(2 * 2 ** 20), { authorization: 'Bearer x.y.z' });
     expect(response.status).toBe(401);
     expect((await fetch(`${api.url}/livez`)).status).toBe(200);
   });
 });
 
-describe('a request that the framework would answer itself', () => {
+describe('a request to which the framework would respond itself', () => {
   it.each([
     ['/api/patients/%ff', 400],
     ['/%', 400],
     ['/api/patients?search=%ff', 400],
     ['/favicon.ico', 404],
     ['/robots.txt', 404],
-  ])('%s is answered with a problem document: %i', async (target, status) => {
+  ])('%s gets a problem document with %i', async (target, status) => {
     const response = await fetch(`${api.url}${target}`, { headers: { authorization } });
     expect(response.status).toBe(status);
     expect(response.headers.get('content-type')).toBe('application/problem+json');
     expect(await response.json()).toMatchObject({ status });
   });
 
-  it('has its query when it comes to the application', async () => {
+  it('reaches the application with its query', async () => {
     const response = await fetch(`${api.url}/api/patients?limit=7&search=%25`, {
       headers: { authorization },
     });
     expect(await response.json()).toMatchObject({ limit: 7, total: 0 });
   });
 
-  it('has a problem document also without a host', async () => {
+  it('gets a problem document even without a host', async () => {
     const answer = await new Promise<string>((resolve, reject) => {
       const { hostname, port } = new URL(api.url);
       const socket = connect(Number(port), hostname, () => socket.write('GET /livez HTTP/1.0\r\n\r\n'));
@@ -152,7 +152,7 @@ describe('a request that the framework would answer itself', () => {
 });
 
 describe('the page', () => {
-  it('has all its files from here, and may ask no one else', async () => {
+  it('loads all its files from the service and may contact no other host', async () => {
     const page = await fetch(`${api.url}/docs`);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     const files = [...(await page.text()).matchAll(/(?:src|href)="(docs\/[^"]+)"/g)].map(([, file]) => file);
@@ -170,7 +170,7 @@ describe('the process', () => {
     expect(await readFile(build.logFile, 'utf8')).toContain(`/traces/${traceId}`);
   });
 
-  it('does not start without a configuration, and names all that is missing', async () => {
+  it('does not start without a configuration and names every missing variable', async () => {
     const start = build.start({ GOOGLE_CLOUD_PROJECT: '', GCS_IMPORT_BUCKET: '' });
     await expect(start).rejects.toThrow();
     const log = await readFile(build.logFile, 'utf8');

@@ -1,9 +1,9 @@
-/** A dependency that hangs: the answer comes all the same. */
+/** The API responds even if a dependency hangs. */
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { createApp } from '../../functions/patients-api/app.ts';
 import { aBody, startApi } from '../support/api.ts';
 
-it('is 503 with Retry-After once it has taken too long', async () => {
+it('responds with 503 and Retry-After at the time limit', async () => {
   const api = await startApi();
   const reached = Promise.withResolvers<void>();
   const app = createApp({

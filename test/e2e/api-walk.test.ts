@@ -1,4 +1,4 @@
-/** The walks of README.md and docs/api.md, run as they stand there against a whole stack. */
+/** Runs the examples of README.md and docs/api.md unchanged against a whole stack. */
 import { execFile, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,7 +11,7 @@ if (missing.length > 0) console.warn(`SKIPPED: the walk through the API, without
 
 const README_WALK = /^## Walk through the API$.*?(?=^## )/ms;
 
-/** The shell blocks of a page below the project's root, or of one section of it, as one script. */
+/** Joins the shell blocks of a page, or of one section of it, to one script. */
 function scriptOf(path: string, section = /.*/s): string {
   const [text = ''] = section.exec(readFileSync(join(import.meta.dirname, '../..', path), 'utf8')) ?? [];
   return ['set -eu', ...[...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block)].join('\n');
@@ -22,12 +22,12 @@ function expectInOrder(output: string, expected: readonly string[]): void {
   for (const text of expected) {
     const at = output.indexOf(text, from);
     expect(at, `${text} after\n${output.slice(from)}`).toBeGreaterThanOrEqual(0);
-    // The last character may begin the next one.
+    // The last character may also start the next match.
     from = at + text.length - 1;
   }
 }
 
-describe.skipIf(missing.length > 0)('the walk through the API', () => {
+describe.skipIf(missing.length > 0)('the examples', () => {
   let stack: TestStack;
   beforeAll(async () => {
     stack = await startTestStack();
@@ -39,7 +39,7 @@ describe.skipIf(missing.length > 0)('the walk through the API', () => {
     return (await promisify(execFile)('bash', ['-c', here])).stdout;
   }
 
-  it('shows what the README says', { timeout: 60_000 }, async () => {
+  it('of the README print what it says', { timeout: 60_000 }, async () => {
     expectInOrder(await run(scriptOf('README.md', README_WALK)), [
       '"vorname":"Jörg","status":"offen"',
       '{"status":"offen","startdatum":null}',
@@ -55,7 +55,7 @@ describe.skipIf(missing.length > 0)('the walk through the API', () => {
     ]);
   });
 
-  it('shows what docs/api.md says', { timeout: 120_000 }, async () => {
+  it('of docs/api.md print what it says', { timeout: 120_000 }, async () => {
     expectInOrder(await run(scriptOf('docs/api.md')), [
       'HTTP/1.1 200',
       '"status": "offen"',

@@ -1,6 +1,6 @@
 /**
- * Registration files of every kind, dropped into a whole running stack: what becomes of each, and that nothing
- * of a person stands in a log, whatever happens.
+ * Uploads registration files of every kind into a whole running stack. Checks the result of each, and that no log contains
+ * personal data.
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -26,7 +26,7 @@ afterEach(async () => {
   assertRepeatsAreExact(history);
 });
 
-/** Uploads a file; `settled` waits until it has left `incoming/` and tells what became of it. */
+/** Uploads a file; `settled` waits until it has left `incoming/` and returns the result. */
 async function upload(
   content: unknown,
   name = `incoming/${randomUUID()}.json`,
@@ -76,7 +76,7 @@ const createdEvents = async (patientId: number) =>
 const deliver = ({ name, generation, size, metadata }: Awaited<ReturnType<typeof upload>>) =>
   stack.deliver({ name, generation, size, timeCreated: String(metadata.timeCreated) });
 
-describe('a sound registration', () => {
+describe('a valid registration', () => {
   it('reaches Firestore, the topic, the archive and the mail', async () => {
     const token = aToken();
     const object = await upload(aRegistration({ email: 'whole@example.org' }, { registration_token: token }));
@@ -96,7 +96,7 @@ describe('a sound registration', () => {
     expect(mail!['inhalt_markdown']).toContain(token.slice(0, 8));
   });
 
-  it('can be read from the topic by a client that is not ours', async (context) => {
+  it('can be read from the topic with another client', async (context) => {
     const kcat = promisify(execFile);
     const installed = await kcat('kcat', ['-V']).then(
       () => true,
@@ -122,12 +122,12 @@ describe('a sound registration', () => {
     });
   });
 
-  it('is accepted whatever its content type says', async () => {
+  it('is accepted with any content type', async () => {
     const object = await upload(aRegistration(), undefined, 'text/plain');
     expect(await object.settled()).toMatchObject({ outcome: 'imported' });
   });
 
-  it('delivered 20 times at once is one patient, one event and one mail', async () => {
+  it('that is delivered 20 times at once creates one patient, one event and one mail', async () => {
     const object = await upload(aRegistration({ email: 'twenty@example.org' }));
     const answers = await Promise.all(Array.from({ length: 20 }, () => deliver(object)));
     expect(answers.every((answer) => answer.ok)).toBe(true);
@@ -136,7 +136,7 @@ describe('a sound registration', () => {
     expect(await createdEvents(patient_id!)).toHaveLength(1);
   });
 
-  it('in two files with one token is one patient', async () => {
+  it('in two files with one token creates one patient', async () => {
     const registration = aRegistration({ email: 'again@example.org' });
     const [first, second] = await Promise.all([upload(registration), upload(registration)]);
     const outcomes = [(await first.settled()).outcome, (await second.settled()).outcome];
@@ -156,7 +156,7 @@ describe('a sound registration', () => {
     expect(await objectNames(stack.bucket)).not.toContain(name);
   });
 
-  it('overwritten while it is read leaves no file behind, and at least one patient', async () => {
+  it('that is overwritten while it is read leaves no file behind and creates at least one patient', async () => {
     const name = `incoming/${randomUUID()}.json`;
     const [first, second] = [aRegistration(), aRegistration()];
     await upload(first, name);
@@ -169,7 +169,7 @@ describe('a sound registration', () => {
     });
   });
 
-  it('deleted before it is read is acknowledged', async () => {
+  it('that is deleted before it is read is acknowledged', async () => {
     await stack.part('eventarc').stop();
     const object = await upload(aRegistration());
     await stack.bucket.file(object.name).delete();
@@ -204,7 +204,7 @@ describe('a file that cannot be imported', () => {
     ['with a prototype key', Buffer.from('{"__proto__": {"a": 1}, "patient_data": {}}'), 'import.invalid'],
     ['without a token', aRegistration({}, { registration_token: undefined }), 'import.token_missing'],
     ['signed while no key is set', { ...aRegistration(), signature: 'x' }, 'import.signature_unexpected'],
-  ])('%s goes to failed/ with its reason, and staff is told once', async (_, content, reason) => {
+  ])('%s goes to failed/ with its reason, and staff get one message', async (_, content, reason) => {
     const object = await upload(content);
     const record = await object.settled();
     expect(record).toMatchObject({
@@ -220,12 +220,12 @@ describe('a file that cannot be imported', () => {
     });
   });
 
-  it('because its name does not end in .json says so', async () => {
+  it('has the reason not_json_file when its name does not end in .json', async () => {
     const record = await (await upload(aRegistration(), 'incoming/brief.pdf')).settled();
     expect(record).toMatchObject({ outcome: 'failed', reason: 'import.not_json_file' });
   });
 
-  it('because another registration has its reference says so', async () => {
+  it('has the reason reference_taken when another registration has its reference', async () => {
     const reference = aToken().slice(0, 8);
     await (await upload(aRegistration({}, { registration_token: `${reference}01` }))).settled();
     const record = await (
@@ -234,7 +234,7 @@ describe('a file that cannot be imported', () => {
     expect(record).toMatchObject({ outcome: 'failed', reason: 'import.reference_taken' });
   });
 
-  it('names every broken rule at once', async () => {
+  it('lists all broken rules', async () => {
     const broken = {
       anrede: 'x',
       vorname: '',
@@ -251,7 +251,7 @@ describe('a file that cannot be imported', () => {
 });
 
 describe('the communication service', () => {
-  it('that answers 500 and then accepts sends one mail', async () => {
+  it('sends one mail when it first responds with 500 and then accepts', async () => {
     const { communication } = stack.describe();
     await fetch(`${communication}/faults`, {
       method: 'POST',
@@ -266,7 +266,7 @@ describe('the communication service', () => {
   });
 });
 
-it('leaves no value of any person in any log', async () => {
+it('writes no value of any person to any log', async () => {
   const logs = await stack.logs();
   expect(logs).toContain('File imported');
   for (const value of [

@@ -1,6 +1,6 @@
 /**
- * Bodies that nobody should send to import-registration and check-health, over real sockets: each gets a quick answer, costs
- * little memory, and leaves nothing of itself in a log. functions-framework alone would unpack and log them.
+ * Sends harmful bodies to import-registration and check-health over real sockets. Each gets a quick response, uses little
+ * memory and leaves no trace of its content in a log. functions-framework alone would unpack and log them.
  */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { mailSettings } from '../support/import-world.ts';
 import { buildApi } from '../support/served-api.ts';
 
 const MIB = 2 ** 20;
-/** What a body may add to a process that has just started. */
+/** Memory that a body may add to a process that has just started. */
 const MORE_MIB = 64;
 
 const functions = [
@@ -40,7 +40,7 @@ describe.each(functions)('%s', (deployable, path) => {
       body,
     });
 
-  /** Sends bytes of HTTP as they are; resolves with what came back once the connection has ended. */
+  /** Sends raw HTTP bytes. Resolves with the response when the connection has ended. */
   function sendRaw(head: string[], body: (write: (bytes: Buffer) => boolean) => void): Promise<string> {
     const { hostname, port } = new URL(served.url);
     return new Promise((resolve) => {
@@ -55,7 +55,7 @@ describe.each(functions)('%s', (deployable, path) => {
     });
   }
 
-  /** The largest that the process has been, in MiB: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html */
+  /** Peak memory of the process in MiB: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html */
   async function peakMemory(): Promise<number> {
     const status = await readFile(`/proc/${served.pid}/status`, 'utf8');
     return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
@@ -72,7 +72,7 @@ describe.each(functions)('%s', (deployable, path) => {
     expect((await peakMemory()) - before).toBeLessThan(MORE_MIB);
   });
 
-  it('refuses what is larger than 1 MiB, announced or not', async () => {
+  it('refuses more than 1 MiB, announced or not', async () => {
     const large = Buffer.alloc(2 * MIB, 0x20);
     expect((await post(large)).status).toBe(413);
     const stream = new ReadableStream({
@@ -107,7 +107,7 @@ describe.each(functions)('%s', (deployable, path) => {
     expect((await peakMemory()) - before).toBeLessThan(MORE_MIB);
   });
 
-  it('waits ten seconds for a body that does not come, and goes on meanwhile', async () => {
+  it('waits ten seconds for a missing body and serves other requests meanwhile', async () => {
     const waiting = sendRaw(['content-length: 100'], (write) => void write(Buffer.from('{')));
     expect((await post('{')).status).toBe(400);
     expect(await waiting).toMatch(/^HTTP\/1\.1 408 /);
@@ -117,7 +117,7 @@ describe.each(functions)('%s', (deployable, path) => {
     ['broken JSON', '{"vorname": "Geheimnis'],
     ['another encoding', Buffer.from('{"nachname": "Geheimnis"}', 'utf16le')],
     ['arrays without end', `"Geheimnis"${'['.repeat(500_000)}`],
-  ])('answers %s with 400, and keeps nothing of it', async (_, body) => {
+  ])('responds to %s with 400 and logs nothing of it', async (_, body) => {
     const answer = await post(body as BodyInit);
     expect(answer.status).toBe(400);
     expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
@@ -125,7 +125,7 @@ describe.each(functions)('%s', (deployable, path) => {
     expect(await readFile(build.logFile, 'utf8')).not.toMatch(/Geheimnis|SyntaxError|\n {4}at /);
   });
 
-  it('takes no form for JSON', async () => {
+  it('does not accept a form as JSON', async () => {
     const answer = await post('vorname=Geheimnis', { 'content-type': 'application/x-www-form-urlencoded' });
     expect(answer.status).toBe(400);
   });

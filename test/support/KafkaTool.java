@@ -4,7 +4,7 @@ import org.apache.kafka.clients.admin.*;
 import org.apache.kafka.clients.producer.*;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** Kafka's own client, for what a test needs of others: topics that change, codecs and transactions. */
+/** Kafka's own client, for tests that change topics or need codecs and transactions. */
 public class KafkaTool {
     public static void main(String[] args) throws Exception {
         String brokers = args[0], command = args[1], topic = args[2];
@@ -16,7 +16,7 @@ public class KafkaTool {
                     admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(Integer.parseInt(more.get(0))))).all().get();
                 }
             }
-            // Each codec packs one batch of two values that begin with its name.
+            // Each codec writes one batch of two values that begin with its name.
             case "pack" -> {
                 for (String codec : more.subList(1, more.size())) {
                     try (var producer = producer(brokers, Map.of("compression.type", codec, "linger.ms", 50))) {
@@ -26,7 +26,7 @@ public class KafkaTool {
                     }
                 }
             }
-            // The first value is committed, the second one aborted.
+            // Commits the first value and aborts the second.
             case "transactions" -> {
                 try (var producer = producer(brokers, Map.of("transactional.id", topic))) {
                     producer.initTransactions();

@@ -2,7 +2,7 @@ import java.util.HexFormat;
 import java.util.Scanner;
 import org.apache.kafka.common.utils.Utils;
 
-/** Prints Kafka's own hash of each key: hexadecimal lines in, decimal lines out. Run as a single-file source. */
+/** Prints Kafka's own hash of each key: reads hexadecimal lines, writes decimal lines. Runs as a single source file. */
 class Murmur2 {
   public static void main(String[] arguments) {
     var keys = new Scanner(System.in);

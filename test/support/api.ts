@@ -1,5 +1,5 @@
 /**
- * The API for one test file: the application on the emulators, a token issuer of its own, and requests with a role.
+ * The API for one test file: the application on the emulators, its own token issuer, and requests with a role.
  */
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -21,7 +21,7 @@ import { patientEntriesQuery } from '../../shared/store/outbox.ts';
 import { createPatientIds } from '../../shared/store/patient-ids.ts';
 import { testLog } from './kafka.ts';
 
-/** An issuer of bearer tokens, with its keys at a URL. Keeps no test process alive. */
+/** An issuer of bearer tokens that serves its keys over HTTP. It does not keep the test process alive. */
 export async function startIssuer() {
   const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true });
   const jwk = { ...(await exportJWK(publicKey)), kid: 'test', alg: 'RS256' };
@@ -31,7 +31,7 @@ export async function startIssuer() {
   server.unref();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  /** A claim that is undefined is left out, whatever it is by default. */
+  /** An undefined claim is left out, even if it has a default. */
   const sign = (claims: Record<string, unknown>, expires: string | number = '1h') => {
     const token = new SignJWT({ iss: issuer, aud: 'patients-api', sub: 'test-subject', ...claims })
       .setProtectedHeader({ alg: 'RS256', kid: 'test' })
@@ -41,7 +41,7 @@ export async function startIssuer() {
   return {
     sign,
     publicKey,
-    /** The variables that make the API trust this issuer. */
+    /** The variables with which the API trusts this issuer. */
     environment: {
       AUTH_ISSUER: issuer,
       AUTH_AUDIENCE: 'patients-api',
@@ -57,9 +57,9 @@ export async function startIssuer() {
 }
 
 interface Sent {
-  /** Null: without a token. */
+  /** Null sends no token. */
   readonly role?: Role | null;
-  /** Sent as JSON, unless it is a string or bytes, which are sent as they are. */
+  /** Sent as JSON. A string or bytes are sent unchanged. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -70,7 +70,7 @@ export interface Answered<T> {
   readonly body: T;
 }
 
-/** The application with a Firestore project and a bucket of its own. */
+/** The application with its own Firestore project and bucket. */
 export async function startApi(overrides: Record<string, string> = {}) {
   const name = `api-${randomUUID().slice(0, 8)}`;
   const issuer = await startIssuer();
@@ -130,19 +130,19 @@ export async function startApi(overrides: Record<string, string> = {}) {
     issuer,
     config,
     send,
-    /** Everything logged so far. */
+    /** All log lines so far. */
     lines,
-    /** Stops the clock at an instant; undefined lets it run. */
+    /** Stops the clock at an instant; undefined lets it run again. */
     at(instant: string | undefined) {
       fixed = instant === undefined ? undefined : Temporal.Instant.from(instant);
     },
-    /** A new patient, as answered. */
+    /** Creates a patient and returns the response. */
     async create(fields: Record<string, unknown> = {}): Promise<Patient> {
       const { status, body } = await send('POST', '/api/patients', { body: aBody(fields) });
       if (status !== 201) throw new Error(`the patient was not created: ${JSON.stringify(body)}`);
       return body;
     },
-    /** The patient's events that wait in the outbox, in order. */
+    /** The patient's events in the outbox, in order. */
     async events(id: PatientId): Promise<NumberedEnvelope[]> {
       const waiting = await patientEntriesQuery(db, id).get();
       return waiting.docs
@@ -155,7 +155,7 @@ export async function startApi(overrides: Record<string, string> = {}) {
 
 export type Api = Awaited<ReturnType<typeof startApi>>;
 
-/** The least that makes a patient, and more. */
+/** The body of a new patient: the required fields, and those that the test names. */
 export function aBody(fields: Record<string, unknown> = {}): Record<string, unknown> {
   return { anrede: 'Frau', geschlecht: 'weiblich', vorname: 'Lena', nachname: 'Beispiel', ...fields };
 }

@@ -1,4 +1,4 @@
-/** Invented persons and their registration files. What a test does not name is valid and always the same. */
+/** Invented persons and their registration files. All values that a test does not set are valid and constant. */
 import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Temporal } from 'temporal-polyfill';
@@ -23,7 +23,7 @@ export function aToken(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** A registration as the website writes it, with a token and an address of its own: one address gets few mails. */
+/** A registration as the website writes it. Token and address are unique, because one address gets few mails. */
 export function aRegistration(
   patientData: Record<string, unknown> = {},
   rest: Record<string, unknown> = {},
@@ -42,7 +42,7 @@ export function aRegistration(
   };
 }
 
-/** A registration signed as the website does it: over the compact JSON, whatever the file's own spelling. */
+/** A registration signed as the website does it: over the compact JSON, however the file is formatted. */
 export function signedRegistration(key: string, parts: Record<string, unknown> = {}) {
   const body = {
     timestamp: '2026-11-02T08:59:00Z',
@@ -67,7 +67,7 @@ export function aPatient(fields: Record<string, unknown> = {}, id = 1): Patient 
   return registerPatient(patientId.parse(id), aNewPatient(fields), AUTUMN).patient;
 }
 
-/** An erasure that an admin asks for. */
+/** Options of an erasure requested by an admin. */
 export const BY_ADMIN = {
   by: { actor: 'admin-1', role: 'admin', method: 'DELETE', route: 'DELETE /api/patients/{id}' },
 } as const;

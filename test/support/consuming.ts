@@ -1,4 +1,4 @@
-/** A consumer beside its test, on topics of the test's own, and what it did. */
+/** A consumer in the test's process, on the test's own topics, and a record of what it did. */
 import { onTestFinished } from 'vitest';
 import { runConsumer, type ConsumerOptions } from '../../shared/kafka/consumer.ts';
 import type { InFlight, Marker } from '../../shared/platform/in-flight.ts';
@@ -9,7 +9,7 @@ import { closing, kafkaCorner, testLog } from './kafka.ts';
 export async function consumerCorner() {
   const kafka = await kafkaCorner();
 
-  /** Consumes until the test ends; `seen` holds the values in the order in which they were handled. */
+  /** Consumes until the test ends; `seen` holds the values in the order of handling. */
   function consuming(topic: string, overrides: Partial<ConsumerOptions> = {}) {
     const seen: string[] = [];
     const consumer = runConsumer({
@@ -35,7 +35,7 @@ export async function consumerCorner() {
     );
   }
 
-  /** How many messages of the topic the consumers have committed. */
+  /** The number of messages of the topic that the consumers have committed. */
   async function committed(topic: string): Promise<bigint> {
     const admin = await kafka.client.admin();
     const offsets = await admin.committed(`${topic}-group`, topic);
@@ -46,10 +46,10 @@ export async function consumerCorner() {
   return { kafka, consuming, publish, committed };
 }
 
-/** For consumers whose batches can all be read. */
+/** For consumers that meet only readable batches. */
 export const noNotes: UnreadableNotes = { standing: async () => undefined, ended: async () => undefined };
 
-/** Markers in memory that outlive a consumer, as the store's outlive a process. */
+/** Markers in memory that survive a consumer, as the stored ones survive a process. */
 export function markers(board = new Map<number, Marker>()) {
   const own = new Set<number>();
   const inFlight: InFlight = {
@@ -63,7 +63,7 @@ export function markers(board = new Map<number, Marker>()) {
       else board.set(partition, suspicion);
     },
     left: async ({ partition }) => (own.has(partition) ? undefined : board.get(partition)),
-    // Where the work does not end, the trial stays noted.
+    // If the work does not finish, the marker stays.
     async try({ partition }, offset, work) {
       const { until, suspects } = board.get(partition)!;
       const times = suspects.find((suspect) => suspect.offset === offset)?.times ?? 0;

@@ -1,4 +1,4 @@
-/** A load of communication events with poison and duplicates of both kinds, and the laws that hold after it whatever happened. */
+/** A load of communication events with invalid messages and two kinds of duplicates, and the checks that must pass after it. */
 import { expect } from 'vitest';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import { eventually } from './eventually.ts';
@@ -9,13 +9,13 @@ import type { WorkerCorner } from './worker.ts';
 export interface Load {
   readonly events: number;
   readonly patients: number;
-  /** Messages published at once, and the pause after them. */
+  /** Messages per publication, and the pause after it. */
   readonly chunk: number;
   readonly pauseMs: number;
 }
 
 export interface Sent {
-  /** Event ids by patient, each once. */
+  /** The event ids of each patient, without duplicates. */
   readonly perPatient: ReadonlyMap<number, ReadonlySet<string>>;
   readonly poison: ReadonlySet<string>;
 }
@@ -25,7 +25,7 @@ export async function registerPatients(corner: WorkerCorner, count: number): Pro
   for (let id = 1; id <= count; id += 1) await corner.world.register(id);
 }
 
-/** Publishes the load: 1 % poison, 5 % duplicates, 5 % sent again under new event ids. A failed publication is repeated, which makes more duplicates. */
+/** Publishes the load: 1 % invalid, 5 % duplicates, 5 % again under new event ids. A failed publication is repeated, which adds duplicates. */
 export async function publishLoad(corner: WorkerCorner, load: Load): Promise<Sent> {
   const publisher = createPublisher(corner.kafka.client);
   const perPatient = new Map<number, Set<string>>();
@@ -57,8 +57,8 @@ export async function publishLoad(corner: WorkerCorner, load: Load): Promise<Sen
 }
 
 /**
- * Waits until everything is applied, then compares: every event once in its patient's history and no other,
- * `letzter_kontakt` the latest, every poison in the dead letters, and Firestore and topic agree.
+ * Waits until everything is applied, then checks: each patient's history holds every event exactly once,
+ * `letzter_kontakt` is the latest date, every invalid message is a dead letter, and Firestore and the topic agree.
  */
 export async function expectApplied(corner: WorkerCorner, sent: Sent, withinMs: number): Promise<void> {
   const { world, kafka } = corner;

@@ -1,4 +1,4 @@
-/** Loaded into a worker by `node --import`: the process dies, as by a crash of the runtime, when it parses DEADLY_TEXT. */
+/** Loaded into a worker by `node --import`. The process dies, as in a crash of the runtime, when it parses DEADLY_TEXT. */
 const deadly = process.env['DEADLY_TEXT'];
 const { parse } = JSON;
 JSON.parse = (text: string, ...rest: []) => {

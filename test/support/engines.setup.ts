@@ -1,6 +1,6 @@
 /**
- * Starts the engines for a test run and ends them with it. Tests read the addresses from the environment
- * (FIRESTORE_EMULATOR_HOST, STORAGE_EMULATOR_HOST, KAFKA_BOOTSTRAP_SERVERS) or by vitest's `inject('engines')`.
+ * Starts the engines for a test run and stops them at its end. Tests read the addresses from the environment
+ * (FIRESTORE_EMULATOR_HOST, STORAGE_EMULATOR_HOST, KAFKA_BOOTSTRAP_SERVERS) or with vitest's `inject('engines')`.
  */
 import type { TestProject } from 'vitest/node';
 import { startEngines, type Engines } from './engines.ts';

@@ -1,4 +1,4 @@
-/** The three engines for a run of tests or benchmarks, on free ports; addresses given by the environment are used as they are. */
+/** Starts the three engines for tests or benchmarks on free ports, unless the environment already has their addresses. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FieldValue, Firestore } from '@google-cloud/firestore';
@@ -16,8 +16,8 @@ export interface Engines {
 }
 
 /**
- * Starts them at the same time and puts their addresses into this process's environment, where the code reads them.
- * @param purpose begins the name of their folder below .local/
+ * Starts the engines concurrently and puts their addresses into the environment of this process.
+ * @param purpose prefix of their folder's name below .local/
  */
 export async function startEngines(purpose: string): Promise<Engines> {
   await mkdir(LOCAL, { recursive: true });
@@ -52,7 +52,7 @@ export async function startEngines(purpose: string): Promise<Engines> {
   }
 }
 
-/** The emulator's first transaction takes seconds, most of what a change may take: no test should be the one that pays. */
+/** Runs a first transaction. It takes the emulator seconds, nearly as long as a change may take in a test. */
 async function warmUp(): Promise<void> {
   const db = new Firestore({ projectId: 'demo-warm-up' });
   const doc = db.doc('warm/up');

@@ -1,9 +1,11 @@
-/**
- * Repeats an assertion until it holds: for what happens elsewhere, in its own time.
- */
+/** Repeats an assertion until it holds, for effects in another process. */
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** @returns what `assertion` returned when it first did not throw @throws its last error once `withinMs` is over */
+/**
+ * Calls `assertion` every 50 ms until it does not throw.
+ * @returns its result
+ * @throws its last error after `withinMs` milliseconds
+ */
 export async function eventually<T>(assertion: () => T | Promise<T>, withinMs = 10_000): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {

@@ -20,7 +20,7 @@ async function through(seed: number, share: number) {
   return { proxy, db, direct };
 }
 
-it('passes everything on while it disturbs nothing', async () => {
+it('passes everything on when no faults are set', async () => {
   const { db, proxy } = await through(1, 0);
   const seen: number[] = [];
   const stop = db.collection('numbers').onSnapshot(({ size }) => void seen.push(size));
@@ -37,7 +37,7 @@ it('passes everything on while it disturbs nothing', async () => {
   expect(Object.values(proxy.dealt)).toEqual([0, 0, 0, 0, 0]);
 });
 
-it('loses the answer of a commit that happened', async () => {
+it('loses the response of a successful commit', async () => {
   const { db, direct, proxy } = await through(4, 1);
   const creations = Array.from({ length: 30 }, (_, n) =>
     db.collection('numbers').doc(String(n)).create({ n }),
@@ -45,13 +45,13 @@ it('loses the answer of a commit that happened', async () => {
   const refused = (await Promise.allSettled(creations)).filter(({ status }) => status === 'rejected');
 
   expect(proxy.dealt['lost-answer']).toBeGreaterThan(0);
-  // Met by the client's own repeat, which finds the document that it made itself.
+  // The client repeats the commit and finds the document that it created itself.
   expect(refused.length).toBeGreaterThan(0);
   const { size } = await direct.collection('numbers').get();
   expect(size).toBeGreaterThan(30 - refused.length);
 });
 
-it('deals the same faults for the same seed', async () => {
+it('injects the same faults for the same seed', async () => {
   const deal = async () => {
     const { db, proxy } = await through(7, 0.5);
     for (let n = 0; n < 20; n += 1)
@@ -64,7 +64,7 @@ it('deals the same faults for the same seed', async () => {
   expect(await deal()).toEqual(await deal());
 });
 
-it('cuts listeners, which their clients begin anew', async () => {
+it('cuts listeners, which the clients restart', async () => {
   const { db, direct, proxy } = await through(3, 0);
   const seen: number[] = [];
   proxy.disturb(1);

@@ -1,10 +1,10 @@
 /**
- * A gRPC proxy before the Firestore emulator that does to its clients what a network and a busy database do: it loses the
- * answer to a commit that happened, delays calls, cuts listeners, and answers UNAVAILABLE or ABORTED. Which call meets
- * which fault follows from a seed.
+ * A gRPC proxy in front of the Firestore emulator that injects the faults of a network and a busy database: it loses the
+ * response of a successful commit, delays calls, cuts listeners, and responds with UNAVAILABLE or ABORTED. A seed decides
+ * which call gets which fault.
  *
- * It speaks plain HTTP/2 (h2c) and passes messages on without reading them: a method's name in the path is all it
- * knows of gRPC (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+ * It uses plain HTTP/2 (h2c) and passes messages on without parsing them. Of gRPC it reads only the method's name in the
+ * path (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
  */
 import { once } from 'node:events';
 import {
@@ -22,9 +22,9 @@ type Fault = 'lost-answer' | 'delay' | 'cut-listener' | 'unavailable' | 'aborted
 export interface FirestoreProxy {
   /** `host:port`, for FIRESTORE_EMULATOR_HOST. */
   readonly address: string;
-  /** How often each fault was dealt so far. */
+  /** The number of injected faults of each kind so far. */
   readonly dealt: Readonly<Record<Fault, number>>;
-  /** From now on, `share` of the calls (0 to 1) meet a fault, and if it is not 0, every listener. */
+  /** From now on this share of the calls (0 to 1) gets a fault, and if it is not 0, so does every listener. */
   disturb(share: number): void;
   close(): Promise<void>;
 }
@@ -50,14 +50,14 @@ export async function startFirestoreProxy(target: string, seed: number): Promise
     return connect(`http://${target}`).on('error', () => undefined);
   }
 
-  /** The emulator may be started again meanwhile. */
+  /** Reconnects, because the emulator may have been restarted. */
   function upstreamSession() {
     if (upstream.closed || upstream.destroyed) upstream = openSession();
     return upstream;
   }
 
   function faultOf(method: string): Fault | undefined {
-    // Calls are many and short, listeners few and long: while anything is disturbed, each of them is.
+    // There are only a few, long listeners, so every one of them gets a fault.
     if (random() >= (method === 'Listen' && share > 0 ? 1 : share)) return undefined;
     const possible = POSSIBLE[method] ?? OTHERWISE;
     const fault = possible[Math.floor(random() * possible.length)];
@@ -80,7 +80,7 @@ export async function startFirestoreProxy(target: string, seed: number): Promise
     if (fault === 'aborted') return refuse(client, ABORTED);
     const delayMs = fault === 'delay' ? 50 + random() * 450 : 0;
     const cutAfterMs = fault === 'cut-listener' ? 200 + random() * 5_000 : undefined;
-    // Data that comes before the call is passed on waits in the stream.
+    // Data that arrives before the call is passed on waits in the stream.
     setTimeout(() => {
       if (client.destroyed) return;
       const call = upstreamSession().request(withoutConnectionHeaders(headers));
@@ -104,7 +104,7 @@ export async function startFirestoreProxy(target: string, seed: number): Promise
   };
 }
 
-/** Reads are not aborted by Firestore, and only a commit has an answer whose loss changes anything. */
+/** Firestore does not abort reads, and losing a response matters only for a commit. */
 const POSSIBLE: Readonly<Record<string, readonly Fault[]>> = {
   Commit: ['lost-answer', 'lost-answer', 'delay', 'unavailable', 'aborted'],
   Listen: ['cut-listener', 'cut-listener', 'unavailable'],
@@ -115,7 +115,7 @@ function methodOf(headers: IncomingHttpHeaders): string {
   return String(headers[HTTP2_HEADER_PATH]).split('/').at(-1) ?? '';
 }
 
-/** Answers a call without passing it on: a response that has trailers only. */
+/** Responds to a call without passing it on, with trailers only. */
 function refuse(client: ServerHttp2Stream, status: string): void {
   client.resume();
   client.respond(
@@ -124,7 +124,7 @@ function refuse(client: ServerHttp2Stream, status: string): void {
   );
 }
 
-/** @param isLost whether the answer, once it is complete, becomes UNAVAILABLE */
+/** @param isLost whether a complete response is replaced by UNAVAILABLE */
 function passOn(client: ServerHttp2Stream, call: ClientHttp2Stream, isLost: boolean): void {
   client.pipe(call);
   client.on('close', () => {
@@ -159,7 +159,7 @@ function withoutConnectionHeaders(headers: IncomingHttpHeaders): IncomingHttpHea
   return Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'host'));
 }
 
-/** mulberry32: the same numbers for the same seed. */
+/** The random generator mulberry32, which gives the same numbers for the same seed. */
 function randomNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -1,6 +1,6 @@
 /**
- * The messages of Firestore's gRPC interface as they stand on the wire: five bytes before each message
- * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md), then protobuf, by the client library's own classes.
+ * Encodes and decodes the messages of Firestore's gRPC interface: a prefix of 5 bytes
+ * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md), then protobuf, with the client library's own classes.
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -54,7 +54,7 @@ interface Messages {
   readonly RunAggregationQueryResponse: MessageType<unknown>;
 }
 
-// The package does not export its classes, and importing a file past its exports needs its path.
+// The package does not export these classes, so import the file by its path.
 const path = new URL('../protos/firestore_v1_proto_api.js', import.meta.resolve('@google-cloud/firestore'));
 const { google } = createRequire(import.meta.url)(fileURLToPath(path)) as {
   google: { firestore: { v1: Messages } };
@@ -69,7 +69,7 @@ export function encoded(type: MessageType<unknown>, message: object): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
-/** The messages in the bytes of a stream, and what is left over of one that has not come whole. */
+/** Splits the bytes of a stream into complete messages and the rest, which belongs to an incomplete one. */
 export function split(bytes: Buffer): { readonly messages: Buffer[]; readonly rest: Buffer } {
   const messages: Buffer[] = [];
   let at = 0;

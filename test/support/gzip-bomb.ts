@@ -1,10 +1,10 @@
-/** Drops 600 MB of blanks as half a megabyte of gzip and imports them: prints the outcome and the process's peak memory. */
+/** Uploads 600 MB of spaces as half a megabyte of gzip and imports it. Prints the outcome and the peak memory. */
 import { gzipSync } from 'node:zlib';
 import { importObject } from '../../shared/registration/import-object.ts';
 import { documents, importWorld } from './import-world.ts';
 
 const { deps, db, drop } = await importWorld();
-// Thirty members in a row are one gzip file, and made in a thirtieth of the time.
+// 30 members in a row are one gzip file and take a thirtieth of the time to make.
 const member = gzipSync(Buffer.alloc(20_000_000, 0x20), { level: 9 });
 const bomb = Buffer.concat(Array.from({ length: 30 }, () => member));
 const outcome = await importObject(deps, await drop(bomb, undefined, 'gzip'));

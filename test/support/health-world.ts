@@ -1,4 +1,4 @@
-/** check-health for one test: its handler under functions-framework, on a project and a bucket of their own. */
+/** check-health for one test: its handler under functions-framework, with its own project and bucket. */
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { http } from '@google-cloud/functions-framework';
@@ -59,9 +59,9 @@ export async function healthWorld(overrides: Partial<HealthDependencies> = {}) {
     request,
     health: (path = '/health') => ask<Report>('GET', path),
     run: () => ask<RunReport>('POST', '/run'),
-    /** Lets time pass for check-health; what it has stored stays where it was. */
+    /** Moves the clock of check-health forward. Stored times stay the same. */
     pass: (seconds: number) => void (aheadSeconds += seconds),
-    /** The worker reports that all is well. */
+    /** Writes the status of a healthy worker. */
     reportWorker: () =>
       writeWorkerStatus(deps.db, {
         written_at: utcTimestamp(clock()),
@@ -71,7 +71,7 @@ export async function healthWorld(overrides: Partial<HealthDependencies> = {}) {
         last_relay_at: null,
         unreadable: [],
       }),
-    /** The samples of a metric, in the order in which they were logged. */
+    /** The samples of a metric, in the order of logging. */
     samples: (metric: string): number[] =>
       world.logged
         .map((line) => JSON.parse(line) as { metric?: string; value?: number })

@@ -6,13 +6,13 @@ const entry = (key: string, sequence: number, eventType = 'patient.updated'): Hi
   value: JSON.stringify({ eventId: `${key}-${sequence}`, eventType, sequence }),
 });
 
-it('accepts two patients mixed, with an exact repeat', () => {
+it('accepts interleaved patients and an exact repeat', () => {
   const history = [entry('1', 1), entry('2', 1), entry('1', 2), entry('1', 1), entry('2', 2)];
   assertNoGaps(history);
   assertRepeatsAreExact(history);
 });
 
-it('accepts numbers that an erasure swallowed', () => {
+it('accepts a gap directly before an erasure', () => {
   assertNoGaps([entry('1', 1), entry('1', 4, 'patient.deleted')]);
 });
 
@@ -24,7 +24,7 @@ it('refuses a history that does not begin with 1', () => {
   expect(() => assertNoGaps([entry('1', 2)])).toThrow('number 2 after 0');
 });
 
-it('refuses two events that changed places', () => {
+it('refuses two swapped events', () => {
   expect(() => assertNoGaps([entry('1', 1), entry('1', 3), entry('1', 2)])).toThrow();
 });
 

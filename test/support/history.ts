@@ -1,9 +1,9 @@
 /**
- * Laws over the whole history of a topic (docs/domain.md#events): checked after each fault run, and tested themselves.
+ * Checks of the whole history of a topic (docs/domain.md#events). Every fault run ends with them. They have their own tests.
  */
 import { assert } from 'vitest';
 
-/** One event as it stood on the topic. Its place in the array is its place in the partition. */
+/** One event on the topic. The order in the array is the order in the partition. */
 export interface HistoryEntry {
   readonly key: string;
   readonly value: string;
@@ -16,8 +16,8 @@ interface Envelope {
 }
 
 /**
- * For each patient (key), first appearances are numbered 1, 2, 3… in this order. Only an erasure may swallow
- * numbers, directly before `patient.deleted`.
+ * For each patient (key), events first appear with the numbers 1, 2, 3… in this order. A gap is allowed only directly
+ * before `patient.deleted`.
  */
 export function assertNoGaps(history: readonly HistoryEntry[]): void {
   for (const [key, entries] of Map.groupBy(history, (entry) => entry.key)) {
@@ -33,7 +33,7 @@ export function assertNoGaps(history: readonly HistoryEntry[]): void {
   }
 }
 
-/** An event that appears again is the same, byte by byte. */
+/** A repeated event is identical, byte by byte. */
 export function assertRepeatsAreExact(history: readonly HistoryEntry[]): void {
   const first = new Map<string, HistoryEntry>();
   for (const entry of history) {

@@ -1,6 +1,6 @@
 /**
- * Everything that reads what comes from outside, each with inputs of a chosen size that would cost most if a
- * pattern backtracked or a loop went through its input again and again.
+ * Every parser of external input, each with inputs of a chosen size that would be slowest if a pattern backtracked or a
+ * loop were quadratic.
  */
 import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
@@ -26,7 +26,7 @@ import { compactJson } from '../../shared/registration/compact-json.ts';
 import { readRegistrationFile } from '../../shared/registration/registration-file.ts';
 import { aRegistration, signedRegistration } from './builders.ts';
 
-/** Prepares an input of about `bytes`; what is returned reads it, and may refuse it. */
+/** Prepares an input of about `bytes`. The returned function parses it and may refuse it. */
 export type HostileInput = (bytes: number) => () => unknown;
 
 const internals = createRequire(import.meta.url);
@@ -45,7 +45,7 @@ const repeat = (unit: string, bytes: number) => unit.repeat(Math.ceil(bytes / Bu
 const now = systemClock();
 const TODAY = '2026-11-28' as BerlinDate;
 
-/** Texts that are hard on trimming, normalising and patterns with a repetition within a repetition. */
+/** Texts that are expensive for trimming, for normalising and for patterns with nested repetitions. */
 const texts: Record<string, string> = {
   letters: 'a',
   blanks: ' ',
@@ -88,7 +88,7 @@ function record(headers: object): () => object {
     decodeRecord(new Decoder(new Decoder(buffer).readVarIntBytes()), { firstOffset: 0, firstTimestamp: 0 });
 }
 
-/** Node itself refuses a request whose line and headers are longer. */
+/** Node itself refuses a request with a longer request line and headers. */
 const MAX_HEAD = 16 * 1024;
 
 const inHeader =
@@ -99,7 +99,7 @@ const inHeader =
       readJsonBody(new Request('http://localhost', { method: 'POST', headers, body: '{}' })).catch(() => 0);
   };
 
-/** A request as far as the readers of its parameters look at it. */
+/** The parts of a request that the parameter parsers use. */
 const call = (query: object, header?: string) =>
   ({ req: { query: () => query, header: () => header } }) as unknown as Call;
 
@@ -108,7 +108,7 @@ const search = (unit: string) => (bytes: number) => {
   return quietly(() => wordsOf(String(readQuery(listPatientsRoute.query!, query)['search'])));
 };
 
-/** The command line is read, and nothing is run. */
+/** Parses a command line without running it. */
 const command = (...args: readonly string[]) => {
   const streams = { out: nowhere(), err: nowhere() };
   return () => runOps(args, { GOOGLE_CLOUD_PROJECT: 'test' }, streams, { mayRun: () => false });
@@ -263,7 +263,7 @@ export const hostileInputs: Record<string, HostileInput> = {
   ),
 };
 
-/** The best of some runs, in milliseconds: what else the machine does only adds. */
+/** The shortest of several runs, in milliseconds, because other load on the machine only adds time. */
 export async function fastest(read: () => unknown, runs = 3): Promise<number> {
   let best = Infinity;
   for (let run = 0; run < runs; run += 1) {

@@ -1,4 +1,4 @@
-/** A project and a bucket of their own on the test engines, with everything the import needs but the trigger. */
+/** A project and a bucket on the test engines, with everything that the import needs except the trigger. */
 import { randomUUID } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
 import { parseTimestamp } from '../../shared/platform/clock.ts';
@@ -46,7 +46,7 @@ export async function importWorld(overrides: Partial<ImportDependencies> = {}) {
 
 type DropParameters = [content: unknown, name?: string | undefined, contentEncoding?: string];
 
-/** Uploads a file and describes it as its storage event would. */
+/** Uploads a file and returns the description that its storage event would contain. */
 async function drop(
   bucket: Bucket,
   ...[content, name = `incoming/${randomUUID()}.json`, contentEncoding]: DropParameters
@@ -66,7 +66,7 @@ async function drop(
   };
 }
 
-/** Names of the registration files; what the service notes for itself in the bucket is none. */
+/** Names of the registration files, without the objects that the service uses itself. */
 export async function objectNames(bucket: Bucket): Promise<string[]> {
   const [files] = await bucket.getFiles();
   return files

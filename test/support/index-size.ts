@@ -1,6 +1,6 @@
 /**
- * How many index entries a document of a top-level collection has, and how many bytes it and they take by Firestore's
- * rules (https://firebase.google.com/docs/firestore/storage-size).
+ * Computes the number of index entries of a document in a top-level collection, and the bytes of both, by Firestore's rules
+ * (https://firebase.google.com/docs/firestore/storage-size).
  */
 import { FieldValue, Timestamp } from '@google-cloud/firestore';
 import { overrideOf, type IndexFile } from '../../infra/checks/indexes.ts';
@@ -15,7 +15,7 @@ export interface StoredSize {
 type Data = Readonly<Record<string, unknown>>;
 
 const OVERHEAD = 32;
-/** The name of the database's root, which is the parent of every document here. */
+/** The name of the database root, the parent of every document here. */
 const ROOT = 16;
 
 export function storedSize(collection: string, id: string, data: Data, file: IndexFile): StoredSize {
@@ -52,13 +52,13 @@ export function storedSize(collection: string, id: string, data: Data, file: Ind
   };
 }
 
-/** The values of a field that one index holds an entry for each of. */
+/** The values of a field. An index has one entry for each. */
 function indexed(value: unknown, isContains: boolean): unknown[] {
   if (Array.isArray(value)) return isContains ? value : [];
   return isContains ? [] : [value];
 }
 
-/** Every field that Firestore indexes by itself; maps are indexed by their fields. */
+/** Every field that Firestore indexes automatically. Maps are indexed by their fields. */
 function leavesOf(data: Data, prefix = ''): (readonly [string, unknown])[] {
   return Object.entries(data).flatMap(([key, value]) =>
     isMap(value) ? leavesOf(value, `${prefix}${key}.`) : [[prefix + key, value] as const],

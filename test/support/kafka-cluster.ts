@@ -1,4 +1,4 @@
-/** Three brokers of Apache Kafka on this machine, as in production: three replicas, of which two must have a message. */
+/** Three Apache Kafka brokers on this machine, configured as in production: three replicas, at least two in sync. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Kafka, logLevel, type Admin } from 'kafkajs';
@@ -13,19 +13,19 @@ const NODES = [1, 2, 3] as const;
 export type NodeId = (typeof NODES)[number];
 
 export interface KafkaCluster {
-  /** Of all three, as KAFKA_BOOTSTRAP_SERVERS. */
+  /** The addresses of all three, for KAFKA_BOOTSTRAP_SERVERS. */
   readonly addresses: string;
   /** kill -9. */
   kill(node: NodeId): Promise<void>;
-  /** Continues on what the node has stored. */
+  /** Starts the node again on its stored data. */
   restart(node: NodeId): Promise<void>;
-  /** Stops the process where it is: its connections stay open, and nobody answers. */
+  /** Freezes the process. Its connections stay open, but it does not respond. */
   freeze(node: NodeId): void;
-  /** Lets it go on, in the belief that it still leads what it led. */
+  /** Resumes the process, which still assumes that it leads its partitions. */
   thaw(node: NodeId): void;
-  /** How many partitions of the topic each node leads. Asks those that answer. */
+  /** The number of partitions of the topic that each node leads, as reported by the nodes that respond. */
   leaders(topic: string): Promise<Map<NodeId, number>>;
-  /** Resolves when every replica of the topics has everything. */
+  /** Resolves when every replica of the topics is in sync. */
   untilWhole(topics: readonly string[], withinMs?: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -48,7 +48,7 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
     running.set(node, broker);
   }
 
-  /** A client of its own for each question: the one before may hang on a broker that has been frozen since. */
+  /** Uses a new client for each call, because the previous one may hang on a frozen broker. */
   async function ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
     const admin = new Kafka({
       brokers: addresses,
@@ -114,10 +114,10 @@ function properties(node: NodeId, port: number, controllerPort: number, voters: 
     'transaction.state.log.min.isr=2',
     'share.coordinator.state.topic.replication.factor=3',
     'share.coordinator.state.topic.min.isr=2',
-    // Long enough for three virtual machines on two cores, short enough for a test.
+    // Long enough for three JVMs on two cores, short enough for a test.
     'broker.session.timeout.ms=5000',
     'replica.lag.time.max.ms=5000',
-    // Who comes back is to lead again, so that it can be taken down again as a leader.
+    // Makes a restarted broker leader again, so that a test can kill it as a leader again.
     'leader.imbalance.check.interval.seconds=5',
     'leader.imbalance.per.broker.percentage=0',
   ];

@@ -1,4 +1,4 @@
-/** Kafka's own Java client and kcat, for what tests need of other clients than ours. */
+/** Kafka's own Java client and kcat, for tests that need a client other than ours. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -14,14 +14,14 @@ export async function kafkaTool(...args: readonly string[]): Promise<void> {
   await run('java', ['-cp', await kafkaClassPath(), SOURCE, brokers(), ...args]);
 }
 
-/** Publishes one message by kcat. @param value undefined: a tombstone */
+/** Publishes one message with kcat. @param value undefined publishes a tombstone */
 export async function kcat(topic: string, value: string, ...options: readonly string[]): Promise<void> {
   const child = run('kcat', ['-b', brokers(), '-P', '-t', topic, ...options]);
   child.child.stdin?.end(value);
   await child;
 }
 
-/** Whether a program is on this machine. */
+/** Whether a program is installed on this machine. */
 export const has = (program: string): Promise<boolean> =>
   run('which', [program]).then(
     () => true,

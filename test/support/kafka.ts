@@ -1,6 +1,4 @@
-/**
- * A corner of the test broker for one test file: its own prefix, topics made on demand, and reading back.
- */
+/** Topics of one test file on the test broker: they have their own prefix, are created on demand and can be read back. */
 import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
 import { kafkaClient } from '../../shared/kafka/kafkajs.ts';
@@ -10,7 +8,7 @@ import { kafkaVariables, type KafkaConfig } from '../../shared/kafka/settings.ts
 import { readConfig } from '../../shared/platform/config.ts';
 import { createLog, type Log } from '../../shared/platform/log.ts';
 
-/** Discards what is logged, or collects it in `lines`. */
+/** A log that discards its lines, or collects them in `lines`. */
 export function testLog(lines: string[] = []): Log {
   return createLog({
     service: 'test',
@@ -33,17 +31,17 @@ export async function kafkaCorner(overrides: Record<string, string> = {}) {
     client,
     config,
     prefix,
-    /** A new topic, by default of 6 partitions as in production, and its dead-letter topic. */
+    /** Creates a topic and its dead-letter topic, by default with 6 partitions as in production. */
     async topic(name: string, partitions = 6): Promise<string> {
       await createTopics(client, [prefix + name, `${prefix}${name}.dlq`], partitions);
       return prefix + name;
     },
-    /** Everything in the topic, partition by partition in order. */
+    /** All messages of the topic, partition by partition in order. */
     read: (topic: string): Promise<IncomingMessage[]> => readAll(client, topic),
   };
 }
 
-/** @returns once every partition has a leader that answers: a publisher that is allowed one attempt needs it */
+/** Waits until every partition has a leader that responds. A publisher with a single attempt needs this. */
 export async function createTopics(
   client: KafkaClient,
   names: readonly string[],
@@ -64,7 +62,7 @@ export async function readAll(client: KafkaClient, topic: string): Promise<Incom
   return messages.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
 }
 
-/** Closes it when the running test ends. */
+/** Closes the resource when the running test ends. */
 export function closing<T extends { close(): Promise<void> }>(resource: T): T {
   onTestFinished(() => resource.close());
   return resource;

@@ -1,13 +1,13 @@
-/** Loses the answer to a commit that happened, as a cut connection does. A test restores its mocks afterwards. */
+/** Loses the response to a successful commit, as a cut connection does. The test must restore its mocks afterwards. */
 import { Firestore } from '@google-cloud/firestore';
 import { vi } from 'vitest';
 
 type Request = (this: Firestore, method: string, ...rest: unknown[]) => Promise<unknown>;
 
 /**
- * Cuts the connection after the next commit, and after `meanwhile`: the client runs a transaction again, and a single
+ * Cuts the connection after the next commit and after `meanwhile`. The client then repeats a transaction, but a single
  * write fails.
- * @param path only a commit that writes such a document, as in `patients/7`
+ * @param path affects only a commit that writes a document whose path contains this, such as `patients/7`
  */
 export function loseNextAnswer(meanwhile: () => Promise<unknown> = async () => {}, path = ''): void {
   onNextCommit(path, async () => {
@@ -17,14 +17,14 @@ export function loseNextAnswer(meanwhile: () => Promise<unknown> = async () => {
 }
 
 /**
- * Sends the next commit twice, as the client does with a write outside of a transaction whose answer was lost: the
- * repeat meets what the first one wrote.
+ * Sends the next commit twice, as the client does after losing the response to a write outside of a transaction. The
+ * repeat finds what the first one wrote.
  */
 export function repeatNextCommit(path = ''): void {
   onNextCommit(path, (commit) => commit());
 }
 
-/** Does something in place of giving the answer to the next commit that happens. */
+/** Runs `instead` in place of returning the response to the next commit. */
 function onNextCommit(path: string, instead: (commit: () => Promise<unknown>) => Promise<unknown>): void {
   const client = Firestore.prototype as unknown as { request: Request };
   const request = client.request;

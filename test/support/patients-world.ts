@@ -1,4 +1,4 @@
-/** A Firestore project of its own with patients in it, and what became of them. */
+/** A Firestore project with patients, and functions to inspect them. */
 import { randomUUID } from 'node:crypto';
 import pRetry from 'p-retry';
 import { Temporal } from 'temporal-polyfill';
@@ -16,7 +16,7 @@ export function patientsWorld() {
     project,
     async register(id: number, fields: Record<string, unknown> = {}): Promise<void> {
       const created = registerPatient(patientId.parse(id), aNewPatient(fields), AUTUMN);
-      // The emulator answers UNKNOWN now and then, whether it has committed or not, when it tells listeners of it.
+      // The emulator sometimes responds with UNKNOWN while it notifies listeners, whether it has committed or not.
       await pRetry(
         async (attempt) => {
           const batch = db.batch();
@@ -35,10 +35,10 @@ export function patientsWorld() {
       const { docs } = await db.collection(`patients/${id}/communication`).get();
       return docs.map((doc) => doc.get('event_id') as string);
     },
-    /** How many history entries all patients have together. */
+    /** The number of history entries of all patients together. */
     countHistory: async (): Promise<number> =>
       (await db.collectionGroup('communication').count().get()).data().count,
-    /** Types of the events of a patient that wait in the outbox, in order. */
+    /** Types of a patient's events in the outbox, in order. */
     async events(id: number): Promise<string[]> {
       const { docs } = await db.collection('outbox').where('patient_id', '==', id).get();
       return docs
@@ -65,7 +65,7 @@ export function aForeignEvent(
   };
 }
 
-/** A mail of its own, or another event of the mail `emailId`. */
+/** An event of a new mail, or another event of the mail `emailId`. */
 export function anEmailSent(
   patient: number | null,
   overrides: Record<string, unknown> = {},

@@ -1,8 +1,8 @@
-/** Looks for a person everywhere the service could have left them. */
+/** Searches for a person in every place where the service may have stored data. */
 import type { Bucket } from '@google-cloud/storage';
 import type { CollectionReference, Firestore } from '@google-cloud/firestore';
 
-/** Every document and every object, as text by where it is. Documents below missing ones are found too. */
+/** All documents and objects as text, by their path. Includes documents below missing ones. */
 export async function everything(db: Firestore, bucket: Bucket): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const collection of await db.listCollections()) await readCollection(collection, found);
@@ -22,7 +22,7 @@ async function readCollection(collection: CollectionReference, found: Map<string
   await Promise.all(below.flat().map((one) => readCollection(one, found)));
 }
 
-/** Where any of the values stands. */
+/** The places that contain any of the values. */
 export function tracesOf(values: readonly string[], found: ReadonlyMap<string, string>): string[] {
   return [...found]
     .filter(([, text]) => values.some((value) => text.includes(value)))

@@ -1,6 +1,6 @@
 /**
- * Record batches as bytes (Kafka protocol, record batch v2), written by hand: what no client would send is
- * written as easily as what all of them do. Sending them is raw-producer.ts's business.
+ * Builds record batches byte by byte (Kafka protocol, record batch v2), so that a test can also build what no client would
+ * send. raw-producer.ts sends them.
  */
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { crc32c } from '../../shared/kafka/crc32c.ts';
@@ -8,11 +8,11 @@ import { crc32c } from '../../shared/kafka/crc32c.ts';
 export interface RawRecord {
   readonly key?: string | Buffer | null;
   readonly value?: string | Buffer | null;
-  /** In order, names may repeat. */
+  /** In order. Names may repeat. */
   readonly headers?: readonly (readonly [name: string | Buffer, value: string | Buffer | null])[];
 }
 
-/** The compressed form of the records, and the codec's number in the batch's attributes. */
+/** A compression codec; `id` is its number in the attributes of a batch. */
 interface Codec {
   readonly id: number;
   readonly compress: (records: Buffer) => Buffer;
@@ -28,7 +28,7 @@ export const codecs = {
 
 export type CodecName = keyof typeof codecs;
 
-/** Where the parts of a batch begin. */
+/** Offsets of the parts of a batch. */
 const LENGTH_AT = 8;
 const MAGIC_AT = 16;
 const CRC_AT = 17;
@@ -55,7 +55,7 @@ export function recordBatch(records: readonly RawRecord[], codec: CodecName = 'n
   return sealed(batch);
 }
 
-/** Ways in which a stored batch cannot be read, applied to its bytes in place. */
+/** Kinds of damage that make a stored batch unreadable. Each changes the bytes in place. */
 export const damages = {
   'a bad checksum': (batch: Buffer) =>
     void batch.writeUInt32BE((batch.readUInt32BE(CRC_AT) ^ 1) >>> 0, CRC_AT),
@@ -72,7 +72,7 @@ export const damages = {
 
 export type Damage = keyof typeof damages;
 
-/** With the checksum of its present content. */
+/** Sets the checksum to that of the current content. */
 function sealed(batch: Buffer): Buffer {
   batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT);
   return batch;
@@ -97,7 +97,7 @@ function sized(bytes: string | Buffer | null): Buffer {
   return Buffer.concat([varint(buffer.length), buffer]);
 }
 
-/** Zigzag, seven bits a byte. */
+/** Zigzag encoding, seven bits per byte. */
 function varint(value: number): Buffer {
   let rest = value < 0 ? -value * 2 - 1 : value * 2;
   const bytes: number[] = [];
@@ -108,7 +108,7 @@ function varint(value: number): Buffer {
   return Buffer.from([...bytes, rest]);
 }
 
-/** A snappy block of literals only: valid, and without an encoder. */
+/** A snappy block of literals only, which is valid and needs no encoder. */
 function snappyLiterals(plain: Buffer): Buffer {
   const parts: Buffer[] = [unsignedVarint(plain.length)];
   for (let at = 0; at < plain.length; at += 0x1_0000) {
@@ -120,7 +120,7 @@ function snappyLiterals(plain: Buffer): Buffer {
   return Buffer.concat(parts);
 }
 
-/** An LZ4 frame of stored blocks: independent blocks of at most 64 KiB, no checksums but the header's. */
+/** An LZ4 frame of uncompressed blocks: independent, at most 64 KiB each, with a checksum of the header only. */
 function lz4Blocks(plain: Buffer): Buffer {
   const parts: Buffer[] = [Buffer.from('04224d18604082', 'hex')];
   for (let at = 0; at < plain.length; at += 0x1_0000) {

@@ -1,6 +1,6 @@
 /**
- * A Kafka producer of a hundred lines, independent of the client that the product uses: it sends the bytes that it
- * is given, null headers and foreign codecs included. One broker, one connection, one request at a time.
+ * A small Kafka producer that is independent of the service's client. It sends any bytes, including null headers and
+ * codecs that our client cannot write. It has one broker, one connection and one request at a time.
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -18,9 +18,9 @@ export interface RawProducer {
 }
 
 const PRODUCE = 0;
-/** The first version that takes zstd. */
+/** The first version that accepts zstd. */
 const VERSION = 7;
-/** The topic is being created, or its leader elected. */
+/** The topic is being created, or its leader is being elected. */
 const PASSING = new Set([3, 5, 6]);
 
 /** @param address `host:port` of the only broker */
@@ -97,7 +97,7 @@ function requestOf(topic: string, partition: number, batch: Buffer): Buffer {
   return Buffer.concat([int32(body.length), body]);
 }
 
-/** Behind the size and the correlation id: one topic, one partition. */
+/** The response after the size and the correlation id: one topic, one partition. */
 function readAnswer(answer: Buffer): { error: number; offset: bigint } {
   const name = answer.readInt16BE(12);
   const at = 14 + name + 4 + 4;

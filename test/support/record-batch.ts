@@ -1,13 +1,13 @@
-/** Record batches made by hand, whole or damaged (https://kafka.apache.org/documentation/#recordbatch). */
+/** Builds record batches, valid or damaged (https://kafka.apache.org/documentation/#recordbatch). */
 import { crc32c } from '../../shared/kafka/crc32c.ts';
 
 export interface BatchParts {
   readonly baseOffset?: bigint;
   readonly values?: readonly (string | null)[];
-  /** What stands in place of the records, as packed. */
+  /** Replaces the records, already compressed. */
   readonly packed?: Buffer;
   readonly codec?: number;
-  /** Beside the codec: 0x10 transactional, 0x20 control. */
+  /** Added to the codec: 0x10 transactional, 0x20 control. */
   readonly flags?: number;
   readonly producerId?: bigint;
   readonly records?: number;

@@ -1,4 +1,4 @@
-/** A Firestore project, a topic and a communication service of their own for the relay, and what became of each. */
+/** A Firestore project, a topic and a communication service for the relay, and functions to inspect each. */
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ import type { HistoryEntry } from './history.ts';
 import { kafkaCorner, testLog } from './kafka.ts';
 import { patientsWorld } from './patients-world.ts';
 
-/** Short enough to see a lease expire in a test. */
+/** Short enough for a lease to expire within a test. */
 const SHORT_LEASE = { ttlMs: 1_500, renewMs: 300 };
 
 export async function relayWorld() {
@@ -88,7 +88,7 @@ export async function changeFields(db: Firestore, id: number, fields: object): P
   );
 }
 
-/** Writes many events of one patient in one transaction. */
+/** Writes several events of one patient in one transaction. */
 async function restateOften(db: Firestore, id: number, events: number): Promise<void> {
   const change = ({ patient }: StoredPatient) => ({
     patient,
@@ -114,7 +114,7 @@ export function entryOf({ key, value }: { key: Buffer | null; value: Buffer | nu
   return { key: String(key), value: String(value) };
 }
 
-/** The local stack's stand-in, which also shows each request's key and trace. */
+/** The local stack's communication service, which also records the key and trace of each request. */
 export async function startCommunication() {
   const dataDir = mkdtempSync(join(tmpdir(), 'communication-'));
   const mailbox = openMailbox(dataDir);

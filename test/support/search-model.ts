@@ -1,9 +1,8 @@
 /**
- * Firestore with a million patients, as the search sees it: answers the queries of patient-search.ts and patient-list.ts over
- * gRPC, so that the product's own code and client run against it, and counts what Firestore would bill
- * (https://cloud.google.com/firestore/pricing): each document of an answer, one for an empty answer, and one for each
- * thousand index entries that a count passes. Nobody is stored: patients follow from the seed and are made when a query
- * comes to them.
+ * Models a Firestore with a million patients. It serves the queries of patient-search.ts and patient-list.ts over gRPC, so
+ * the service's own code and client run against it. It counts what Firestore would bill
+ * (https://cloud.google.com/firestore/pricing): one read for each returned document, one for an empty result, and one for
+ * each 1,000 index entries that a count passes. It stores no patients: it computes each from the seed when a query needs it.
  */
 import { once } from 'node:events';
 import { createServer, type ServerHttp2Stream } from 'node:http2';
@@ -21,7 +20,7 @@ export interface SearchModel {
   close(): Promise<void>;
 }
 
-/** What a query of the list asks for. */
+/** The parsed parameters of a list query. */
 interface Asked {
   readonly status: readonly string[];
   readonly gram: string | undefined;
@@ -51,7 +50,7 @@ export async function startSearchModel(patients: number, seed: number): Promise<
     return (texts[at] = `${foldedOnce(vorname)} ${foldedOnce(nachname)} ${email ?? ''}`);
   };
   const idOf = (at: number) => patients - at;
-  // Pairs share a time, so that the id has to decide.
+  // Pairs have the same time, so that the id decides their order.
   const createdAt = (at: number) => new Date(OLDEST + (idOf(at) >> 1) * 1000).toISOString();
   const statusOf = (at: number) => PATIENTENSTATUS[Math.imul(at, 7) % PATIENTENSTATUS.length]!;
 

@@ -1,4 +1,4 @@
-/** A function as it is deployed: its bundle under functions-framework, in a process of its own. */
+/** A function as deployed: its bundle under functions-framework, in a separate process. */
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-fra
   'main.js',
 );
 
-/** Bundles a function into a folder of its own; `start` runs it, as often as wanted. */
+/** Bundles a function into a new folder. `start` runs it and may be called repeatedly. */
 export async function buildApi(
   deployable: Exclude<Deployable, 'kafka-worker' | 'ops'> = 'patients-api',
   isReady = (url: string) => fetch(`${url}/livez`).then(({ ok }) => ok),

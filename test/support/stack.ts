@@ -1,6 +1,6 @@
 /**
- * A whole local stack for one test file: its own ports and folder, beside a started one, with the means to
- * look at everything it holds. Its parts are killed, stopped and started by name (`stack.part('worker')`).
+ * A whole local stack for one test file, with its own ports and folder, so it can run beside another one. Has functions to
+ * inspect everything in it. Parts are killed, stopped and started by name (`stack.part('worker')`).
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -17,7 +17,7 @@ import type { HistoryEntry } from './history.ts';
 
 const LOCAL = join(import.meta.dirname, '../../.local');
 
-/** As the bucket describes it; numbers may be text. */
+/** An object as described by the bucket. Numbers may be strings. */
 interface DeliveredObject {
   readonly name?: string;
   readonly generation?: string | number;
@@ -32,9 +32,9 @@ export interface TestStack extends Stack {
   readonly kafka: KafkaClient;
   /** Sends an object's storage event to the import function, as Eventarc would. */
   deliver(object: DeliveredObject, headers?: Record<string, string>): Promise<Response>;
-  /** What a topic holds, partition by partition. */
+  /** The messages of a topic, partition by partition. */
   history(topic: string): Promise<HistoryEntry[]>;
-  /** Everything that the parts have logged so far. */
+  /** All log lines of the parts so far. */
   logs(): Promise<string>;
 }
 
@@ -44,7 +44,7 @@ export async function startTestStack(options: Pick<StackOptions, 'between'> = {}
   const dropFolder = join(dir, 'drop');
   const stack = await startStack({ dir, ports: 'free', dropFolder, ...options });
   const { project, bucket: bucketName, storage, kafka: broker } = stack.describe();
-  // Both clients prefer the environment's emulators, which are the test run's.
+  // Both clients would prefer the emulators in the environment, which belong to the test run.
   const { db, bucket } = withEnvironment(
     {
       FIRESTORE_EMULATOR_HOST: `127.0.0.1:${stack.settings.ports.firestore}`,

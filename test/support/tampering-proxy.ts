@@ -1,13 +1,13 @@
 /**
- * A TCP proxy before a Kafka broker that damages record batches on their way to the consumer: every batch that holds
- * `damage:<kind>` comes damaged in that way, as from a broken disk or a faulty client.
+ * A TCP proxy in front of a Kafka broker that damages record batches on their way to the consumer. It damages every batch
+ * that contains `damage:<kind>` in this way, as a broken disk or a faulty client would.
  */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { crc32c } from '../../shared/kafka/crc32c.ts';
 import { faultOfBatch, readHeader } from '../../shared/kafka/record-batch.ts';
 
-/** Each changes a batch in place. */
+/** The kinds of damage. Each changes a batch in place. */
 const DAMAGES = {
   codec(batch: Buffer) {
     batch[22] = 6;
@@ -53,7 +53,7 @@ export async function startTamperingProxy(target: { port: number }) {
     let pending = Buffer.alloc(0);
     upstream.on('data', (chunk: Buffer) => {
       pending = Buffer.concat([pending, chunk]);
-      // Responses are framed by their length.
+      // Each response begins with its length.
       while (pending.length >= 4 && pending.length >= 4 + pending.readInt32BE(0)) {
         const frame = pending.subarray(0, 4 + pending.readInt32BE(0));
         pending = pending.subarray(frame.length);
@@ -85,7 +85,7 @@ function tampered(frame: Buffer): Buffer {
   return copy;
 }
 
-/** The whole batch that holds the byte at `at`; undefined where it is none, or damaged already. */
+/** The batch that contains the byte at `at`; undefined when there is none or it is already damaged. */
 function batchAround(frame: Buffer, at: number): Buffer | undefined {
   for (let start = at - 61; start >= 0 && start > at - 5_000; start -= 1) {
     if (frame[start + 16] !== 2) continue;

@@ -26,7 +26,7 @@ it('passes bytes on in both directions', async () => {
   expect(String((await once(client, 'data'))[0])).toBe('hello');
 });
 
-it('cuts what is connected', async () => {
+it('cuts open connections', async () => {
   const { proxy, client } = await proxyToEcho();
   client.write('hello');
   await once(client, 'data');
@@ -34,7 +34,7 @@ it('cuts what is connected', async () => {
   await once(client, 'close');
 });
 
-it('holds bytes back while it stalls, and passes them on once it is mended', async () => {
+it('holds bytes back while stalled and passes them on after mend()', async () => {
   const { proxy, client } = await proxyToEcho();
   client.write('1');
   await once(client, 'data');

@@ -1,14 +1,14 @@
 /**
- * A TCP proxy that a test can cut or stall, for faults of the network between two real parts.
+ * A TCP proxy that a test can cut or stall, to simulate network faults between two real parts.
  */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export interface TcpProxy {
   readonly port: number;
-  /** Breaks all connections and refuses new ones, until `mend()`. */
+  /** Cuts all connections and refuses new ones until `mend()`. */
   cut(): void;
-  /** Keeps connections open and lets nothing through, until `mend()`. */
+  /** Keeps connections open but lets no data through until `mend()`. */
   stall(): void;
   mend(): void;
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-/** Worker processes against the test engines, in a corner of their own, and what a fault test asks of the corner. */
+/** Worker processes on the test engines, with their own project and topics, and functions that fault tests need. */
 import { join } from 'node:path';
 import { freePort } from '../../infra/local/ports.ts';
 import { launch, type Running } from '../../infra/local/process.ts';
@@ -11,7 +11,7 @@ export interface Worker extends Running {
   readonly probes: string;
 }
 
-/** @param overrides environment of the workers, where it differs from the test run's */
+/** @param overrides environment variables of the workers that differ from the test run's */
 export async function workerCorner(overrides: Record<string, string> = {}) {
   const broker = overrides['KAFKA_BOOTSTRAP_SERVERS'];
   const kafka = await kafkaCorner(broker === undefined ? {} : { KAFKA_BOOTSTRAP_SERVERS: broker });
@@ -62,7 +62,7 @@ export async function workerCorner(overrides: Record<string, string> = {}) {
 
 export type WorkerCorner = Awaited<ReturnType<typeof workerCorner>>;
 
-/** The status of a probe; 0 while nobody answers. */
+/** The HTTP status of a probe; 0 while nothing responds. */
 export async function probe(worker: Worker, path: string): Promise<number> {
   return fetch(worker.probes + path).then(
     (answer) => answer.status,
