@@ -1,3 +1,5 @@
+# Longer than 250 lines: one block for each variable, and none has a second job.
+
 variable "project_id" {
   description = "Google Cloud project that this environment lives in; one project for each environment."
   type        = string

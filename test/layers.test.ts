@@ -1,5 +1,5 @@
 /**
- * The direction of dependencies and the purity of the domain are lint rules
+ * The direction of dependencies, the purity of the domain and the length of files are lint rules
  * (infra/lint/arrows.ts, .oxlintrc.json). Here are planted faults that the rules must find, all in one run of the linter.
  */
 import { execFile } from 'node:child_process';
@@ -161,12 +161,15 @@ const namedTwice: readonly Plant[] = [
   ['infra/local', "export const planted = (db: Db) => db.collection('imports');"],
 ];
 
+const tooLong = `export {};${'\n// a line'.repeat(250)}`;
+
 /** Allowed: the rules must not be red at everything. */
 const harmless: readonly Plant[] = [
   ['functions/import-registration', "export { inTransaction } from '../../../shared/store/firestore.ts';"],
   ['shared/patient', 'export const planted = Math.max(1, Buffer.byteLength("x"));'],
   ['shared/patient', "export type { Instant } from '../../platform/clock.ts';"],
   ['test/support', "export { Kafka } from 'kafkajs';"],
+  ['infra/local', `/* oxlint-disable max-lines -- a list */\n${tooLong}`],
 ];
 
 interface Planted {
@@ -182,6 +185,10 @@ const planted: readonly Planted[] = [
   ...impureDeclarations.map((source) => ({ rule: pureRules, plant: domain(source) })),
   { rule: pureRules, plant: ['shared/events', 'export const at = Date.now();'] },
   ...namedTwice.map((plant) => ({ rule: '^rooms\\(collections\\)$', plant })),
+  ...['shared/store', 'functions/ops', 'infra/local', 'test/support'].map((where) => ({
+    rule: '^eslint\\(max-lines\\)$',
+    plant: [where, tooLong] as const,
+  })),
   ...harmless.map((plant) => ({ rule: undefined, plant })),
 ];
 
@@ -252,6 +259,12 @@ describe('the sources', () => {
     const stated =
       /lint-disable(-next-line|-line)? (?!.*(rooms\/|no-undef|no-restricted))[\w/-]+(, [\w/-]+)* -- \S+ .*\S/;
     expect(off.filter((line) => !stated.test(line) && !line.startsWith('test/layers.test.ts'))).toEqual([]);
+  });
+
+  it('that the linter does not read say so too where they have more than 250 lines', async () => {
+    const long = (await sources('tf', 'sh')).filter(({ text }) => text.trimEnd().split('\n').length > 250);
+    const silent = long.filter(({ text }) => !/^# Longer than 250 lines: \S/m.test(text));
+    expect(silent.map(({ file }) => file)).toEqual([]);
   });
 
   it('have each collection in the module that the table names', async () => {

@@ -20,6 +20,10 @@ export const ANY = 'any';
 /** Time, errors and the mark of personal data: the modules of the platform that are as pure as the domain. */
 const pure = ['shared/platform/clock.ts', 'shared/platform/errors.ts', 'shared/platform/personal.ts'];
 
+/** What a deployable that never speaks to Kafka may use of the shared code, and what one that does. */
+const withoutKafka = ['shared/platform', 'shared/patient', 'shared/store', 'shared/registration'];
+const withKafka = [...withoutKafka, 'shared/events', 'shared/kafka'];
+
 /** The longest row that covers a file counts, and no shorter one. The order is that of the layers, from below. */
 export const arrows: Readonly<Record<string, Arrows>> = {
   'shared/platform/clock.ts': { files: [], packages: ['temporal-polyfill'] },
@@ -96,7 +100,7 @@ export const arrows: Readonly<Record<string, Arrows>> = {
     packages: ['@google-cloud/functions-framework', 'zod'],
   },
   'functions/patients-api': {
-    files: ['shared/platform', 'shared/patient', 'shared/store', 'shared/registration'],
+    files: withoutKafka,
     packages: [
       '@google-cloud/firestore',
       '@google-cloud/functions-framework',
@@ -115,7 +119,7 @@ export const arrows: Readonly<Record<string, Arrows>> = {
   },
   'functions/patients-api/assets': { files: [], packages: [] },
   'functions/check-health': {
-    files: ['shared/platform', 'shared/patient', 'shared/store', 'shared/registration'],
+    files: withoutKafka,
     packages: [
       '@google-cloud/firestore',
       '@google-cloud/functions-framework',
@@ -126,14 +130,7 @@ export const arrows: Readonly<Record<string, Arrows>> = {
     ],
   },
   'functions/kafka-worker': {
-    files: [
-      'shared/platform',
-      'shared/patient',
-      'shared/events',
-      'shared/store',
-      'shared/kafka',
-      'shared/registration',
-    ],
+    files: withKafka,
     packages: [
       '@google-cloud/firestore',
       'node:crypto',
@@ -144,14 +141,7 @@ export const arrows: Readonly<Record<string, Arrows>> = {
     ],
   },
   'functions/ops': {
-    files: [
-      'shared/platform',
-      'shared/patient',
-      'shared/events',
-      'shared/store',
-      'shared/kafka',
-      'shared/registration',
-    ],
+    files: withKafka,
     packages: [
       '@google-cloud/firestore',
       '@google-cloud/storage',

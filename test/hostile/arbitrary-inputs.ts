@@ -1,3 +1,4 @@
+/* oxlint-disable max-lines -- a list: what is generated for each way in, and all of it shares the same edits */
 /**
  * Generators of input that nobody should send: random bytes, random JSON, and valid messages, files and requests of
  * which something was changed. Every personal value in them holds MARK, by which a leak into a log is found.

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { aForeignEvent } from '../support/patients-world.ts';
 import type { RawRecord } from '../support/raw-batch.ts';
-import { aMailTo } from './watch.ts';
+import { aMailTo } from '../support/patients-world.ts';
 import type { HostileWorld } from './world.ts';
 
 const COMM = 'communication-events';

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { damages, type Damage } from '../support/raw-batch.ts';
 import type { RawProducer } from '../support/raw-producer.ts';
 import type { TestStack } from '../support/stack.ts';
-import { aMailTo } from './watch.ts';
+import { aMailTo } from '../support/patients-world.ts';
 
 export interface Unreadable {
   readonly damage: Damage;

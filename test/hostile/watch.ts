@@ -9,7 +9,7 @@ import { expect } from 'vitest';
 import { recordIdOf } from '../../shared/store/imports.ts';
 import { aRegistration } from '../support/builders.ts';
 import { eventually } from '../support/eventually.ts';
-import { aForeignEvent, anEmailSent } from '../support/patients-world.ts';
+import { aForeignEvent, aMailTo } from '../support/patients-world.ts';
 import type { RawProducer } from '../support/raw-producer.ts';
 import type { TestStack } from '../support/stack.ts';
 
@@ -244,16 +244,4 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
       for (const end of unsubscribe) end();
     },
   };
-}
-
-/** A mail to a patient, sent now; each is a mail of its own. */
-export function aMailTo(patient: number, overrides: Record<string, unknown> = {}) {
-  const payload = {
-    email_id: randomUUID(),
-    email_data: {},
-    communication_type: 'patient',
-    patient_id: patient,
-    therapist_id: null,
-  };
-  return anEmailSent(patient, { timestamp: new Date().toISOString(), payload, ...overrides });
 }

@@ -3,7 +3,6 @@ import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { expect } from 'vitest';
@@ -12,17 +11,11 @@ import { eventually } from '../support/eventually.ts';
 import { rawProducer } from '../support/raw-producer.ts';
 import { opsOn } from '../support/ops.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
-import { deployables } from '../../infra/bundle.ts';
-import { environmentOf } from '../../infra/local/environment.ts';
 import type { PartName } from '../../infra/local/parts.ts';
 import { aBody } from '../support/api.ts';
+import { runImportFunction } from './import-function.ts';
 import { placeUnreadable } from './unreadable.ts';
 import { startWatch } from './watch.ts';
-
-const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-framework')).replace(
-  /index\.js$/,
-  'main.js',
-);
 
 type Role = keyof ReturnType<TestStack['describe']>['tokens'];
 
@@ -213,21 +206,7 @@ export async function startHostileWorld() {
         const later = (await letters()).filter((one) => one.topic === topic && one.partition === partition);
         expect(later.some((one) => BigInt(one.offset) > offset)).toBe(true);
       }),
-    /** Runs the import function with other variables. @throws Error with what it says when it ends */
-    startedWith: async (variables: Record<string, string>): Promise<void> => {
-      const { settings } = stack;
-      const env = {
-        ...environmentOf(settings, { firestore: 'unused', storage: 'http://unused', kafka: broker }),
-        FUNCTION_TARGET: deployables['import-registration'],
-        PORT: '0',
-        ...variables,
-      };
-      const source = join(dirname(stack.dropFolder), 'dist/import-registration');
-      await promisify(execFile)(process.execPath, [FRAMEWORK, `--source=${source}`], {
-        env,
-        timeout: 20_000,
-      });
-    },
+    startedWith: (variables: Record<string, string>) => runImportFunction(stack, variables),
     /** How many consumed messages had this outcome. */
     countedOutcome: async (outcome: string) =>
       (await logged('worker', '"metric":"events_consumed"')).filter(

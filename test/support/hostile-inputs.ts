@@ -1,3 +1,4 @@
+/* oxlint-disable max-lines -- a list: one entry for each reader of foreign text */
 /**
  * Every parser of external input, each with inputs of a chosen size that would be slowest if a pattern backtracked or a
  * loop were quadratic.

@@ -81,3 +81,15 @@ export function anEmailSent(
 }
 
 export const LATER = Temporal.Instant.from('2026-11-05T09:00:00Z');
+
+/** A mail to a patient, sent now; each is a mail of its own. */
+export function aMailTo(patient: number, overrides: Record<string, unknown> = {}) {
+  const payload = {
+    email_id: randomUUID(),
+    email_data: {},
+    communication_type: 'patient',
+    patient_id: patient,
+    therapist_id: null,
+  };
+  return anEmailSent(patient, { timestamp: new Date().toISOString(), payload, ...overrides });
+}
