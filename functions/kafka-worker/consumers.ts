@@ -3,13 +3,13 @@ import type { Firestore } from '@google-cloud/firestore';
 import { runConsumer, type RunningConsumer } from '../../shared/kafka/consumer.ts';
 import type { KafkaClient } from '../../shared/kafka/ports.ts';
 import type { Publisher } from '../../shared/kafka/publish.ts';
-import type { Names } from '../../shared/kafka/topics.ts';
+import { consumedTopics, type ConsumedTopic, type Names } from '../../shared/kafka/topics.ts';
 import type { Clock } from '../../shared/platform/clock.ts';
 import type { Log } from '../../shared/platform/log.ts';
 import { inFlightMarkers } from '../../shared/store/in-flight.ts';
 import { unreadableBatchNotes } from '../../shared/store/unreadable-batches.ts';
 import { communicationEffect } from './effects/communication.ts';
-import { handlerOf } from './effects/effect.ts';
+import { handlerOf, type Effect } from './effects/effect.ts';
 import { therapistEffect } from './effects/therapist.ts';
 
 export interface ConsumerDependencies {
@@ -32,11 +32,11 @@ export function startConsumers(dependencies: ConsumerDependencies): readonly Top
   const { client, names, publisher, db, clock, log } = dependencies;
   const markersOf = inFlightMarkers(db, clock);
   const notesOf = unreadableBatchNotes(db, clock);
-  const effects = {
+  const effects: Record<ConsumedTopic, Effect> = {
     communication: communicationEffect(db, clock),
     therapists: therapistEffect(db, clock, log),
-  } as const;
-  return (['communication', 'therapists'] as const).map((name) => {
+  };
+  return consumedTopics.map((name) => {
     const topic = names.topics[name];
     const group = names.groups[name];
     const handle = handlerOf(effects[name], clock, log);

@@ -10,7 +10,7 @@ import {
   knownBatches,
   type UnreadableBatchRecord,
 } from '../../shared/store/unreadable-batches.ts';
-import { consumedTopics, type ConsumedTopic } from './dead-letters.ts';
+import { consumedTopics, type ConsumedTopic } from '../../shared/kafka/topics.ts';
 import type { Context } from './context.ts';
 import type { Output } from './output.ts';
 

@@ -13,7 +13,7 @@ import {
 import { revived, withoutOurs, type DeadLetterReason } from '../../shared/kafka/dead-letters.ts';
 import { patientId } from '../../shared/patient/schema.ts';
 import { parseTimestamp } from '../../shared/platform/clock.ts';
-import type { Names } from '../../shared/kafka/topics.ts';
+import { consumedTopics, type ConsumedTopic } from '../../shared/kafka/topics.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
 
@@ -27,9 +27,6 @@ export interface Filter {
   /** `topic:partition:offset` as listed. */
   readonly place?: readonly string[];
 }
-
-export const consumedTopics = ['communication', 'therapists'] as const satisfies (keyof Names['topics'])[];
-export type ConsumedTopic = (typeof consumedTopics)[number];
 
 export async function list(context: Context, output: Output, filter: Filter): Promise<void> {
   const letters = await find(context, filter);

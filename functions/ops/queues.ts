@@ -4,7 +4,7 @@ import { utcTimestamp } from '../../shared/platform/clock.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { outboxBacklog } from '../../shared/store/outbox-backlog.ts';
 import { readWorkerStatus } from '../../shared/store/worker-status.ts';
-import { consumedTopics } from './dead-letters.ts';
+import { consumedTopics } from '../../shared/kafka/topics.ts';
 import type { Context } from './context.ts';
 import type { Output } from './output.ts';
 

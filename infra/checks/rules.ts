@@ -2,6 +2,7 @@
  * Rules of this system that a valid configuration could still break: who has access, where data is stored, what must be
  * kept and what must be deleted. Each rule returns its findings as sentences.
  */
+import { KEPT_DAYS } from '../../shared/store/kept-days.ts';
 import { addressOf, stringsIn, type Configuration, type Resource, type Value } from './hcl.ts';
 import { blocks, isRef, ofType, references, unmet } from './look.ts';
 import {
@@ -114,8 +115,8 @@ function importBucketForgets(configuration: Configuration): string[] {
       blocks(body, 'soft_delete_policy')[0]?.['retention_duration_seconds'] === 0,
       'an erased file would live on in soft delete',
     ],
-    [ages.get('processed/') === 30, 'processed/ is kept for 30 days'],
-    [ages.get('failed/') === 90, 'failed/ is kept for 90 days'],
+    [ages.get('processed/') === KEPT_DAYS.processedFiles, 'processed/ is kept as long as the code says'],
+    [ages.get('failed/') === KEPT_DAYS.failedFiles, 'failed/ is kept as long as the code says'],
     [
       unforeseen.length === 0,
       `a lifecycle rule for ${unforeseen.join()} could delete what was never imported`,

@@ -10,6 +10,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import type { Bucket } from '@google-cloud/storage';
 import { watch } from 'chokidar';
 import pLimit from 'p-limit';
+import { INCOMING } from '../../shared/registration/archive.ts';
 import { canTellWriters, heldForWriting, identityOf, type FileIdentity } from './open-files.ts';
 
 export interface DropFolder {
@@ -231,6 +232,6 @@ export async function readWhole(file: string): Promise<Buffer> {
 
 /** Uploads a file's content below `incoming/`. A line break, which no object's name may hold, becomes `_`. */
 export async function uploadDropped(bucket: Bucket, bytes: Buffer, name: string): Promise<void> {
-  const object = `incoming/${name.replaceAll(/\p{Cc}/gu, '_')}`;
+  const object = `${INCOMING}${name.replaceAll(/\p{Cc}/gu, '_')}`;
   await bucket.file(object).save(bytes, { resumable: false, contentType: 'application/json' });
 }

@@ -1,13 +1,11 @@
 /**
- * Creates the topics of the local stack, as infra/kafka.tf does in production: six partitions each.
+ * Creates the topics of the local stack, as infra/kafka.tf does in production.
  */
 import { kafkaClient } from '../../shared/kafka/kafkajs.ts';
 import { kafkaVariables } from '../../shared/kafka/settings.ts';
-import { deadLetterTopicOf, namesIn } from '../../shared/kafka/topics.ts';
+import { deadLetterTopicOf, namesIn, PARTITIONS } from '../../shared/kafka/topics.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { createLog } from '../../shared/platform/log.ts';
-
-const PARTITIONS = 6;
 
 /** Topics that exist stay as they are. @param address `host:port` of a broker */
 export async function createLocalTopics(address: string): Promise<void> {

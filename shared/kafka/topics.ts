@@ -3,19 +3,27 @@
  */
 import type { Config } from '../platform/config.ts';
 
-/** Topics that this service writes or reads; each consumed one has a dead-letter topic beside it. */
-const topics = {
+/** Topics that this service writes or reads. Each has a dead-letter topic beside it. */
+export const topics = {
   patients: 'patient-events',
   communication: 'communication-events',
   therapists: 'therapist-events',
 } as const;
 
-const groups = {
+/** The consumer groups: one for each consumed topic, and the operators'. */
+export const groups = {
   communication: 'patient-service-comm',
   therapists: 'patient-service-therapist',
   /** Reads without processing: dead letters and verification. */
   operators: 'patient-service-ops',
 } as const;
+
+/** The topics that the worker reads. */
+export const consumedTopics = ['communication', 'therapists'] as const satisfies (keyof typeof topics)[];
+export type ConsumedTopic = (typeof consumedTopics)[number];
+
+/** Partitions of each topic. A key stays in its partition only while their number does not change. */
+export const PARTITIONS = 6;
 
 type Prefixes = Config<'KAFKA_TOPIC_PREFIX' | 'KAFKA_GROUP_PREFIX'>;
 

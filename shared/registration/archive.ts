@@ -23,6 +23,9 @@ import { errorDocumentPath } from './failure-mail.ts';
 /** Prefix of the objects that the website uploads. */
 export const INCOMING = 'incoming/';
 
+/** Where a file ends; the object's prefix is this with a slash. */
+export const ARCHIVES = ['processed', 'failed'] as const;
+
 /** Whether the object is an uploaded file. False for a folder's placeholder: consoles create one with a final `/`. */
 export function isIncoming(name: string): boolean {
   return name.startsWith(INCOMING) && !name.endsWith('/');
@@ -46,7 +49,11 @@ export function retriedRecord(name: string): RecordId | undefined {
 }
 
 /** The object name in the archive, such as `failed/2026/08/01/<record id>.json`. */
-export function archivePath(folder: 'processed' | 'failed', recordId: RecordId, uploadedAt: Instant): string {
+export function archivePath(
+  folder: (typeof ARCHIVES)[number],
+  recordId: RecordId,
+  uploadedAt: Instant,
+): string {
   return `${folder}/${berlinDateOf(uploadedAt).replaceAll('-', '/')}/${recordId}.json`;
 }
 

@@ -7,7 +7,8 @@ import { patientId, type PatientId } from '../patient/schema.ts';
 import { berlinDateOf, type Instant } from '../platform/clock.ts';
 import { listObjects, saveJson } from './bucket.ts';
 
-const LEDGER = 'erasures/';
+/** Prefix of its objects. */
+export const LEDGER = 'erasures/';
 
 /** Enters an erasure unless it is entered already. @throws ServiceError `storage.unavailable` */
 export async function enterErasure(bucket: Bucket, id: PatientId, at: Instant): Promise<void> {

@@ -2,19 +2,13 @@
  * Consumed events whose effect spans many patients: their turn among the events of their therapist, whether they are
  * complete, and which patients are left. One that comes again, perhaps after later events, must not undo those.
  */
-import {
-  Timestamp,
-  type CollectionReference,
-  type Firestore,
-  type Transaction,
-} from '@google-cloud/firestore';
+import type { Timestamp, CollectionReference, Firestore, Transaction } from '@google-cloud/firestore';
 import type { TherapistId } from '../patient/schema.ts';
 import type { Instant } from '../platform/clock.ts';
 import { inTransaction, translated } from './firestore.ts';
+import { expiryOf } from './kept-days.ts';
 import { readTurnsWithin, writeTurns } from './therapist-turns.ts';
 
-/** Longer than any topic keeps an event that could come again. */
-const KEPT_MS = 90 * 24 * 3600 * 1000;
 /** More are not noted one by one; all whom the event concerns are then visited again. */
 const MAX_LEFT = 1000;
 
@@ -111,6 +105,6 @@ function stored({ turn, isComplete, left }: Progress, now: Instant): Stored {
     turn,
     complete: isComplete,
     ...(left === undefined || isComplete ? {} : { left }),
-    expires_at: Timestamp.fromMillis(now.epochMilliseconds + KEPT_MS),
+    expires_at: expiryOf('appliedEvents', now),
   };
 }

@@ -2,9 +2,10 @@
  * What each scheduled run of check-health saw: kept for the trend, and the newest one tells the next run and
  * `/health` what is too slow to find out at every call.
  */
-import { Timestamp, type CollectionReference, type Firestore, type Query } from '@google-cloud/firestore';
+import type { CollectionReference, Firestore, Query } from '@google-cloud/firestore';
 import type { Instant, UtcTimestamp } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
+import { expiryOf } from './kept-days.ts';
 
 export interface HealthSnapshot {
   readonly taken_at: UtcTimestamp;
@@ -48,8 +49,6 @@ export interface BucketSize {
   readonly took_ms: number;
 }
 
-const KEPT_MS = 30 * 24 * 3600 * 1000;
-
 /** The collection `health_snapshots`. */
 export function snapshotDocs(db: Firestore): CollectionReference {
   return db.collection('health_snapshots');
@@ -57,7 +56,7 @@ export function snapshotDocs(db: Firestore): CollectionReference {
 
 /** @throws ServiceError `store.unavailable` */
 export async function writeSnapshot(db: Firestore, snapshot: HealthSnapshot, now: Instant): Promise<void> {
-  const expires = Timestamp.fromMillis(now.epochMilliseconds + KEPT_MS);
+  const expires = expiryOf('healthSnapshots', now);
   await translated(() => snapshotDocs(db).add({ ...snapshot, expires_at: expires }));
 }
 

@@ -3,17 +3,13 @@
  * the same write as its effect, so a second delivery finds it and only finishes the move.
  */
 import { createHash } from 'node:crypto';
-import {
-  Timestamp,
-  type CollectionReference,
-  type DocumentReference,
-  type Firestore,
-} from '@google-cloud/firestore';
+import type { CollectionReference, DocumentReference, Firestore } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { Instant, UtcTimestamp } from '../platform/clock.ts';
 import { parseTimestamp, utcTimestamp } from '../platform/clock.ts';
 import type { ErrorCode, Violation } from '../platform/errors.ts';
 import { isPreconditionLost, translated } from './firestore.ts';
+import { expiryOf } from './kept-days.ts';
 import type { PersonKey } from './person-keys.ts';
 import type { TokenHash } from './registration-tokens.ts';
 
@@ -53,12 +49,9 @@ export function importDoc(db: Firestore, id: RecordId): DocumentReference {
   return importDocs(db).doc(id);
 }
 
-/** How long the record of a file without a patient is kept: as long as a failed file is. */
-const KEPT_WITHOUT_PATIENT_MS = 90 * 24 * 3600 * 1000;
-
+/** The record of a file without a patient expires with the file. */
 export function toImportDocument(record: ImportRecord, now: Instant): object {
-  const expires =
-    record.patient_id === null ? Timestamp.fromMillis(now.epochMilliseconds + KEPT_WITHOUT_PATIENT_MS) : null;
+  const expires = record.patient_id === null ? expiryOf('failedFiles', now) : null;
   return { ...record, expires_at: expires };
 }
 

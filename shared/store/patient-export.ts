@@ -12,6 +12,7 @@ import { filesOf, type PersonTraces } from './erasures.ts';
 import { translated } from './firestore.ts';
 import { patientKeysQuery } from './idempotency-keys.ts';
 import { patientEntriesQuery } from './outbox.ts';
+import { KEPT_DAYS } from './kept-days.ts';
 import { readPatient } from './patients.ts';
 import { keysOfPatient, readSalt } from './person-keys.ts';
 import { patientTokensQuery, type TokenHash } from './registration-tokens.ts';
@@ -26,17 +27,22 @@ export const keptDaysVariables = [
 export type KeptDays = Config<(typeof keptDaysVariables)[number]>;
 
 /**
- * Where else something of a person may lie, and for how many days; docs/operations.md says it in words. The days that
- * are numbers here are fixed in infra/storage.tf and infra/firestore.tf.
+ * Where else something of a person may lie, and for how many days; docs/operations.md says it in words.
  */
 const copiesFor = (kept: KeptDays) => [
-  { place: 'Registration files below processed/ (`archive_path` of the imports)', days: 30 },
-  { place: 'Failed registration files below failed/ (`archive_path` of the imports)', days: 90 },
+  {
+    place: 'Registration files below processed/ (`archive_path` of the imports)',
+    days: KEPT_DAYS.processedFiles,
+  },
+  {
+    place: 'Failed registration files below failed/ (`archive_path` of the imports)',
+    days: KEPT_DAYS.failedFiles,
+  },
   {
     place: 'Kafka: events of and about the person, dead letters included',
     days: kept.KAFKA_RETENTION_DAYS,
   },
-  { place: 'Point-in-time recovery and backups of the database', days: 7 },
+  { place: 'Point-in-time recovery and backups of the database', days: KEPT_DAYS.recoveryPoints },
   { place: 'Logs: the patient id', days: kept.LOG_RETENTION_DAYS },
   {
     place: 'Logs of access to the database and the files: the patient id',

@@ -1,9 +1,6 @@
 /** A started stack under watch, and the means to send it anything and to look at what became of it. */
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { expect } from 'vitest';
 import { recordIdOf, type ImportRecord } from '../../shared/store/imports.ts';

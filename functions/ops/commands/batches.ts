@@ -3,7 +3,7 @@ import { Argument, type Command } from 'commander';
 import { parseOffset, parsePartition } from '../arguments.ts';
 import { listBatches, showBatch, skipBatch } from '../batches.ts';
 import type { Invocation } from '../command-line.ts';
-import { consumedTopics, type ConsumedTopic } from '../dead-letters.ts';
+import { consumedTopics, type ConsumedTopic } from '../../../shared/kafka/topics.ts';
 
 export function addBatches(program: Command, { context, output }: Invocation): void {
   const batch = program.command('batch').description('batches of consumed topics that cannot be read');

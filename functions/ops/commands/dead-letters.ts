@@ -2,7 +2,8 @@
 import { Option, type Command } from 'commander';
 import { parseRate, parseTime } from '../arguments.ts';
 import { exitCodes, type Invocation } from '../command-line.ts';
-import { consumedTopics, handle, list, show, type Filter } from '../dead-letters.ts';
+import { consumedTopics } from '../../../shared/kafka/topics.ts';
+import { handle, list, show, type Filter } from '../dead-letters.ts';
 
 interface FilterOptions {
   readonly topic?: Filter['topic'];
