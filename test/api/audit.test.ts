@@ -6,6 +6,7 @@ import { readPatientRoute } from '../../functions/patients-api/routes/read-patie
 import { routes } from '../../functions/patients-api/routes/index.ts';
 import { createAuthentication, authVariables } from '../../shared/platform/auth.ts';
 import { readConfig } from '../../shared/platform/config.ts';
+import { completeErasures } from '../../shared/registration/erase-patient.ts';
 import { eventually } from '../support/eventually.ts';
 import { aBody, startApi, type Api } from '../support/api.ts';
 
@@ -265,4 +266,23 @@ it('the entry of an erasure survives the death of its process', async () => {
     const left = await api.db.collection('audit_trail').where('patientId', '==', id).get();
     expect(left.size).toBe(0);
   });
+});
+
+it('an erasure that the scheduled run completes names who asked, and through whom', async () => {
+  const { id } = await api.create();
+  const authorization = `Bearer ${await api.issuer.sign({ sub: 'portal-7', role: 'admin' })}`;
+  const headers = { authorization, 'x-actor': 'officer-3' };
+  // The ledger cannot be written: the request fails when the patient is gone already.
+  vi.spyOn(api.deps.bucket, 'file').mockImplementation(() => {
+    throw new Error('away');
+  });
+  const [begun] = await auditOf(() => api.send('DELETE', `/api/patients/${id}`, { role: null, headers }));
+  vi.restoreAllMocks();
+  const completed = await auditOf(() => completeErasures(api.deps));
+
+  const who = { actor: 'officer-3', via: 'portal-7', role: 'admin', patient_ids: [id] };
+  expect(begun).toMatchObject({ ...who, outcome: 'changed' });
+  expect(completed).toEqual([
+    expect.objectContaining({ ...who, outcome: 'erasure_completed', route: 'DELETE /api/patients/{id}' }),
+  ]);
 });

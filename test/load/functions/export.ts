@@ -1,4 +1,7 @@
-/** Exports one patient to nowhere: `export.ts PROJECT ID`. Its last line is the document's length and its peak memory. */
+/**
+ * Exports one patient to nowhere: `node --expose-gc export.ts PROJECT ID`. Its last line is the document's length, and the
+ * most that the heap held when a piece was made, garbage apart.
+ */
 import { patientId } from '../../../shared/patient/schema.ts';
 import { readConfig } from '../../../shared/platform/config.ts';
 import { systemClock } from '../../../shared/platform/system-clock.ts';
@@ -9,8 +12,11 @@ const [project = '', id] = process.argv.slice(2);
 const db = connectFirestore({ GOOGLE_CLOUD_PROJECT: project });
 const kept = await readConfig(keptDaysVariables);
 let bytes = 0;
+let heldBytes = 0;
 for await (const piece of await exportPatient(db, patientId.parse(Number(id)), systemClock(), kept)) {
   bytes += Buffer.byteLength(piece);
+  globalThis.gc?.();
+  heldBytes = Math.max(heldBytes, process.memoryUsage().heapUsed);
 }
 await db.terminate();
-console.log(JSON.stringify({ bytes, peakMiB: process.resourceUsage().maxRSS / 1024 }));
+console.log(JSON.stringify({ bytes, heldMiB: heldBytes / 1024 ** 2 }));
