@@ -161,7 +161,7 @@ describe('alerts', () => {
   it('carry self-contained runbooks, which define what they use and run in production', async () => {
     for (const name of runbooks) {
       const text = await readFile(new URL(`../../docs/runbooks/${name}.md`, import.meta.url), 'utf8');
-      const [steps = ''] = text.split('## Tried');
+      const [steps = ''] = text.split('## Tested');
       const commands = [...steps.matchAll(/```sh\n(.*?)```|`([^`\n]+)`/gs)]
         .map(([, block, word]) => block ?? word)
         .join('\n');

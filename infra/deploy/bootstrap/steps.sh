@@ -205,7 +205,7 @@ do_check() {
   if [[ $state != *'"status":"healthy"'* ]]; then
     echo 'not healthy yet: docs/runbooks/ has a page for each reason'
     if grep -q '^kafka_brokers' "$TFVARS"; then
-      echo 'create the topics on your own brokers first (docs/deployment.md, Brokers of your own)'
+      echo 'create the topics on your own brokers first (docs/deployment.md, Your own brokers)'
     fi
     return 1
   fi
