@@ -1,4 +1,4 @@
-/** Every link within the repository leads somewhere: those of pages, and those in comments (`docs/domain.md#status`). */
+/** What pages and comments point to is there: links (`docs/domain.md#status`), and the files and tests that pages name. */
 import { existsSync } from 'node:fs';
 import { glob, readFile } from 'node:fs/promises';
 import { dirname, join, normalize, resolve } from 'node:path';
@@ -16,6 +16,8 @@ const CODE = [
 /** `[text](target)`, also where the text holds a link's brackets. */
 const MARKDOWN_LINK = /\]\(([^()\s]+)\)/g;
 const LINK_IN_CODE = /(?<![\w/.-])(?:docs|infra|functions|shared)\/[\w./-]+\.md(?:#[\w-]+)?/g;
+/** A path of code, or a pattern of paths, in backticks. What begins with a dot is made by tools. */
+const PATH = /`((?:functions|shared|infra|test)(?:\/[\w*-][\w.*-]*)+\/?)`/g;
 /** A chapter of a page that no reader of this repository has. */
 const FOREIGN_CITATION = /\b(?:DESIGN|DOMAIN|FIELD-NOTES)\b(?: \d|\.md)/g;
 
@@ -25,6 +27,10 @@ it('resolves every link in the pages', async () => {
 
 it('resolves every link to a page in the code', async () => {
   expect(await problemsIn(CODE, brokenLinksOfCode)).toEqual([]);
+});
+
+it('names no file or folder in the pages that does not exist', async () => {
+  expect(await problemsIn(PAGES, async (_, text) => missingPaths(text))).toEqual([]);
 });
 
 it('cites no page that is not in the repository', async () => {
@@ -40,8 +46,21 @@ it('finds a link that leads nowhere', async () => {
   expect(await brokenLinksOfCode('x.ts', `// docs/${anchor}, docs/domain.md#status`)).toEqual([
     `docs/${anchor}`,
   ]);
+  expect(await missingPaths('`test/none.test.ts`, `shared/*/none.ts`, `shared/*/log.ts`')).toEqual([
+    'test/none.test.ts',
+    'shared/*/none.ts',
+  ]);
   expect(['DOMAIN', 2].join(' ')).toMatch(FOREIGN_CITATION);
 });
+
+async function missingPaths(text: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (const [, path = ''] of text.matchAll(PATH)) {
+    const { done } = await glob(path, { cwd: root }).next();
+    if (done === true) missing.push(path);
+  }
+  return missing;
+}
 
 async function problemsIn(
   patterns: readonly string[],
