@@ -18,7 +18,8 @@ import {
   patientEventSchema,
   type PatientEventType,
 } from '../shared/events/patient-events.ts';
-import { changePatient, erasureEvent, registerPatient } from '../shared/patient/change.ts';
+import { changePatient, registerPatient } from '../shared/patient/change.ts';
+import { causedByErasure } from '../shared/patient/consequences.ts';
 import { newPatientSchema, patchSchema, patientId } from '../shared/patient/schema.ts';
 import { fateOf, type ErrorCode } from '../shared/platform/errors.ts';
 import { typeInWords } from './schema-words.ts';
@@ -179,7 +180,7 @@ function story(): Record<PatientEventType, NumberedEnvelope> {
     { at: START, events: registered.events },
     { at: day(1), events: paid.events },
     { at: day(2), events: excluded.events },
-    { at: day(90), events: [erasureEvent(id)] },
+    { at: day(90), events: causedByErasure(id).events },
   ];
   const written = changes
     .flatMap(({ at, events }) => events.map((event) => ({ at, event })))

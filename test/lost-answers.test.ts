@@ -49,7 +49,7 @@ const covered: Readonly<Record<string, readonly [file: string, test: string] | s
   'shared/store/expiry.ts removePage': 'what is deleted twice is deleted; the next run counts on',
   'shared/store/in-flight.ts inFlightMarkers': 'a marker that is gone is lowered',
   'shared/store/person-keys.ts saltOf': 'reads the salt that stands',
-  'shared/store/outbox.ts update': 'a claim without an answer expires, and the mail is due again',
+  'shared/store/outbox-mails.ts update': 'a claim without an answer expires, and the mail is due again',
   'shared/store/mail-counts.ts addCount': 'is a part of the registration',
 };
 

@@ -3,11 +3,11 @@ import { Firestore, type Query } from '@google-cloud/firestore';
 import { describe, expect, it } from 'vitest';
 import { aMail } from '../../test/support/relay-world.ts';
 import { AUTUMN } from '../../test/support/builders.ts';
-import { erasureEvent } from '../../shared/patient/change.ts';
+import { causedByErasure } from '../../shared/patient/consequences.ts';
 import { patientId } from '../../shared/patient/schema.ts';
 import { expiringCollections } from '../../shared/store/expiry.ts';
 import type { Writer } from '../../shared/store/firestore.ts';
-import { addEvents, addMail } from '../../shared/store/outbox.ts';
+import { addConsequences, addMail } from '../../shared/store/outbox.ts';
 import { missingIndex, needOf, overrideOf, serves, type IndexFile } from './indexes.ts';
 import { queries } from './queries.ts';
 
@@ -63,7 +63,7 @@ describe('Firestore indexes', () => {
       create: (_: unknown, data: object) => Object.keys(data).forEach((name) => fields.add(name)),
       delete: () => writer,
     } as unknown as Writer;
-    addEvents(db, writer, patientId.parse(1), [erasureEvent(patientId.parse(1))], 0, AUTUMN);
+    addConsequences(db, writer, patientId.parse(1), causedByErasure(patientId.parse(1)), 0, AUTUMN);
     addMail(db, writer, aMail('key'), null);
     const indexed = [...fields].filter((name) => overrideOf('outbox', name, file)?.indexes.length !== 0);
     expect(indexed.sort()).toEqual(['kind', 'patient_id']);

@@ -18,7 +18,9 @@ import {
   importsOfTokenQuery,
 } from '../../shared/store/erasures.ts';
 import { importsQuery, lastImportsQuery } from '../../shared/store/import-statistics.ts';
-import { eventsQuery, frontEventsQuery, mailsQuery, patientEntriesQuery } from '../../shared/store/outbox.ts';
+import { eventsQuery, frontEventsQuery } from '../../shared/store/outbox-events.ts';
+import { mailsQuery } from '../../shared/store/outbox-mails.ts';
+import { patientEntriesQuery } from '../../shared/store/outbox.ts';
 import { longestWaitingQuery, waitingQuery } from '../../shared/store/outbox-backlog.ts';
 import { patientsQuery, startAfter } from '../../shared/store/patient-list.ts';
 import { heldQuery } from '../../shared/store/patient-search.ts';

@@ -6,7 +6,6 @@ import { aNewPatient, aPatient, AUTUMN } from '../../test/support/builders.ts';
 import { berlinDateOf, type BerlinDate } from '../platform/clock.ts';
 import {
   blockTherapist,
-  changedFields,
   changePatient,
   correctContact,
   recordContact,
@@ -14,6 +13,7 @@ import {
   unblockTherapist,
   type ChangeResult,
 } from './change.ts';
+import { changedFields } from './schema.ts';
 import { patchSchema, patientId, therapistId, type Patient, type PatientPatch } from './schema.ts';
 import { PATIENTENSTATUS } from './vocabulary.ts';
 
@@ -68,7 +68,7 @@ describe('any change', () => {
         // Said together with the second flag, `offen` gives way to the start; said again, it is a correction.
         fc.pre(patch.status !== 'offen');
         const once = changePatient(aPatient(), patch, AUTUMN).patient;
-        expect(changePatient(once, patch, LATER)).toEqual({ patient: once, events: [] });
+        expect(changePatient(once, patch, LATER)).toEqual({ patient: once, events: [], mails: [] });
       }),
     );
   });

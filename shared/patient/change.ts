@@ -1,60 +1,30 @@
 /**
- * What a change does to a patient: the new state and the events it causes (docs/domain.md#start-of-the-search,
- * docs/domain.md#events). Pure: the caller supplies `now` and stores the result; nothing here reads a clock or a
- * database.
+ * What a change does to a patient (docs/domain.md#start-of-the-search); consequences.ts says what it causes elsewhere.
+ * Pure: the caller supplies `now` and stores the result; nothing here reads a clock or a database.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { berlinDateOf, utcTimestamp, type BerlinDate, type Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
+import {
+  causedByChange,
+  causedByRegistration,
+  NOTHING,
+  causedByRestating,
+  type Consequences,
+} from './consequences.ts';
 import { mergeExclusions, THERAPIST_BLOCKED } from './exclusions.ts';
 import {
-  FIELD_NAMES,
-  type FieldName,
+  changedFields,
+  wholePatient,
   type NewPatient,
   type Patient,
   type PatientId,
   type PatientPatch,
   type TherapistId,
-  wholePatient,
 } from './schema.ts';
-import type { Exclusion } from './values.ts';
 
-/** What happened, without envelope and number; `payload` is that of the contract. */
-export type PatientEvent =
-  | { readonly type: 'patient.created' | 'patient.updated'; readonly payload: PatientData }
-  | {
-      readonly type: 'patient.status_changed';
-      readonly payload: PatientData & {
-        readonly old_status: Patient['status'];
-        readonly new_status: Patient['status'];
-      };
-    }
-  | {
-      readonly type: 'patient.therapist_excluded';
-      readonly payload: {
-        readonly patient_id: PatientId;
-        readonly therapist_id: TherapistId;
-        readonly reason?: string;
-      };
-    }
-  | {
-      readonly type: 'patient.deleted';
-      readonly payload: {
-        readonly patient_id: PatientId;
-        readonly id: PatientId;
-        readonly additional_data: { readonly id: PatientId };
-      };
-    };
-
-interface PatientData {
-  readonly patient_id: PatientId;
-  readonly patient_data: Patient;
-}
-
-export interface ChangeResult {
+/** A patient after a change, and what it causes; when nothing changed, the patient before, and nothing. */
+export interface ChangeResult extends Consequences {
   readonly patient: Patient;
-  /** In the order in which they are numbered; empty when nothing changed, and then `patient` is the one before. */
-  readonly events: readonly PatientEvent[];
 }
 
 /** A whole patient is at most 256 KiB of JSON. */
@@ -76,14 +46,7 @@ export function registerPatient(id: PatientId, input: NewPatient, now: Instant):
   });
   const patient = startSearch(first, now);
   refuseTooLarge(patient);
-  return {
-    patient,
-    events: [
-      { type: 'patient.created', payload: data(patient) },
-      ...statusChanged(first, patient),
-      ...therapistsExcluded([], patient),
-    ],
-  };
+  return { patient, ...causedByRegistration(first, patient) };
 }
 
 /**
@@ -115,7 +78,7 @@ export function correctContact(before: Patient, date: BerlinDate, now: Instant):
 
 /** Frees a patient from a therapist who was blocked; a patient who is not with them stays as they are. */
 export function blockTherapist(before: Patient, therapist: TherapistId, now: Instant): ChangeResult {
-  if (before.zugewiesener_therapeut !== therapist) return { patient: before, events: [] };
+  if (before.zugewiesener_therapeut !== therapist) return { patient: before, ...NOTHING };
   const known = before.ausgeschlossene_therapeuten.some((exclusion) => exclusion.id === therapist);
   return settle(
     before,
@@ -144,17 +107,12 @@ export function unblockTherapist(before: Patient, therapist: TherapistId, now: I
 
 /** The patient as it is, told once more to readers that may have missed something. */
 export function restate(patient: Patient): ChangeResult {
-  return { patient, events: [{ type: 'patient.updated', payload: data(patient) }] };
-}
-
-/** The one event of an erasure. It holds ids only, so it can outlive the person's data. */
-export function erasureEvent(id: PatientId): PatientEvent {
-  return { type: 'patient.deleted', payload: { patient_id: id, id, additional_data: { id } } };
+  return { patient, ...causedByRestating(patient) };
 }
 
 function settle(before: Patient, draft: Patient, now: Instant): ChangeResult {
   const started = startSearch(draft, now);
-  if (changedFields(before, started).length === 0) return { patient: before, events: [] };
+  if (changedFields(before, started).length === 0) return { patient: before, ...NOTHING };
   // The clock of another machine may lag behind the one that wrote last.
   const at = utcTimestamp(now);
   const patient = wholePatient({
@@ -162,14 +120,7 @@ function settle(before: Patient, draft: Patient, now: Instant): ChangeResult {
     updated_at: at > before.updated_at ? at : before.updated_at,
   });
   refuseTooLarge(patient);
-  return {
-    patient,
-    events: [
-      ...updated(before, patient),
-      ...statusChanged(before, patient),
-      ...therapistsExcluded(before.ausgeschlossene_therapeuten, patient),
-    ],
-  };
+  return { patient, ...causedByChange(before, patient) };
 }
 
 /** docs/domain.md#start-of-the-search. `startdatum` remembers that it happened, so it happens once. */
@@ -181,38 +132,6 @@ function startSearch(patient: Patient, now: Instant): Patient {
     startdatum: berlinDateOf(now),
     status: patient.status === 'offen' ? 'auf_der_Suche' : patient.status,
   };
-}
-
-function updated(before: Patient, after: Patient): PatientEvent[] {
-  const changed = changedFields(before, after).some((name) => name !== 'status');
-  return changed ? [{ type: 'patient.updated', payload: data(after) }] : [];
-}
-
-function statusChanged(before: Patient, after: Patient): PatientEvent[] {
-  if (before.status === after.status) return [];
-  const statuses = { old_status: before.status, new_status: after.status };
-  return [
-    { type: 'patient.status_changed', payload: { patient_id: after.id, ...statuses, patient_data: after } },
-  ];
-}
-
-function therapistsExcluded(before: readonly Exclusion[], after: Patient): PatientEvent[] {
-  const known = new Set(before.map((exclusion) => exclusion.id));
-  return after.ausgeschlossene_therapeuten
-    .filter((exclusion) => !known.has(exclusion.id))
-    .map(({ id, reason }) => ({
-      type: 'patient.therapist_excluded',
-      payload: { patient_id: after.id, therapist_id: id, ...(reason === undefined ? {} : { reason }) },
-    }));
-}
-
-/** Names of the public fields that differ, `updated_at` aside. */
-export function changedFields(before: Patient, after: Patient): FieldName[] {
-  return FIELD_NAMES.filter((name) => name !== 'updated_at' && !isDeepStrictEqual(before[name], after[name]));
-}
-
-function data(patient: Patient): PatientData {
-  return { patient_id: patient.id, patient_data: patient };
 }
 
 function refuseTooLarge(patient: Patient): void {

@@ -2,6 +2,7 @@
  * What follows from the field table (fields.ts): the patient's type, and the rules for what is stored, answered and
  * published, for the bodies of requests and for registration files. What a change does to a patient is in change.ts.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { FieldRow } from './field-row.ts';
 import { fields } from './fields.ts';
@@ -98,6 +99,11 @@ export function wholePatient(
   return Object.fromEntries(
     FIELD_NAMES.map((name) => [name, values[name] === undefined ? defaults[name] : values[name]]),
   ) as Patient;
+}
+
+/** Names of the public fields that differ, `updated_at` aside. */
+export function changedFields(before: Patient, after: Patient): FieldName[] {
+  return FIELD_NAMES.filter((name) => name !== 'updated_at' && !isDeepStrictEqual(before[name], after[name]));
 }
 
 function namesWhere(holds: (row: FieldRow) => boolean): readonly FieldName[] {

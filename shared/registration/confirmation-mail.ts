@@ -5,7 +5,7 @@
 import { friendlyFormatIBAN } from 'ibantools';
 import type { Patient } from '../patient/schema.ts';
 import type { Config } from '../platform/config.ts';
-import type { Mail } from '../store/outbox.ts';
+import type { Mail } from '../patient/consequences.ts';
 import { mailName } from './mail-name.ts';
 
 /** The variables that the mails need. */

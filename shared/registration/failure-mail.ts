@@ -1,6 +1,6 @@
 /** The mail that tells staff about a file that could not be imported: ids, reason and place, no personal data. */
 import { fateOf, type ErrorCode } from '../platform/errors.ts';
-import type { Mail } from '../store/outbox.ts';
+import type { Mail } from '../patient/consequences.ts';
 
 /** The mail, in German. The communication service sends it once per record. */
 export function failureMail(

@@ -114,17 +114,17 @@ async function storePatient(
   };
   const { patient } = created;
   for (let round = 0; round < ROUNDS; round += 1) {
-    const { withheld, ...mails } =
+    const { mails, counts, withheld } =
       round === 0
         ? firstMails(patient, recordId, deps.mail)
         : await mailsWithinLimit(deps.db, patient, recordId, deps.mail, now);
     const registration = {
-      created,
+      created: { ...created, mails },
       tokenHash,
       consent,
       record,
       fileUploadedAt: object.uploadedAt,
-      ...mails,
+      counts,
     };
     const isStored = await storeRegistration(deps.db, recordId, registration, now);
     const standing = isStored

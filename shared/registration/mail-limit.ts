@@ -7,7 +7,7 @@ import type { Firestore } from '@google-cloud/firestore';
 import type { Instant } from '../platform/clock.ts';
 import { counterOf, emptyCount, readCount, STAFF_NOTICES, type MailCount } from '../store/mail-counts.ts';
 import type { RecordId } from '../store/imports.ts';
-import type { Mail } from '../store/outbox.ts';
+import type { Mail } from '../patient/consequences.ts';
 import { confirmationMail, type MailSettings } from './confirmation-mail.ts';
 
 /** Confirmations to one address in 24 hours. */

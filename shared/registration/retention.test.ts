@@ -28,8 +28,8 @@ const ago = (days: number) => now.subtract({ hours: 24 * days });
 async function register(id: number, registeredDaysAgo: number, differing: object = {}): Promise<void> {
   const batch = world.db.batch();
   const at = ago(registeredDaysAgo);
-  const { patient, events } = registerPatient(patientId.parse(id), aNewPatient(), at);
-  addPatient(world.db, batch, { patient: { ...patient, ...differing }, events }, at);
+  const created = registerPatient(patientId.parse(id), aNewPatient(), at);
+  addPatient(world.db, batch, { ...created, patient: { ...created.patient, ...differing } }, at);
   await batch.commit();
 }
 

@@ -11,7 +11,7 @@ import type {
   QueryDocumentSnapshot,
   Timestamp,
 } from '@google-cloud/firestore';
-import { erasureEvent } from '../patient/change.ts';
+import { causedByErasure } from '../patient/consequences.ts';
 import type { Patient, PatientId } from '../patient/schema.ts';
 import { utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
@@ -20,7 +20,8 @@ import { communicationQuery } from './communication-history.ts';
 import { consentDoc } from './consents.ts';
 import { deleteAll, inTransaction, translated } from './firestore.ts';
 import { importDoc, importDocs, type ImportRecord, type RecordId } from './imports.ts';
-import { addEvents, claimedUntil, patientEntriesQuery } from './outbox.ts';
+import { addConsequences, patientEntriesQuery } from './outbox.ts';
+import { claimedUntil } from './outbox-mails.ts';
 import { fromSnapshot, patientDoc } from './patients.ts';
 import { paymentReferenceDoc } from './payment-references.ts';
 import { keysOfPatient, readSalt, type PersonKey } from './person-keys.ts';
@@ -135,7 +136,7 @@ export async function announceErasure(db: Firestore, id: PatientId, now: Instant
     // A job without this field is of an older release, which announced the erasure at its beginning.
     if (erasure?.announced !== false) return;
     const { sequence, hold_until } = erasure;
-    addEvents(db, transaction, id, [erasureEvent(id)], sequence, now, {
+    addConsequences(db, transaction, id, causedByErasure(id), sequence, now, {
       notBefore: hold_until ?? undefined,
     });
     transaction.update(job.ref, { announced: true });

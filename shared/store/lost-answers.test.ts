@@ -18,6 +18,7 @@ import { connectFirestore } from './firestore.ts';
 import type { ImportRecord, RecordId } from './imports.ts';
 import { releaseLease, renewLease, takeLease } from './leases.ts';
 import { createPatientIds, raiseNextId, readNextId } from './patient-ids.ts';
+import { readMails } from './outbox-mails.ts';
 import { patientDoc, updatePatient, type StoredPatient } from './patients.ts';
 import { recordWithoutPatient } from './registrations.ts';
 import { repairPatient } from './restored-patients.ts';
@@ -81,6 +82,25 @@ describe('a change whose answer was lost', () => {
     expect((await world.patient(3)).hausarzt).toBe('Dr. Zweit');
     expect(await auditedFields(3)).toHaveLength(2);
   });
+});
+
+it('a mail that a change causes is written with the change, once, also when the answer was lost', async () => {
+  await world.register(4);
+  const id = patientId.parse(4);
+  const mail = { path: '/api/emails', body: { patient_id: 4 }, idempotencyKey: 'payment-4' } as const;
+  loseNextAnswer();
+
+  await updatePatient(db, id, AUTUMN, author, (before) => ({
+    ...callDoctor('Dr. Probe')(before),
+    mails: [mail],
+  }));
+
+  const waiting = await readMails(db, 10);
+  expect(waiting).toHaveLength(1);
+  expect(waiting[0]).toMatchObject(mail);
+  expect(await world.sequence(4)).toBe(2);
+  await beginErasure(db, id, AUTUMN, BY_ADMIN);
+  expect(await readMails(db, 10)).toEqual([]);
 });
 
 it('an erasure whose answer was lost is one erasure', async () => {

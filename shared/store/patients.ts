@@ -9,7 +9,8 @@ import type {
   Firestore,
   Transaction,
 } from '@google-cloud/firestore';
-import { changedFields, type ChangeResult } from '../patient/change.ts';
+import { changedFields } from '../patient/schema.ts';
+import type { ChangeResult } from '../patient/change.ts';
 import { THERAPIST_BLOCKED } from '../patient/exclusions.ts';
 import { wholePatient, type Patient, type PatientId, type TherapistId } from '../patient/schema.ts';
 import { gramsOf } from '../patient/search.ts';
@@ -17,7 +18,7 @@ import type { Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { addAuditEntry, committedEntry, newAuditEntry, type AuditEntry, type Author } from './audit-trail.ts';
 import { inTransaction, translated, type Writer } from './firestore.ts';
-import { addEvents } from './outbox.ts';
+import { addConsequences } from './outbox.ts';
 import { exchangeReference, takeReference } from './payment-references.ts';
 import { inTurn } from './turns.ts';
 
@@ -55,8 +56,8 @@ export function addPatient(
   now: Instant,
   fileUploadedAt?: Instant,
 ): StoredPatient {
-  const { patient, events } = created;
-  const sequence = addEvents(db, writer, patient.id, events, 0, now, { fileUploadedAt });
+  const { patient } = created;
+  const sequence = addConsequences(db, writer, patient.id, created, 0, now, { fileUploadedAt });
   writer.create(patientDoc(db, patient.id), toDocument(patient, sequence));
   if (patient.zahlungsreferenz !== null) takeReference(db, writer, patient.zahlungsreferenz, patient.id);
   return { patient, sequence };
@@ -115,10 +116,10 @@ export async function updatePatientWithin(
   change: (stored: StoredPatient) => ChangeResult,
 ): Promise<{ readonly before: StoredPatient; readonly after: StoredPatient }> {
   const stored = fromSnapshot(await transaction.get(patientDoc(db, id)));
-  const { patient, events } = change(stored);
-  if (events.length === 0) return { before: stored, after: stored };
+  const { patient, ...consequences } = change(stored);
+  if (consequences.events.length === 0) return { before: stored, after: stored };
   await exchangeReference(db, transaction, id, stored.patient.zahlungsreferenz, patient.zahlungsreferenz);
-  const sequence = addEvents(db, transaction, id, events, stored.sequence, now);
+  const sequence = addConsequences(db, transaction, id, consequences, stored.sequence, now);
   transaction.set(patientDoc(db, id), toDocument(patient, sequence));
   return { before: stored, after: { patient, sequence } };
 }

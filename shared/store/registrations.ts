@@ -11,17 +11,18 @@ import { addConsent, type Consent } from './consents.ts';
 import { inTransaction, isAlreadyExists, isPreconditionLost, translated } from './firestore.ts';
 import { importDoc, toImportDocument, type ImportRecord, type RecordId } from './imports.ts';
 import { addCount, type MailCount } from './mail-counts.ts';
-import { addMail, type Mail } from './outbox.ts';
+import { addMail } from './outbox.ts';
+import type { Mail } from '../patient/consequences.ts';
 import { addPatient } from './patients.ts';
 import { paymentReferenceDoc } from './payment-references.ts';
 import { addToken, tokenDoc, type TokenHash, type TokenRecord } from './registration-tokens.ts';
 
 export interface Registration {
+  /** With the mails that confirm it. */
   readonly created: ChangeResult;
   readonly tokenHash: TokenHash;
   readonly consent: Consent;
-  readonly mails: readonly Mail[];
-  /** What the mails are counted in. */
+  /** What its mails are counted in. */
   readonly counts: readonly MailCount[];
   readonly record: ImportRecord;
   /** Of this object; a retried file counts from its retry. */
@@ -40,13 +41,12 @@ export async function storeRegistration(
   registration: Registration,
   now: Instant,
 ): Promise<boolean> {
-  const { created, tokenHash, consent, mails, counts, record, fileUploadedAt } = registration;
+  const { created, tokenHash, consent, counts, record, fileUploadedAt } = registration;
   const batch = db.batch();
   batch.create(importDoc(db, recordId), toImportDocument(record, now));
   addToken(db, batch, tokenHash, created.patient.id);
   addConsent(db, batch, created.patient.id, consent);
   addPatient(db, batch, created, now, fileUploadedAt);
-  for (const mail of mails) addMail(db, batch, mail, created.patient.id);
   for (const count of counts) addCount(db, batch, count, now);
   try {
     await translated(() => batch.commit());

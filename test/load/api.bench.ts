@@ -237,7 +237,7 @@ async function fill(project: string, first: number, last: number): Promise<void>
       const input = aNewPatient({ nachname: `Name${n}`, email: `p${n}@example.org` });
       const id = patientId.parse(FIRST_ID + n);
       const { patient } = registerPatient(id, input, AUTUMN.add({ seconds: n }));
-      addPatient(db, batch, { patient, events: [] }, AUTUMN);
+      addPatient(db, batch, { patient, events: [], mails: [] }, AUTUMN);
     }
     await batch.commit();
   });

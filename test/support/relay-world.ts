@@ -16,7 +16,8 @@ import { systemClock } from '../../shared/platform/system-clock.ts';
 import { inTransaction } from '../../shared/store/firestore.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { raiseMarks } from '../../shared/registration/restore-fence.ts';
-import { addMail, type Mail } from '../../shared/store/outbox.ts';
+import { addMail } from '../../shared/store/outbox.ts';
+import type { Mail } from '../../shared/patient/consequences.ts';
 import { updatePatientWithin, type StoredPatient } from '../../shared/store/patients.ts';
 import type { HistoryEntry } from './history.ts';
 import { kafkaCorner, testLog } from './kafka.ts';
@@ -93,6 +94,7 @@ async function restateOften(db: Firestore, id: number, events: number): Promise<
   const change = ({ patient }: StoredPatient) => ({
     patient,
     events: Array.from({ length: events }, () => restate(patient).events).flat(),
+    mails: [],
   });
   await inTransaction(db, (transaction) =>
     updatePatientWithin(db, transaction, patientId.parse(id), systemClock(), change),

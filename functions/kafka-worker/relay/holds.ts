@@ -2,7 +2,7 @@
  * Events that a shard keeps back for a while. An event that is kept back keeps back all later ones of its patient;
  * those of other patients pass it.
  */
-import type { OutboxEvent } from '../../../shared/store/outbox.ts';
+import type { OutboxEvent } from '../../../shared/store/outbox-events.ts';
 
 type Place = Pick<OutboxEvent, 'patientId' | 'sequence'>;
 

@@ -17,7 +17,7 @@ import {
   readMails,
   returnMail,
   type OutboxMail,
-} from '../../../shared/store/outbox.ts';
+} from '../../../shared/store/outbox-mails.ts';
 import type { Backlog } from './backlog.ts';
 import type { Bell } from './bell.ts';
 import type { Journal } from './journal.ts';

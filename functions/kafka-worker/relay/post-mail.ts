@@ -1,7 +1,7 @@
 /** One attempt to hand a mail to the communication service. When to try again is the mailer's decision. */
 import { ServiceError } from '../../../shared/platform/errors.ts';
 import { currentTrace, traceparentOf } from '../../../shared/platform/trace.ts';
-import type { Mail } from '../../../shared/store/outbox.ts';
+import type { Mail } from '../../../shared/patient/consequences.ts';
 
 export interface MailAnswer {
   /** Of HTTP; undefined when there was no answer. */

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import type { QueryDocumentSnapshot } from '@google-cloud/firestore';
 import { expect, it } from 'vitest';
 import { createLog } from '../../../shared/platform/log.ts';
-import type { OutboxEvent } from '../../../shared/store/outbox.ts';
+import type { OutboxEvent } from '../../../shared/store/outbox-events.ts';
 import { reportPublished } from './report.ts';
 
 interface Line {

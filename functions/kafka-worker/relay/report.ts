@@ -2,7 +2,7 @@
 import type { Log } from '../../../shared/platform/log.ts';
 import { measure } from '../../../shared/platform/metrics.ts';
 import { continueTrace, withTrace } from '../../../shared/platform/trace.ts';
-import type { OutboxEvent } from '../../../shared/store/outbox.ts';
+import type { OutboxEvent } from '../../../shared/store/outbox-events.ts';
 
 /** @param at when the events were acknowledged, in milliseconds since the epoch */
 export function reportPublished(log: Log, entries: readonly OutboxEvent[], at: number): void {

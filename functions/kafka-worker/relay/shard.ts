@@ -13,7 +13,7 @@ import { isServiceError, ServiceError } from '../../../shared/platform/errors.ts
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
 import { measure } from '../../../shared/platform/metrics.ts';
 import { deleteAll } from '../../../shared/store/firestore.ts';
-import { readEventsBut, type OutboxEvent } from '../../../shared/store/outbox.ts';
+import { readEventsBut, type OutboxEvent } from '../../../shared/store/outbox-events.ts';
 import type { Backlog } from './backlog.ts';
 import type { Bell } from './bell.ts';
 import { createHolds } from './holds.ts';

@@ -1,0 +1,116 @@
+/**
+ * The events that wait in the outbox, as the relay reads them: the oldest of a shard first, and an event of a patient
+ * never before an earlier one.
+ */
+import {
+  Timestamp,
+  type Firestore,
+  type Query,
+  type QueryDocumentSnapshot,
+  type QuerySnapshot,
+} from '@google-cloud/firestore';
+import { inSnapshot, translated } from './firestore.ts';
+import { entriesOf, SHARDS } from './outbox.ts';
+
+/** An event that waits for Kafka. */
+export interface OutboxEvent {
+  /** Where it stands in the order of its shard. */
+  readonly place: QueryDocumentSnapshot;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly patientId: number;
+  readonly sequence: number;
+  /** The message's value, in the contract's order of keys, which a Firestore map would forget. */
+  readonly envelope: string;
+  readonly timestamp: string;
+  readonly traceparent: string | undefined;
+  /** Commit time, milliseconds since the epoch. */
+  readonly committedAt: number;
+  /** It must not be sent earlier, in milliseconds since the epoch; undefined: at once. */
+  readonly notBefore: number | undefined;
+  /** When the file that caused the event was uploaded, milliseconds since the epoch; undefined when no file did. */
+  readonly fileUploadedAt: number | undefined;
+}
+
+/**
+ * The oldest events of a shard, by server time, which the entries of one commit share. Servers' clocks may differ a
+ * little: a patient's number, not the time, says what was first.
+ */
+export function eventsQuery(db: Firestore, shard: number, limit: number): Query {
+  return oldestFirst(entriesOf(db, 'kafka', shard)).limit(limit);
+}
+
+/**
+ * The oldest events of all shards: which shards have work. A busy shard may fill the view; the others come when it is
+ * drained.
+ */
+export function frontEventsQuery(db: Firestore): Query {
+  return oldestFirst(entriesOf(db, 'kafka')).limit(SHARDS);
+}
+
+function oldestFirst(events: Query): Query {
+  return events.orderBy('created_at').orderBy('sequence');
+}
+
+export interface EventsRange {
+  /** Leaves out what was committed earlier, in milliseconds since the epoch. */
+  readonly since?: number | undefined;
+  /** Leaves out the events for which it is true. */
+  readonly skip: (event: OutboxEvent) => boolean;
+}
+
+/**
+ * The oldest events of a shard but those that `skip` leaves out, all as they stood at one moment: an event of a patient
+ * is among them only together with all earlier ones in the range.
+ * @returns `isLast` is true when nothing stands behind them
+ */
+export async function readEventsBut(
+  db: Firestore,
+  shard: number,
+  limit: number,
+  { since, skip }: EventsRange,
+): Promise<{ readonly events: OutboxEvent[]; readonly isLast: boolean }> {
+  let query = eventsQuery(db, shard, limit);
+  if (since !== undefined) query = query.startAt(Timestamp.fromMillis(since));
+  const { docs } = await translated(() => query.get());
+  const found = docs.map(toEvent);
+  const events = found.filter((event) => !skip(event));
+  const isLast = found.length < limit;
+  if (isLast || events.length === limit) return { events, isLast };
+  // What is skipped fills the page. Looking further needs one moment for all pages: an event may be committed between two
+  // reads, before the second one's beginning, and its successor behind it.
+  return inSnapshot(db, (read) => readOn(query, limit, skip, read));
+}
+
+async function readOn(
+  query: Query,
+  limit: number,
+  skip: EventsRange['skip'],
+  read: (query: Query) => Promise<QuerySnapshot>,
+): Promise<{ readonly events: OutboxEvent[]; readonly isLast: boolean }> {
+  const events: OutboxEvent[] = [];
+  for (let next = query; ;) {
+    const { docs } = await read(next);
+    events.push(...docs.map(toEvent).filter((event) => !skip(event)));
+    const last = docs.at(-1);
+    if (last === undefined || docs.length < limit) return { events, isLast: true };
+    if (events.length >= limit) return { events, isLast: false };
+    next = query.startAfter(last);
+  }
+}
+
+function toEvent(doc: QueryDocumentSnapshot): OutboxEvent {
+  return {
+    place: doc,
+    eventId: doc.id,
+    eventType: doc.get('event_type') as string,
+    patientId: doc.get('patient_id') as number,
+    sequence: doc.get('sequence') as number,
+    envelope: doc.get('envelope') as string,
+    timestamp: doc.get('timestamp') as string,
+    traceparent: (doc.get('traceparent') as string | undefined) ?? undefined,
+    committedAt: (doc.get('created_at') as Timestamp).toMillis(),
+    notBefore: (doc.get('not_before') as Timestamp | undefined)?.toMillis(),
+    fileUploadedAt: (doc.get('file_uploaded_at') as Timestamp | undefined)?.toMillis(),
+  };
+}
