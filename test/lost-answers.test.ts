@@ -16,7 +16,7 @@ const covered: Readonly<Record<string, readonly [file: string, test: string] | s
   'shared/store/erasures.ts announceErasure': [STORE, 'an erasure whose answer was lost is one erasure'],
   'shared/store/registrations.ts storeRegistration': [
     'shared/registration/mail-limit.test.ts',
-    'are not withheld in silence when the answer to the registration was lost',
+    'are not withheld without a warning when the response to the registration was lost',
   ],
   'shared/store/registrations.ts recordWithoutPatient': [STORE, 'has the record of the committed run'],
   'shared/store/patient-ids.ts leaseBlock': [STORE, 'are given once'],
