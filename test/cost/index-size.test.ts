@@ -1,4 +1,4 @@
-/** What the index of a person takes: a change that lets it grow shows here first. docs/costs.md states the same. */
+/** What the index of a person takes: a change that lets it grow shows here first. docs/cost.md states the same. */
 import { readFile } from 'node:fs/promises';
 import { Firestore } from '@google-cloud/firestore';
 import { expect, it } from 'vitest';

@@ -19,8 +19,6 @@ async function searching(patients: number) {
   const model: SearchModel = await startSearchModel(patients, SEED);
   vi.stubEnv('FIRESTORE_EMULATOR_HOST', model.address);
   const db = new Firestore({ projectId: 'model' });
-  // The client reads the address once, when it is used first.
-  await db.collection('patients').where('status', '==', 'offen').limit(1).get();
   vi.unstubAllEnvs();
   const page = async (
     term: string,

@@ -49,9 +49,21 @@ interface AggregationRequest {
 
 interface Messages {
   readonly RunQueryRequest: MessageType<QueryRequest>;
-  readonly RunQueryResponse: MessageType<unknown>;
+  readonly RunQueryResponse: MessageType<{
+    readonly document?: object | null;
+    readonly skippedResults: number;
+  }>;
   readonly RunAggregationQueryRequest: MessageType<AggregationRequest>;
-  readonly RunAggregationQueryResponse: MessageType<unknown>;
+  readonly RunAggregationQueryResponse: MessageType<{
+    readonly result?: { readonly aggregateFields: Readonly<Record<string, Value>> } | null;
+  }>;
+  readonly BatchGetDocumentsResponse: MessageType<{
+    readonly found?: object | null;
+    readonly missing?: string | null;
+  }>;
+  readonly CommitRequest: MessageType<{ readonly writes: readonly { readonly delete?: string | null }[] }>;
+  readonly ListenRequest: MessageType<{ readonly addTarget?: object | null }>;
+  readonly ListenResponse: MessageType<{ readonly documentChange?: object | null }>;
 }
 
 // The package does not export these classes, so import the file by its path.
