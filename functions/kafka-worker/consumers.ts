@@ -6,6 +6,7 @@ import type { Publisher } from '../../shared/kafka/publish.ts';
 import { consumedTopics, type ConsumedTopic, type Names } from '../../shared/kafka/topics.ts';
 import type { Clock } from '../../shared/platform/clock.ts';
 import type { Log } from '../../shared/platform/log.ts';
+import { SharedLock } from '../../shared/platform/shared-lock.ts';
 import { inFlightMarkers } from '../../shared/store/in-flight.ts';
 import { unreadableBatchNotes } from '../../shared/store/unreadable-batches.ts';
 import { communicationEffect } from './effects/communication.ts';
@@ -30,7 +31,8 @@ export interface TopicConsumer extends RunningConsumer {
 /** Starts a consumer for each topic that is read. None needs Kafka to be there yet. */
 export function startConsumers(dependencies: ConsumerDependencies): readonly TopicConsumer[] {
   const { client, names, publisher, db, clock, log } = dependencies;
-  const markersOf = inFlightMarkers(db, clock);
+  const markersOf = inFlightMarkers(db);
+  const lock = new SharedLock();
   const notesOf = unreadableBatchNotes(db, clock);
   const effects: Record<ConsumedTopic, Effect> = {
     communication: communicationEffect(db, clock),
@@ -40,7 +42,7 @@ export function startConsumers(dependencies: ConsumerDependencies): readonly Top
     const topic = names.topics[name];
     const group = names.groups[name];
     const handle = handlerOf(effects[name], clock, log);
-    const notes = { inFlight: markersOf(group), unreadable: notesOf(group) };
+    const notes = { inFlight: markersOf(group), lock, unreadable: notesOf(group) };
     return { topic, group, ...runConsumer({ client, topic, group, handle, publisher, log, ...notes }) };
   });
 }

@@ -3,6 +3,7 @@ import type { Log } from '../platform/log.ts';
 import type { BackoffRange } from '../platform/backoff.ts';
 import type { Failure } from './dead-letters.ts';
 import type { InFlight, Marker } from '../platform/in-flight.ts';
+import type { SharedLock } from '../platform/shared-lock.ts';
 import { PartitionWork } from './partition-work.ts';
 import type { IncomingMessage } from './ports.ts';
 
@@ -12,6 +13,8 @@ export interface WorkOptions {
   readonly handle: (message: IncomingMessage) => Promise<void>;
   readonly deadLetter: (message: IncomingMessage, failure: Failure) => Promise<void>;
   readonly inFlight: InFlight;
+  /** One for the whole process, see {@link PartitionOptions.lock}. */
+  readonly lock: SharedLock;
   readonly log: Log;
   /** Messages in work at once, in each partition. */
   readonly concurrency: number;
@@ -31,10 +34,10 @@ export function beginWork(
   left: Marker | undefined,
   onProgress: (next: bigint) => void,
 ): PartitionWork {
-  const { topic, inFlight, log, concurrency, maxMessageBytes, backoff, handle, deadLetter } = options;
+  const { topic, inFlight, lock, log, concurrency, maxMessageBytes, backoff, handle, deadLetter } = options;
   const at = { topic, partition };
   if (left !== undefined) {
-    log.warn('A process ended while it worked on this partition: its messages are tried one by one', at);
+    log.warn('A process ended while it worked on this partition: a message may be the cause', at);
   }
   return new PartitionWork({
     start,
@@ -46,7 +49,7 @@ export function beginWork(
     handle,
     deadLetter,
     raise: (marker) => inFlight.raise(at, marker),
-    try: (offset, work) => inFlight.try(at, offset, work),
+    lock,
     onProgress,
     log,
   });

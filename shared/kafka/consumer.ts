@@ -5,6 +5,7 @@
  */
 import { errorFields, type Log } from '../platform/log.ts';
 import { measure } from '../platform/metrics.ts';
+import type { SharedLock } from '../platform/shared-lock.ts';
 import { continueTrace, withTrace } from '../platform/trace.ts';
 import { delayAfter, pauseFor, type BackoffRange } from '../platform/backoff.ts';
 import { writeDeadLetter, type Failure } from './dead-letters.ts';
@@ -27,6 +28,8 @@ export interface ConsumerOptions {
   readonly handle: (message: IncomingMessage) => Promise<void>;
   readonly publisher: Publisher;
   readonly inFlight: InFlight;
+  /** One for the whole process, see {@link PartitionOptions.lock}. */
+  readonly lock: SharedLock;
   readonly unreadable: UnreadableNotes;
   readonly log: Log;
   /** Messages in work at once, in each partition. */
@@ -51,7 +54,7 @@ const MAX_MESSAGE_BYTES = 512 * 1024;
 const LASTING_MS = 90_000;
 
 export function runConsumer(options: ConsumerOptions): RunningConsumer {
-  const { client, topic, group, log, inFlight, unreadable, publisher } = options;
+  const { client, topic, group, log, inFlight, lock, unreadable, publisher } = options;
   const backoff = options.backoff ?? { firstMs: 200, lastMs: 15_000 };
   const stopping = new AbortController();
   let membership: Membership | undefined;
@@ -65,6 +68,7 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
         topic,
         group,
         inFlight,
+        lock,
         unreadable,
         log,
         backoff,

@@ -4,6 +4,7 @@ import { consumerCorner, markers, noNotes } from '../../test/support/consuming.t
 import { eventually } from '../../test/support/eventually.ts';
 import { closing, testLog } from '../../test/support/kafka.ts';
 import { ServiceError } from '../platform/errors.ts';
+import { SharedLock } from '../platform/shared-lock.ts';
 import { runConsumer } from './consumer.ts';
 import { readReason, writeDeadLetter } from './dead-letters.ts';
 import type { IncomingMessage, OutgoingMessage } from './ports.ts';
@@ -184,7 +185,7 @@ describe('a dead letter that the client fails to encode', () => {
 });
 
 describe('a process that dies', () => {
-  it('leaves a marker, by which the next goes message by message and buries the killer', async () => {
+  it('leaves a marker, by which the next ones find the killer and bury it', async () => {
     const topic = await kafka.topic('killer', 1);
     await publish(topic, ['a', 'b', 'killer', 'c', 'd'], 5);
     const { board } = markers();
@@ -200,6 +201,7 @@ describe('a process that dies', () => {
         publisher: closing(createPublisher(kafka.client)),
         unreadable: noNotes,
         inFlight: { ...markers(board).inFlight, lower: async () => undefined },
+        lock: new SharedLock(),
         log: testLog(),
         finishWithinMs: 50,
         handle: async ({ value }) => {
@@ -232,7 +234,7 @@ describe('a process that dies', () => {
     const { consumer } = consuming(topic, {
       inFlight,
       handle: async ({ offset }) => {
-        if (offset === 1n) throw new ServiceError('store.unavailable');
+        if (offset === 2n) throw new ServiceError('store.unavailable');
       },
     });
     await eventually(() => expect(consumer.state().waiting).toEqual([0]), WITHIN_MS);

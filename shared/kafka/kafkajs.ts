@@ -23,8 +23,14 @@ import { securityOf, type Credentials, type KafkaConfig, type Security } from '.
 const MAX_WAIT_MS = 500;
 /** New partitions, and a new topic of an old name, are noticed this late. */
 const METADATA_MAX_AGE_MS = 15_000;
-/** A member that was killed holds its partitions for so long. */
+/** A member that was killed holds its partitions for so long, unless another one joins. */
 const SESSION_TIMEOUT_MS = 10_000;
+/**
+ * When a member joins, the others must join again within this time; one that was killed holds the group up no longer. A
+ * living member hears of it by its next heartbeat.
+ */
+const REBALANCE_TIMEOUT_MS = 2_000;
+const HEARTBEAT_EVERY_MS = 1_000;
 
 /**
  * A client of the configured brokers. Nothing connects before it is used.
@@ -169,7 +175,8 @@ async function openMember(kafka: Kafka, topic: string, group: string, events: Me
     maxWaitTimeInMs: MAX_WAIT_MS,
     metadataMaxAge: METADATA_MAX_AGE_MS,
     sessionTimeout: SESSION_TIMEOUT_MS,
-    heartbeatInterval: 3_000,
+    rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+    heartbeatInterval: HEARTBEAT_EVERY_MS,
     // kafkajs restarts itself after some errors only. Here the member joins again after every error.
     retry: { retries: 5, maxRetryTime: 5_000, restartOnFailure: async () => false },
   });

@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { testLog } from '../../test/support/kafka.ts';
 import { ServiceError } from '../platform/errors.ts';
 import type { Marker } from '../platform/in-flight.ts';
-import { CLAIM, DEADLY_TIMES } from './trial.ts';
+import { SharedLock } from '../platform/shared-lock.ts';
 import type { IncomingMessage } from './ports.ts';
 import type { Failure } from './dead-letters.ts';
 import { PartitionWork, type PartitionOptions } from './partition-work.ts';
+import { CLAIM, DEADLY_TIMES } from './trial.ts';
 
 function messages(keys: string, from = 0): IncomingMessage[] {
   return keys.split('').map((key, index) => ({
@@ -24,11 +25,12 @@ async function failAt(offset: bigint, at: bigint): Promise<void> {
   if (at === offset) throw new ServiceError('store.unavailable');
 }
 
+const suspect = (offset: bigint, times: number) => ({ offset, times });
+
 function aPartition(overrides: Partial<PartitionOptions> = {}) {
   const handled: bigint[] = [];
   const progress: bigint[] = [];
   const raised: Marker[] = [];
-  const tried: bigint[] = [];
   const dead: { offset: bigint; failure: Failure }[] = [];
   const partition = new PartitionWork({
     start: 0n,
@@ -40,10 +42,7 @@ function aPartition(overrides: Partial<PartitionOptions> = {}) {
     handle: async ({ offset }) => void handled.push(offset),
     deadLetter: async ({ offset }, failure) => void dead.push({ offset, failure }),
     raise: async (marker) => void raised.push(marker),
-    try: (offset, work) => {
-      tried.push(offset);
-      return work();
-    },
+    lock: new SharedLock(),
     onProgress: (next) => progress.push(next),
     log: testLog(),
     ...overrides,
@@ -59,7 +58,7 @@ function aPartition(overrides: Partial<PartitionOptions> = {}) {
     suspicion: () => partition.suspicion,
     close: () => partition.close(),
   };
-  return { work, handled, progress, raised, tried, dead, until };
+  return { work, handled, progress, raised, dead, until };
 }
 
 describe('the work on a partition', () => {
@@ -242,49 +241,62 @@ describe('markers', () => {
     await until(() => progress.at(-1) === 3n);
   });
 
-  it('left by a dead process are taken over, and their messages tried one by one', async () => {
+  it('left by a dead process make each message noted before it is begun, at no loss of concurrency', async () => {
+    let noted: readonly bigint[] = [];
     let running = 0;
-    const { work, raised, tried, progress, until } = aPartition({
-      left: { until: 3n, suspects: [{ offset: 1n, times: 1 }] },
-      handle: async () => {
-        running += 1;
-        expect(running).toBe(1);
+    let together = 0;
+    const { work, raised, progress, until } = aPartition({
+      left: { until: 6n, suspects: [] },
+      raise: async (marker) => {
         await sleep(2);
+        raised.push(marker);
+        noted = marker.inWork?.offsets ?? [];
+      },
+      handle: async ({ offset }) => {
+        if (offset < 6n) expect(noted).toContain(offset);
+        running += 1;
+        together = Math.max(together, running);
+        await sleep(5);
         running -= 1;
       },
     });
-    work.accept(messages('abcd'));
-    await until(() => progress.at(-1) === 4n);
-    expect(tried).toEqual([0n, 1n, 2n]);
-    expect(raised).toEqual([
-      { until: 3n, suspects: [{ offset: 1n, times: 1 }] },
-      { until: 3n + CLAIM, suspects: [] },
-    ]);
+    work.accept(messages('abcdefghijkl'));
+    await until(() => progress.at(-1) === 12n);
+    expect(together).toBe(4);
+    // Far fewer markers than messages, the last of them a claim as in a quiet time.
+    expect(raised.length).toBeLessThan(10);
+    expect(raised.at(-1)!.inWork).toBeUndefined();
+    expect(work.suspicion()).toBeUndefined();
   });
 
-  it('are taken over before the first message is tried', async () => {
-    const { work, tried, raised, progress, until } = aPartition({
-      left: { until: 1n, suspects: [] },
-      try: async (offset, work) => {
-        expect(raised).toHaveLength(1);
-        tried.push(offset);
-        await work();
-      },
-    });
-    work.accept(messages('a'));
-    await until(() => progress.at(-1) === 1n);
-    expect(tried).toEqual([0n]);
+  it('try suspects alone in the whole process, others together', async () => {
+    const lock = new SharedLock();
+    let running = 0;
+    const alone: bigint[] = [];
+    const handle = async ({ offset }: IncomingMessage) => {
+      running += 1;
+      await sleep(3);
+      if (running === 1) alone.push(offset);
+      else expect([1n, 2n]).not.toContain(offset);
+      running -= 1;
+    };
+    const suspects = [suspect(1n, 0), suspect(2n, 1)];
+    const first = aPartition({ left: { until: 4n, suspects }, handle, lock });
+    const other = aPartition({ handle, lock });
+    first.work.accept(messages('abcd'));
+    other.work.accept(messages('efgh').map((message) => ({ ...message, offset: message.offset + 100n })));
+    await first.until(() => first.progress.at(-1) === 4n);
+    await other.until(() => other.progress.at(-1) === 104n);
+    expect(alone).toEqual(expect.arrayContaining([1n, 2n]));
+    const trials = first.raised.filter(({ inWork }) => inWork?.alone === true);
+    expect(trials.map(({ inWork }) => inWork?.offsets)).toEqual([[1n], [2n]]);
+    // The marker of a trial does not outlast it.
+    expect(first.raised[first.raised.indexOf(trials[0]!) + 1]?.inWork?.offsets).toEqual([]);
   });
 
   it('bury the message that was being tried when too many processes died, and only that one', async () => {
     const { work, handled, dead, progress, until } = aPartition({
-      left: {
-        until: 3n,
-        suspects: [
-          { offset: 1n, times: DEADLY_TIMES },
-          { offset: 2n, times: 1 },
-        ],
-      },
+      left: { until: 3n, suspects: [suspect(1n, DEADLY_TIMES), suspect(2n, 1)] },
     });
     work.accept(messages('abc'));
     await until(() => progress.at(-1) === 3n);
@@ -295,43 +307,33 @@ describe('markers', () => {
   });
 
   it('remain suspects until they are done, also when the work is closed before', async () => {
-    const suspect = { offset: 2n, times: 2 };
+    const left = { until: 3n, suspects: [suspect(2n, 2)] };
     const first = aPartition({
-      left: { until: 3n, suspects: [suspect] },
-      handle: ({ offset }) => failAt(1n, offset),
+      left,
+      handle: ({ offset }) => failAt(2n, offset),
     });
     first.work.accept(messages('abc'));
-    await first.until(() => first.progress.at(-1) === 1n);
+    await first.until(() => first.progress.at(-1) === 2n);
     await first.work.close();
-    expect(first.work.suspicion()).toEqual({ until: 3n, suspects: [suspect] });
+    expect(first.work.suspicion()).toEqual(left);
 
-    const second = aPartition({ start: 1n, left: first.work.suspicion() });
-    second.work.accept(messages('bc', 1));
+    const second = aPartition({ start: 2n, left: first.work.suspicion() });
+    second.work.accept(messages('c', 2));
     await second.until(() => second.progress.at(-1) === 3n);
     expect(second.work.suspicion()).toBeUndefined();
   });
 
-  it('forget suspects that were done before the start', async () => {
-    const { work, raised, progress, until } = aPartition({
-      start: 1n,
-      left: { until: 2n, suspects: [{ offset: 0n, times: 2 }] },
-    });
-    work.accept(messages('b', 1));
-    await until(() => progress.at(-1) === 2n);
-    expect(raised).toEqual([{ until: 2n, suspects: [] }]);
-  });
-
   it('end the trial of a message that waits, and try it anew', async () => {
     let faults = 1;
-    const { work, tried, progress, until } = aPartition({
-      left: { until: 1n, suspects: [] },
+    const { work, raised, progress, until } = aPartition({
+      left: { until: 1n, suspects: [suspect(0n, 1)] },
       handle: async () => {
         if (faults-- > 0) throw new ServiceError('store.unavailable');
       },
     });
     work.accept(messages('a'));
     await until(() => progress.at(-1) === 1n);
-    expect(tried).toEqual([0n, 0n]);
+    expect(raised.map(({ inWork }) => inWork?.offsets)).toEqual([[0n], [], [0n], []]);
   });
 });
 
@@ -342,7 +344,8 @@ describe('a fault that is no outage', () => {
 
   it.each([
     ['while the marker is raised', { raise: fault }],
-    ['while a message is tried alone', { left: { until: 3n, suspects: [] }, try: fault }],
+    ['while a message is noted', { left: { until: 3n, suspects: [] }, raise: fault }],
+    ['while a message is tried alone', { left: { until: 3n, suspects: [suspect(1n, 1)] }, raise: fault }],
   ] as const)('does not keep messages from their effect: %s', async (_, options) => {
     const lines: string[] = [];
     const { work, handled, progress, dead, until } = aPartition({ ...options, log: testLog(lines) });
@@ -351,7 +354,7 @@ describe('a fault that is no outage', () => {
     expect(handled.toSorted()).toEqual([0n, 1n, 2n]);
     expect(dead).toEqual([]);
     expect(counted(lines).length).toBeGreaterThan(0);
-    expect(counted(lines).length).toBeLessThanOrEqual(3);
+    expect(counted(lines).length).toBeLessThanOrEqual(6);
   });
 
   it('ends while a dead letter is written, counted', async () => {

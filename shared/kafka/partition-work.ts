@@ -5,10 +5,12 @@
  */
 import { ServiceError, type ErrorCode } from '../platform/errors.ts';
 import { errorFields, type Log } from '../platform/log.ts';
+import type { SharedLock } from '../platform/shared-lock.ts';
 import { delayAfter, pauseFor, type BackoffRange } from '../platform/backoff.ts';
-import type { Failure } from './dead-letters.ts';
+import { Guard } from './guard.ts';
 import { isTransient, orReport, reportFault } from './fault.ts';
 import type { Marker } from '../platform/in-flight.ts';
+import type { Failure } from './dead-letters.ts';
 import type { IncomingMessage } from './ports.ts';
 import { Lanes, type Lane } from './lanes.ts';
 import { Progress, type Step } from './progress.ts';
@@ -28,8 +30,8 @@ export interface PartitionOptions {
   readonly handle: (message: IncomingMessage) => Promise<void>;
   readonly deadLetter: (message: IncomingMessage, failure: Failure) => Promise<void>;
   readonly raise: (marker: Marker) => Promise<void>;
-  /** See {@link InFlight.try}. */
-  readonly try: (offset: bigint, work: () => Promise<void>) => Promise<void>;
+  /** One for the whole process: a message that is tried alone must not run beside one of another partition. */
+  readonly lock: SharedLock;
   /** Every message before `next` is done. */
   readonly onProgress: (next: bigint) => void;
   readonly log: Log;
@@ -44,17 +46,20 @@ export class PartitionWork {
   private readonly lanes = new Lanes<Entry>();
   private readonly progress: Progress<Step>;
   private readonly trial: Trial;
+  private readonly guard: Guard;
   private readonly closing = new AbortController();
   private readonly idle = Promise.withResolvers<void>();
   private running = 0;
   private waiting = 0;
-  /** A message is tried alone, or the marker for the next ones is being raised. */
-  private exclusive = false;
 
   constructor(options: PartitionOptions) {
     this.options = options;
     this.progress = new Progress(options.start);
     this.trial = new Trial(options.left, options.start);
+    const raise = async (message: IncomingMessage, marker: Marker) => {
+      await this.step(message, 'A marker cannot be raised', () => options.raise(marker));
+    };
+    this.guard = new Guard({ trial: this.trial, lock: options.lock, raise, signal: this.closing.signal });
   }
 
   /**
@@ -94,9 +99,9 @@ export class PartitionWork {
     return this.waiting > 0;
   }
 
-  /** What is left of the dead process's marker: messages that must still be tried one by one. */
+  /** What is left of the dead process's marker. */
   get suspicion(): Marker | undefined {
-    return this.trial.suspicion(this.progress.open);
+    return this.trial.suspicion();
   }
 
   /** Begins no more messages; resolves when none is in work. */
@@ -108,26 +113,20 @@ export class PartitionWork {
 
   /** Begins as many messages as may run now. */
   private begin(): void {
-    while (!this.closing.signal.aborted && !this.exclusive && this.running < this.options.concurrency) {
+    while (!this.closing.signal.aborted && this.running < this.options.concurrency) {
       const next = this.lanes.next();
       if (next === undefined) break;
       const { lane, item: entry } = next;
-      const careful = this.trial.covers(entry.from);
-      // A message that is tried alone waits until the others are done, and the others wait for it.
-      if (careful && this.running > 0) break;
       this.lanes.begin();
       this.running += 1;
-      this.exclusive = careful || this.trial.needsMarker(entry.from);
-      void this.work(entry, careful).then(() => this.finish(lane, entry));
+      void this.work(entry).then(() => this.finish(lane, entry));
     }
     if (this.closing.signal.aborted && this.running === 0) this.idle.resolve();
   }
 
   private finish(lane: Lane, entry: Entry): void {
     this.running -= 1;
-    if (this.trial.covers(entry.from)) this.exclusive = false;
     if (entry.done) {
-      this.trial.acquit(entry.from);
       this.lanes.done(lane);
       this.advance();
     }
@@ -136,11 +135,12 @@ export class PartitionWork {
 
   private advance(): void {
     const next = this.progress.advance();
+    this.trial.advance(this.progress.open);
     if (next !== undefined) this.options.onProgress(next);
   }
 
   /** Sets `entry.done` unless the work was closed before the effect was stored. */
-  private async work(entry: Entry, careful: boolean): Promise<void> {
+  private async work(entry: Entry): Promise<void> {
     const { options, trial } = this;
     const { message } = entry;
     const times = trial.times(message.offset);
@@ -148,7 +148,6 @@ export class PartitionWork {
       await this.bury(entry, { code: 'event.process_killer', attempts: times, error: undefined });
       return;
     }
-    if (trial.needsMarker(message.offset) && !(await this.claim(message, careful))) return;
     if (message.value !== null && message.value.byteLength > options.maxMessageBytes) {
       await this.bury(entry, { code: 'event.too_large', attempts: 1, error: undefined });
       return;
@@ -157,37 +156,14 @@ export class PartitionWork {
     const apply = async (attempt: number) => {
       try {
         await options.handle(message);
+        entry.done = true;
       } catch (error) {
         if (isTransient(error)) throw error;
         failure = { code: codeOf(error), attempts: times + attempt, error };
       }
     };
-    const tryAlone = (attempt: number) => options.try(message.offset, () => apply(attempt));
-    const ended = await this.persist(message, async (attempt) => {
-      if (careful && (await this.step(message, 'A trial cannot be noted', () => tryAlone(attempt)))) return;
-      await apply(attempt);
-    });
-    if (!ended) return;
-    if (failure === undefined) entry.done = true;
-    else await this.bury(entry, failure);
-  }
-
-  /**
-   * Raises the marker under which the next messages are begun.
-   * @returns false when the work was closed first
-   */
-  private async claim(message: IncomingMessage, careful: boolean): Promise<boolean> {
-    const marker = this.trial.markerFor(message.offset);
-    const raise = async () => {
-      await this.step(message, 'A marker cannot be raised', () => this.options.raise(marker));
-    };
-    if (!(await this.persist(message, raise))) return false;
-    this.trial.raised(marker);
-    if (!careful) {
-      this.exclusive = false;
-      this.begin();
-    }
-    return true;
+    await this.persist(message, (attempt) => this.guard.run(message, () => apply(attempt)));
+    if (failure !== undefined) await this.bury(entry, failure);
   }
 
   private async bury(entry: Entry, failure: Failure): Promise<void> {

@@ -1,75 +1,117 @@
 /**
- * Which messages of a partition are tried one by one because a process ended while it worked on them, and which marker
- * covers the next ones (shared/platform/in-flight.ts).
+ * Finds the message of a partition that ends the process each time, by the markers of dead processes (shared/platform/in-flight.ts). A
+ * message that kills costs five processes:
+ *
+ * 1. The first was not careful: its marker covers up to {@link CLAIM} messages, and most such deaths have another cause.
+ * 2. The next process works on these as fast as before, but notes each message before it begins it. When it dies too, the
+ *    few messages in work are suspects.
+ * 3. From then on a suspect is tried alone, with nothing else running in the process. One that is done is acquitted; one
+ *    that {@link DEADLY_TIMES} processes died on is deadly.
+ *
+ * Pure: who stores the markers and runs the messages is the owner's business.
  */
 import type { Marker } from '../platform/in-flight.ts';
 
-/**
- * How many offsets one marker covers. A quiet topic pays one write for many messages, and after a crash at most this
- * many are tried one by one.
- */
+/** How many offsets one marker covers while nothing is suspected: a quiet topic pays one write for many messages. */
 export const CLAIM = 200n;
 
 /**
- * Dead-letter a message after this many processes ended while they tried it. More than one, since a process can also be
- * killed for another reason.
+ * Dead-letter a message after this many processes ended while they tried it alone. More than one, since a process can
+ * also be killed for another reason.
  */
 export const DEADLY_TIMES = 3;
 
 export class Trial {
+  /** Messages before this offset may have ended a process: until they are done, each message is noted. */
   private readonly until: bigint;
-  /** How many processes have ended while the message at this offset was tried. */
   private readonly suspects: Map<bigint, number>;
+  private open: bigint;
+  private readonly inWork = new Set<bigint>();
+  /** What the stored marker covers: all before an offset, or single messages. */
   private claimed = 0n;
+  private noted: ReadonlySet<bigint> = new Set();
 
   /**
    * @param left the marker that a dead process left
    * @param start messages before it are done
    */
   constructor(left: Marker | undefined, start: bigint) {
-    this.until = left?.until ?? 0n;
-    const open = (left?.suspects ?? []).filter(({ offset }) => offset >= start);
-    this.suspects = new Map(open.map(({ offset, times }) => [offset, times]));
+    const { offsets = [], alone = false } = left?.inWork ?? {};
+    const suspects = new Map(left?.suspects.map(({ offset, times }) => [offset, times]));
+    for (const offset of offsets) suspects.set(offset, (suspects.get(offset) ?? 0) + (alone ? 1 : 0));
+    this.suspects = new Map([...suspects].filter(([offset]) => offset >= start));
+    this.until = [...this.suspects.keys()].reduce(
+      (until, offset) => (offset >= until ? offset + 1n : until),
+      left?.until ?? 0n,
+    );
+    this.open = start;
   }
 
-  /** True of a message that is tried alone. */
-  covers(offset: bigint): boolean {
-    return offset < this.until;
-  }
-
+  /** How many processes have ended while they tried the message alone. */
   times(offset: bigint): number {
     return this.suspects.get(offset) ?? 0;
   }
 
-  /** True of a message that has ended too many processes. */
+  isSuspect(offset: bigint): boolean {
+    return this.suspects.has(offset);
+  }
+
   isDeadly(offset: bigint): boolean {
-    return this.covers(offset) && this.times(offset) >= DEADLY_TIMES;
+    return this.times(offset) >= DEADLY_TIMES;
+  }
+
+  /** The message is to be worked on as soon as the marker covers it. */
+  begin(offset: bigint): void {
+    this.inWork.add(offset);
+  }
+
+  /** The work on the message has ended, with or without success. */
+  end(offset: bigint): void {
+    this.inWork.delete(offset);
   }
 
   acquit(offset: bigint): void {
     this.suspects.delete(offset);
   }
 
-  /** True of a message that needs a new marker before it is begun. */
-  needsMarker(offset: bigint): boolean {
-    return offset >= this.claimed;
+  /** Everything before `open` is done. */
+  advance(open: bigint): void {
+    this.open = open;
   }
 
-  /** The marker to raise before the message is begun. */
-  markerFor(offset: bigint): Marker {
-    return this.marker(this.covers(offset) ? this.until : offset + CLAIM);
+  isCovered(offset: bigint): boolean {
+    return this.isCareful ? this.noted.has(offset) : offset < this.claimed;
   }
 
-  raised({ until }: Marker): void {
-    this.claimed = until;
+  /** The marker that covers what is in work. */
+  marker(): Marker {
+    const offsets = [...this.inWork];
+    if (!this.isCareful) {
+      const last = offsets.reduce((last, offset) => (offset > last ? offset : last), this.open);
+      return { until: last + CLAIM, suspects: [] };
+    }
+    return { ...this.doubt(), inWork: { offsets, alone: offsets.some((offset) => this.isSuspect(offset)) } };
   }
 
-  /** What is left of the dead process's marker, when everything before `open` is done. */
-  suspicion(open: bigint): Marker | undefined {
-    return this.covers(open) ? this.marker(this.until) : undefined;
+  /** The marker is stored. */
+  raised({ until, inWork }: Marker): void {
+    this.claimed = inWork === undefined ? until : 0n;
+    this.noted = new Set(inWork?.offsets);
   }
 
-  private marker(until: bigint): Marker {
-    return { until, suspects: [...this.suspects].map(([offset, times]) => ({ offset, times })) };
+  /** What the next process must know when this one ends in order. */
+  suspicion(): Marker | undefined {
+    return this.isCareful ? this.doubt() : undefined;
+  }
+
+  private get isCareful(): boolean {
+    return this.open < this.until;
+  }
+
+  private doubt(): Marker {
+    return {
+      until: this.until,
+      suspects: [...this.suspects].map(([offset, times]) => ({ offset, times })),
+    };
   }
 }

@@ -1,7 +1,6 @@
 /**
- * Protection against a message that ends the process each time: before a partition's messages are worked on, a marker
- * is stored where it outlives the process. A process that finds another one's marker tries the messages it covers one
- * by one. A message that several processes died on goes to the dead letters.
+ * Protection against a message that ends the process each time: before messages are worked on, a marker is stored where
+ * it outlives the process. What the next process concludes from it, see shared/kafka/trial.ts.
  * These types stand here because consumers (shared/kafka) and the store know nothing of each other.
  */
 
@@ -10,9 +9,18 @@ export interface Marker {
   /** Messages before this offset may have been in work. */
   readonly until: bigint;
   readonly suspects: readonly Suspect[];
+  /** The messages in work, where they are noted one by one: others were not, whatever `until` says. */
+  readonly inWork?: InWork;
 }
 
-/** A message, and how many processes ended while they tried it alone. */
+/** Messages that had begun when the marker was stored. */
+export interface InWork {
+  readonly offsets: readonly bigint[];
+  /** Nothing else ran in the whole process. */
+  readonly alone: boolean;
+}
+
+/** A message in work when a process ended, and how many processes have ended while they tried it alone. */
 export interface Suspect {
   readonly offset: bigint;
   readonly times: number;
@@ -32,11 +40,6 @@ export interface InFlight {
    * suspected, a marker without an owner replaces it, for the process that has the partition next.
    */
   lower(at: TopicPartition, suspicion?: Marker): Promise<void>;
-  /** A marker that its process did not lower, or that has no owner, with the suspected messages. */
+  /** A marker that its process did not lower, or that has no owner. */
   left(at: TopicPartition): Promise<Marker | undefined>;
-  /**
-   * Runs `work` for one suspected message: notes it first, then runs nothing else in the whole process. Otherwise a
-   * deadly message in one partition would cast suspicion on the messages of the others.
-   */
-  try(at: TopicPartition, offset: bigint, work: () => Promise<void>): Promise<void>;
 }

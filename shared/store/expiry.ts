@@ -9,18 +9,10 @@ import { deleteAll, isPreconditionLost, translated } from './firestore.ts';
 import { snapshotDocs } from './health-snapshots.ts';
 import { idempotencyKeyDocs } from './idempotency-keys.ts';
 import { importDocs } from './imports.ts';
-import { inFlightDocs } from './in-flight.ts';
 import { mailCountDocs } from './mail-counts.ts';
 
 /** The collections whose documents may have `expires_at`. A document without it, or with null, never expires. */
-const EXPIRING = [
-  importDocs,
-  idempotencyKeyDocs,
-  appliedEventDocs,
-  snapshotDocs,
-  inFlightDocs,
-  mailCountDocs,
-] as const;
+const EXPIRING = [importDocs, idempotencyKeyDocs, appliedEventDocs, snapshotDocs, mailCountDocs] as const;
 
 /** Those collections of a database. */
 export function expiringCollections(db: Firestore): CollectionReference[] {

@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { patientsWorld } from '../../test/support/patients-world.ts';
-import { systemClock } from '../platform/system-clock.ts';
 import { inFlightMarkers } from './in-flight.ts';
 
 const { db } = patientsWorld();
-const process = () => inFlightMarkers(db, systemClock);
+const process = () => inFlightMarkers(db);
 const at = (topic: string) => ({ topic, partition: 0 });
-const untilDeath = () => new Promise<never>(() => {});
 
 describe('a marker', () => {
   it('is seen by another process until it is lowered, and not by the one that raised it', async () => {
@@ -34,58 +32,27 @@ describe('a marker', () => {
     await first.lower(at('b'));
     expect(await first.left(at('b'))).toEqual({ until: 9n, suspects: [] });
   });
-});
 
-describe('a trial', () => {
-  it('that did not end makes a suspect, more so with each process', async () => {
-    for (let times = 1; times <= 2; times += 1) {
-      const dying = process()('group');
-      const left = await dying.left(at('c'));
-      await dying.raise(at('c'), { until: 7n, suspects: left?.suspects ?? [] });
-      void dying.try(at('c'), 5n, untilDeath);
-      await expect
-        .poll(async () => (await process()('group').left(at('c')))?.suspects)
-        .toEqual([{ offset: 5n, times }]);
-    }
-  });
-
-  it('of an earlier message does not make a suspect forgotten', async () => {
-    const dying = process()('group');
-    await dying.raise(at('g'), { until: 7n, suspects: [{ offset: 5n, times: 2 }] });
-    void dying.try(at('g'), 3n, untilDeath);
-    const suspects = [
-      { offset: 5n, times: 2 },
-      { offset: 3n, times: 1 },
-    ];
-    await expect.poll(async () => (await process()('group').left(at('g')))?.suspects).toEqual(suspects);
-  });
-
-  it('is the only one in the process, whatever the partition and the group', async () => {
-    const markersOf = process();
-    const [group, other] = [markersOf('group'), markersOf('other')];
-    await group.raise(at('d'), { until: 7n, suspects: [] });
-    await other.raise(at('e'), { until: 7n, suspects: [] });
-    let running = 0;
-    const work = async () => {
-      running += 1;
-      expect(running).toBe(1);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      running -= 1;
+  it('names the messages in work, unless it is lowered', async () => {
+    const [first, second] = [process()('group'), process()('group')];
+    const marker = {
+      until: 7n,
+      suspects: [{ offset: 3n, times: 0 }],
+      inWork: { offsets: [3n, 5n], alone: false },
     };
-    await Promise.all([
-      group.try(at('d'), 1n, work),
-      other.try(at('e'), 1n, work),
-      group.try(at('d'), 2n, work),
-    ]);
-    expect((await process()('other').left(at('e')))?.suspects).toEqual([]);
+    await first.raise(at('c'), marker);
+    expect(await second.left(at('c'))).toEqual(marker);
+    const { inWork: _, ...suspicion } = marker;
+    await first.lower(at('c'), suspicion);
+    expect(await second.left(at('c'))).toEqual(suspicion);
   });
 
-  it('that failed makes no suspect', async () => {
-    const group = process()('group');
-    await group.raise(at('f'), { until: 7n, suspects: [] });
-    await expect(group.try(at('f'), 1n, () => Promise.reject(new Error('a fault')))).rejects.toThrow(
-      'a fault',
-    );
-    expect((await process()('group').left(at('f')))?.suspects).toEqual([]);
+  it('of an earlier release is read', async () => {
+    const stored = { owner: null, until: '7', suspects: [{ offset: '3', times: 2 }] };
+    await db.doc('in_flight/group:old:0').set(stored);
+    expect(await process()('group').left(at('old'))).toEqual({
+      until: 7n,
+      suspects: [{ offset: 3n, times: 2 }],
+    });
   });
 });

@@ -1,23 +1,11 @@
 /**
  * The markers in front of consumed messages: they outlive the process that raised them, and tell the next one
- * which messages may have ended it. One document for each partition of each consumer group, and one for each
- * process that says which message it tries alone.
+ * which messages may have ended it. One document for each partition of each consumer group.
  */
 import { randomUUID } from 'node:crypto';
-import { Timestamp, type CollectionReference, type Firestore } from '@google-cloud/firestore';
-import pLimit from 'p-limit';
+import type { CollectionReference, Firestore, Timestamp } from '@google-cloud/firestore';
 import type { InFlight, Marker, TopicPartition } from '../platform/in-flight.ts';
-import type { Clock } from '../platform/clock.ts';
 import { isPreconditionLost, translated } from './firestore.ts';
-
-/** Which message a process tries alone. Only the next process that takes the partition needs it. */
-interface TrialNote {
-  readonly place: string;
-  readonly offset: string;
-  readonly expires_at: Timestamp;
-}
-
-const TRIAL_KEPT_MS = 7 * 24 * 3600 * 1000;
 
 /** The collection `in_flight`. */
 export function inFlightDocs(db: Firestore): CollectionReference {
@@ -25,9 +13,8 @@ export function inFlightDocs(db: Firestore): CollectionReference {
 }
 
 /** The markers of each group, raised in the name of this process. */
-export function inFlightMarkers(db: Firestore, clock: Clock) {
+export function inFlightMarkers(db: Firestore) {
   const owner = randomUUID();
-  const oneAtATime = pLimit(1);
   const docOf = (id: string) => inFlightDocs(db).doc(id);
 
   return (group: string): InFlight => {
@@ -57,47 +44,11 @@ export function inFlightMarkers(db: Firestore, clock: Clock) {
         }
       },
 
-      /**
-       * The marker of another process, which has died or will soon lower it, and the message which that process
-       * tried.
-       */
+      /** The marker of another process, which has died or will soon lower it. */
       async left(place: TopicPartition): Promise<Marker | undefined> {
-        const id = idOf(place);
-        return translated(async () => {
-          const stored = (await docOf(id).get()).data() as StoredMarker | undefined;
-          if (stored === undefined || stored.owner === owner) return undefined;
-          const times = new Map(stored.suspects.map((suspect) => [suspect.offset, suspect.times]));
-          const trial =
-            stored.owner === null
-              ? undefined
-              : ((await docOf(stored.owner).get()).data() as TrialNote | undefined);
-          if (trial?.place === id) times.set(trial.offset, (times.get(trial.offset) ?? 0) + 1);
-          return {
-            until: BigInt(stored.until),
-            suspects: [...times].map(([offset, times]) => ({ offset: BigInt(offset), times })),
-          };
-        });
-      },
-
-      /** Runs `work` alone in this process, whatever the group, and noted. */
-      try(place: TopicPartition, offset: bigint, work: () => Promise<void>): Promise<void> {
-        return oneAtATime(async () => {
-          const note: TrialNote = {
-            place: idOf(place),
-            offset: offset.toString(),
-            expires_at: Timestamp.fromMillis(clock().epochMilliseconds + TRIAL_KEPT_MS),
-          };
-          await translated(() => docOf(owner).set(note));
-          try {
-            // After a success the note stays until the next trial: the message is done and is not tried again.
-            await work();
-          } catch (error) {
-            await docOf(owner)
-              .delete()
-              .catch(() => undefined);
-            throw error;
-          }
-        });
+        const snapshot = await translated(() => docOf(idOf(place)).get());
+        const stored = snapshot.data() as StoredMarker | undefined;
+        return stored === undefined || stored.owner === owner ? undefined : fromStored(stored);
       },
     };
   };
@@ -108,12 +59,25 @@ interface StoredMarker {
   readonly owner: string | null;
   readonly until: string;
   readonly suspects: readonly { readonly offset: string; readonly times: number }[];
+  /** Absent where an earlier release stored the marker. */
+  readonly in_work?: readonly string[] | null;
+  readonly alone?: boolean;
 }
 
-function toStored(owner: string | null, { until, suspects }: Marker): StoredMarker {
+function toStored(owner: string | null, { until, suspects, inWork }: Marker): StoredMarker {
   return {
     owner,
     until: until.toString(),
     suspects: suspects.map(({ offset, times }) => ({ offset: offset.toString(), times })),
+    in_work: inWork?.offsets.map(String) ?? null,
+    alone: inWork?.alone ?? false,
+  };
+}
+
+function fromStored({ until, suspects, in_work, alone = false }: StoredMarker): Marker {
+  return {
+    until: BigInt(until),
+    suspects: suspects.map(({ offset, times }) => ({ offset: BigInt(offset), times })),
+    ...(Array.isArray(in_work) ? { inWork: { offsets: in_work.map(BigInt), alone } } : {}),
   };
 }

@@ -13,6 +13,7 @@ import type { IncomingMessage } from '../../shared/kafka/ports.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { createLog } from '../../shared/platform/log.ts';
+import { SharedLock } from '../../shared/platform/shared-lock.ts';
 import { inFlightMarkers } from '../../shared/store/in-flight.ts';
 import { unreadableBatchNotes } from '../../shared/store/unreadable-batches.ts';
 import { eventually } from '../support/eventually.ts';
@@ -83,7 +84,8 @@ function consuming(corner: WorkerCorner, topic: string, handle: Handle): () => P
     group,
     handle,
     publisher,
-    inFlight: inFlightMarkers(corner.world.db, systemClock)(group),
+    inFlight: inFlightMarkers(corner.world.db)(group),
+    lock: new SharedLock(),
     unreadable: unreadableBatchNotes(corner.world.db, systemClock)(group),
     log,
     concurrency: IN_EACH_PARTITION,

@@ -4,6 +4,7 @@ import { runConsumer, type ConsumerOptions } from '../../shared/kafka/consumer.t
 import type { InFlight, Marker } from '../../shared/platform/in-flight.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
 import type { UnreadableNotes } from '../../shared/kafka/unreadable.ts';
+import { SharedLock } from '../../shared/platform/shared-lock.ts';
 import { closing, kafkaCorner, testLog } from './kafka.ts';
 
 export async function consumerCorner() {
@@ -19,6 +20,7 @@ export async function consumerCorner() {
       handle: async ({ value }) => void seen.push(String(value)),
       publisher: closing(createPublisher(kafka.client)),
       inFlight: markers().inFlight,
+      lock: new SharedLock(),
       unreadable: noNotes,
       log: testLog(),
       backoff: { firstMs: 20, lastMs: 200 },
@@ -63,15 +65,6 @@ export function markers(board = new Map<number, Marker>()) {
       else board.set(partition, suspicion);
     },
     left: async ({ partition }) => (own.has(partition) ? undefined : board.get(partition)),
-    // If the work does not finish, the marker stays.
-    async try({ partition }, offset, work) {
-      const { until, suspects } = board.get(partition)!;
-      const times = suspects.find((suspect) => suspect.offset === offset)?.times ?? 0;
-      const others = suspects.filter((suspect) => suspect.offset !== offset);
-      board.set(partition, { until, suspects: [...others, { offset, times: times + 1 }] });
-      await work();
-      board.set(partition, { until, suspects });
-    },
   };
   return { board, inFlight };
 }

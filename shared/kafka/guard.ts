@@ -1,0 +1,72 @@
+/**
+ * Runs the messages of a partition under markers that are stored before they begin, and those under suspicion alone in the process
+ * (trial.ts says which).
+ */
+import type { Marker } from '../platform/in-flight.ts';
+import type { SharedLock } from '../platform/shared-lock.ts';
+import type { IncomingMessage } from './ports.ts';
+import type { Trial } from './trial.ts';
+
+export interface GuardOptions {
+  readonly trial: Trial;
+  readonly lock: SharedLock;
+  /** Stores a marker. @param message which is to begin */
+  readonly raise: (message: IncomingMessage, marker: Marker) => Promise<void>;
+  /** Aborted: nothing begins any more. */
+  readonly signal: AbortSignal;
+}
+
+export class Guard {
+  private readonly options: GuardOptions;
+  /** The marker that is being stored. */
+  private raising: Promise<void> | undefined;
+
+  constructor(options: GuardOptions) {
+    this.options = options;
+  }
+
+  /** Runs `apply` under a marker; not at all when everything was stopped first. @throws what `apply` or `raise` throws */
+  run(message: IncomingMessage, apply: () => Promise<void>): Promise<void> {
+    const { trial, lock } = this.options;
+    return trial.isSuspect(message.offset)
+      ? lock.exclusive(() => this.alone(message, apply))
+      : lock.shared(() => this.covered(message, apply));
+  }
+
+  private async alone(message: IncomingMessage, apply: () => Promise<void>): Promise<void> {
+    try {
+      await this.covered(message, async () => {
+        await apply();
+        this.options.trial.acquit(message.offset);
+      });
+    } finally {
+      // A marker that still named the message would blame it for the next death too.
+      await this.raise(message).catch(() => undefined);
+    }
+  }
+
+  private async covered(message: IncomingMessage, apply: () => Promise<void>): Promise<void> {
+    const { trial, signal } = this.options;
+    trial.begin(message.offset);
+    try {
+      // Messages that begin together wait for one marker. One that is being stored already may not name them all.
+      while (!trial.isCovered(message.offset)) await this.raise(message);
+      if (!signal.aborted) await apply();
+    } finally {
+      trial.end(message.offset);
+    }
+  }
+
+  private raise(message: IncomingMessage): Promise<void> {
+    this.raising ??= (async () => {
+      const marker = this.options.trial.marker();
+      try {
+        await this.options.raise(message, marker);
+        this.options.trial.raised(marker);
+      } finally {
+        this.raising = undefined;
+      }
+    })();
+    return this.raising;
+  }
+}
