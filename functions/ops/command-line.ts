@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 import type { Output, Streams } from './output.ts';
 
 /** 0: done. The others are promises to scripts. */
-export const exitCodes = { amiss: 1, usage: 2, unavailable: 3, notFound: 4 } as const;
+export const exitCodes = { amiss: 1, usage: 2, unavailable: 3, notFound: 4, interrupted: 130 } as const;
 
 /** The invocation that a group's actions work for. */
 export interface Invocation {

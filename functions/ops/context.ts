@@ -19,6 +19,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Context {
   readonly audit: Audit;
+  /** Aborted when the command is asked to stop. */
+  readonly signal: AbortSignal;
   config<K extends VariableName>(names: readonly K[]): Promise<Config<K>>;
   db(): Promise<Firestore>;
   kafka(): Promise<{ client: KafkaClient; names: Names }>;
@@ -56,7 +58,7 @@ export async function opsEnvironment(environment: Environment = process.env): Pr
   return { ...environment, ...local };
 }
 
-export function openContext(environment: Environment, audit: Audit): Context {
+export function openContext(environment: Environment, audit: Audit, signal: AbortSignal): Context {
   const opened: (() => Promise<unknown>)[] = [];
   const config: Context['config'] = (names) => readConfig(names, environment);
   /** Opens once, and remembers how to close. */
@@ -82,6 +84,7 @@ export function openContext(environment: Environment, audit: Audit): Context {
   );
   return {
     audit,
+    signal,
     config,
     kafka,
     db: once(

@@ -2,7 +2,6 @@
  * `ops dlq`: the dead letters of both consumed topics, listed, shown, sent to their topic again or dropped for
  * good. Values may speak of persons, so they are shown only when asked for by place.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   openDeadLetterBook,
   resolve,
@@ -15,6 +14,7 @@ import { patientId } from '../../shared/patient/schema.ts';
 import { parseTimestamp } from '../../shared/platform/clock.ts';
 import { consumedTopics, type ConsumedTopic } from '../../shared/kafka/topics.ts';
 import type { Context } from './context.ts';
+import { keepRate, resumable } from './interruption.ts';
 import { counted, type Output } from './output.ts';
 
 /** Which dead letters are meant; without a filter all. */
@@ -133,16 +133,7 @@ export async function handle(
   const handled = letters.filter((found) => !isLeft(found));
   if (!dryRun) {
     context.audit('changed', { patientIds: handled.flatMap(({ letter }) => patientsOf(letter)) });
-    const publisher = await context.publisher();
-    const { topics } = (await context.kafka()).names;
-    for (const [index, { topic, letter }] of handled.entries()) {
-      const started = Date.now();
-      if (how === 'replayed') await publisher.publish([revived(letter.message, topics[topic])]);
-      await resolve(publisher, letter, how, new Date());
-      output.progress(`${how} ${index + 1} of ${handled.length}`);
-      if (rate !== undefined) await sleep(Math.max(0, 1000 / rate - (Date.now() - started)));
-    }
-    output.progress('');
+    await handleAll(context, output, handled, filter, { how, rate });
     await forget(context, new Set(handled.map(({ topic }) => topic)));
   }
   const outcome = dryRun ? `would be ${how}` : how;
@@ -159,6 +150,37 @@ export async function handle(
   if (left > 0)
     output.say(`${left} left: too large to be kept with a value, \`show\` names the origin.`, 'bad');
   return left === 0;
+}
+
+async function handleAll(
+  context: Context,
+  output: Output,
+  letters: readonly Found[],
+  { place }: Filter,
+  { how, rate }: Omit<Handling, 'dryRun'>,
+): Promise<void> {
+  const publisher = await context.publisher();
+  const { topics } = (await context.kafka()).names;
+  let done = 0;
+  const work = () =>
+    output.during({ what: how, total: letters.length }, async (progress) => {
+      for (const { topic, letter } of letters) {
+        context.signal.throwIfAborted();
+        const started = performance.now();
+        if (how === 'replayed') await publisher.publish([revived(letter.message, topics[topic])]);
+        await resolve(publisher, letter, how, new Date());
+        progress.to((done += 1));
+        await keepRate(rate, started, context.signal);
+      }
+    });
+  await resumable(work, () => {
+    const left = letters.slice(done).map((found) => found.place);
+    const next =
+      place === undefined
+        ? 'Run the same command again to go on.'
+        : `Continue with the rest: ${left.join(' ')}`;
+    return `${counted(done, 'dead letter')} ${how}, ${left.length} left. ${next}`;
+  });
 }
 
 /** A place that names no open dead letter. */

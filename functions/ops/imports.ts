@@ -1,7 +1,13 @@
 /** `ops import`: what waits, what became of the last files, and a failed one sent through the import again or deleted. */
 import type { Bucket } from '@google-cloud/storage';
 import { listIncoming, retryName } from '../../shared/registration/archive.ts';
-import { connectBucket, copyVersion, deleteObject, listObjects } from '../../shared/registration/bucket.ts';
+import {
+  connectBucket,
+  copyVersion,
+  deleteObject,
+  listObjects,
+  type FinalizedObject,
+} from '../../shared/registration/bucket.ts';
 import { errorDocumentPath } from '../../shared/registration/failure-mail.ts';
 import { utcTimestamp } from '../../shared/platform/clock.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
@@ -9,6 +15,7 @@ import { eraseImportRecord } from '../../shared/store/erasures.ts';
 import { readLastImports } from '../../shared/store/import-statistics.ts';
 import { noteRetry, readImport, type ImportRecord, type RecordId } from '../../shared/store/imports.ts';
 import type { Context } from './context.ts';
+import { resumable } from './interruption.ts';
 import { counted, type Output } from './output.ts';
 
 export async function listImports(
@@ -68,27 +75,59 @@ export async function listWaiting(context: Context, output: Output): Promise<voi
 }
 
 /**
- * Copies a failed file back to `incoming/`: a new object, which the trigger imports like any other, only that its
- * signature counts as of the original's upload. The failed one stays until its retention ends.
- * @param file the record id, or the path below `failed/`
- * @throws UnknownFile
+ * Copies failed files back to `incoming/`: new objects, which the trigger imports like any other, only that their
+ * signatures count as of the originals' upload. The failed ones stay until their retention ends.
+ * @param files record ids, or paths below `failed/`
+ * @throws UnknownFile before anything is copied; EndedEarly
  */
-export async function retryImport(context: Context, output: Output, file: string): Promise<void> {
+export async function retryImports(
+  context: Context,
+  output: Output,
+  files: readonly string[],
+): Promise<void> {
   const bucket = await bucketOf(context);
-  const wanted = file.replace(/^failed\//, '').replace(/\.json$/, '');
+  const objects = await failedObjects(bucket, files);
+  const db = await context.db();
+  const copied: [from: string, to: string][] = [];
+  const copyAll = () =>
+    output.during({ what: 'copying back', total: objects.length }, async (progress) => {
+      for (const object of objects) {
+        context.signal.throwIfAborted();
+        const recordId = recordIdIn(object.name);
+        const target = retryName(recordId);
+        context.audit('changed', { recordId });
+        await noteRetry(db, recordId, systemClock());
+        await copyVersion(bucket, object, target);
+        copied.push([object.name, target]);
+        progress.to(copied.length);
+      }
+    });
+  await resumable(copyAll, () => {
+    const left = objects.slice(copied.length).map(({ name }) => recordIdIn(name));
+    return `${counted(copied.length, 'file')} copied back. Continue with: ops import retry ${left.join(' ')}`;
+  });
+  output.table(['from', 'to'], copied);
+  output.say(
+    `${counted(copied.length, 'file')} back in incoming/; \`ops import list\` shows what becomes of them.`,
+  );
+}
+
+async function failedObjects(bucket: Bucket, files: readonly string[]): Promise<FinalizedObject[]> {
+  const found = new Map<string, FinalizedObject>();
+  const wanted = new Map(
+    files.map((file) => [file.replace(/^failed\//, '').replace(/\.json$/, ''), file] as const),
+  );
   for await (const object of listObjects(bucket, 'failed/')) {
-    const isIt = object.name === `failed/${wanted}.json` || object.name.endsWith(`/${wanted}.json`);
-    if (!isIt) continue;
-    const recordId = wanted.replace(/^.*\//, '') as RecordId;
-    const target = retryName(recordId);
-    context.audit('changed', { recordId });
-    await noteRetry(await context.db(), recordId, systemClock());
-    await copyVersion(bucket, object, target);
-    output.fields({ from: object.name, to: target });
-    output.say('The file is back in incoming/; `ops import list` shows what becomes of it.');
-    return;
+    const path = object.name.replace(/^failed\//, '').replace(/\.json$/, '');
+    for (const name of [path, recordIdIn(object.name)]) if (wanted.has(name)) found.set(name, object);
   }
-  throw new UnknownFile(file);
+  for (const [name, file] of wanted) if (!found.has(name)) throw new UnknownFile(file);
+  return [...new Set(found.values())];
+}
+
+/** The record id in `failed/2026/11/02/<record id>.json`. */
+function recordIdIn(name: string): RecordId {
+  return name.replace(/^.*\//, '').replace(/\.json$/, '') as RecordId;
 }
 
 /**

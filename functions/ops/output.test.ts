@@ -1,11 +1,8 @@
 import { Writable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createOutput, progressBar } from './output.ts';
+import { expect, it } from 'vitest';
+import { createOutput } from './output.ts';
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
-afterEach(() => void vi.useRealTimers());
-
-function written(isTTY: boolean) {
+function written(json: boolean, isTTY: boolean) {
   const chunks: string[] = [];
   const stream = Object.assign(
     new Writable({
@@ -16,32 +13,23 @@ function written(isTTY: boolean) {
     }),
     { isTTY },
   );
-  return { output: createOutput(false, { out: stream, err: stream }), chunks };
+  return { output: createOutput(json, { out: stream, err: stream }), chunks };
 }
 
-describe('progress', () => {
-  it('is one line on a terminal', () => {
-    const { output, chunks } = written(true);
-    output.progress('1 of 3');
-    output.progress('2 of 3');
-    expect(chunks).toEqual(['\r\u001B[2K1 of 3', '\r\u001B[2K2 of 3']);
+const work = async (output: ReturnType<typeof written>['output']) =>
+  output.during({ what: 'reading', total: 2 }, async (progress) => {
+    progress.to(2);
+    return 'result';
   });
 
-  it('is a line every ten seconds elsewhere', () => {
-    const { output, chunks } = written(false);
-    for (let second = 1; second <= 25; second += 1) {
-      vi.advanceTimersByTime(1000);
-      output.progress(`second ${second}`);
-    }
-    output.progress('');
-    expect(chunks).toEqual(['second 10\n', 'second 20\n']);
-  });
+it('shows people on a terminal how far long work is', async () => {
+  const { output, chunks } = written(false, true);
+  expect(await work(output)).toBe('result');
+  expect(chunks.join('')).toContain('reading [####################] 100 %, 2 of 2');
+});
 
-  it.each([
-    [0, 4, '[····················]   0 %'],
-    [1, 3, '[######··············]  33 %'],
-    [3, 3, '[####################] 100 %'],
-    [5, 3, '[####################] 100 %'],
-    [0, 0, '[####################] 100 %'],
-  ])('has a bar: %i of %i', (done, total, bar) => expect(progressBar(done, total)).toBe(bar));
+it('shows programs nothing', async () => {
+  const { output, chunks } = written(true, true);
+  expect(await work(output)).toBe('result');
+  expect(chunks).toEqual([]);
 });

@@ -1,9 +1,10 @@
 /**
- * How the operators' commands speak: a table for people, JSON for programs, progress on standard error, which is one
- * line on a terminal and a line every ten seconds elsewhere. Colours only on a terminal.
+ * How the operators' commands speak: a table for people, JSON for programs, progress of long work on standard error.
+ * Colours only on a terminal.
  */
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
+import { showProgress, silent, type Progress, type Shown } from '../../shared/platform/progress.ts';
 
 export interface Output {
   /** One row for each record, under the records' own names. */
@@ -12,8 +13,8 @@ export interface Output {
   fields(record: Readonly<Record<string, Cell>>): void;
   /** A sentence for people; programs have the data. */
   say(sentence: string, mood?: 'good' | 'bad'): void;
-  /** Where a long command stands; an empty sentence clears it away. */
-  progress(sentence: string): void;
+  /** Does long work and shows people how far it is; programs are shown nothing. */
+  during<T>(shown: Shown, work: (progress: Progress) => Promise<T>): Promise<T>;
 }
 
 export type Cell = string | number | boolean | null;
@@ -21,16 +22,6 @@ export type Cell = string | number | boolean | null;
 export interface Streams {
   readonly out: NodeJS.WritableStream & { isTTY?: boolean };
   readonly err: NodeJS.WritableStream & { isTTY?: boolean };
-}
-
-const LINE_EVERY_MS = 10_000;
-const BAR_LENGTH = 20;
-
-/** `[##########··········]  50 %`; full also when more is done than was expected. */
-export function progressBar(done: number, total: number): string {
-  const share = total === 0 ? 1 : Math.min(1, done / total);
-  const bar = '#'.repeat(Math.floor(share * BAR_LENGTH)).padEnd(BAR_LENGTH, '·');
-  return `[${bar}] ${String(Math.floor(share * 100)).padStart(3)} %`;
 }
 
 export function createOutput(json: boolean, { out, err }: Streams): Output {
@@ -45,10 +36,9 @@ export function createOutput(json: boolean, { out, err }: Streams): Output {
         ),
       fields: (record) => print(JSON.stringify(record)),
       say: () => undefined,
-      progress: () => undefined,
+      during: (_, work) => work(silent),
     };
   }
-  let lastLineAt = performance.now();
   return {
     table(columns, rows) {
       const table = plainTable(columns.map((name) => paint('bold', name)));
@@ -62,15 +52,7 @@ export function createOutput(json: boolean, { out, err }: Streams): Output {
     },
     say: (sentence, mood) =>
       print(mood === undefined ? sentence : paint(mood === 'good' ? 'green' : 'red', sentence)),
-    progress(sentence) {
-      if (err.isTTY === true) {
-        err.write(`\r\u001B[2K${sentence}`);
-        return;
-      }
-      if (sentence === '' || performance.now() - lastLineAt < LINE_EVERY_MS) return;
-      lastLineAt = performance.now();
-      err.write(`${sentence}\n`);
-    },
+    during: (shown, work) => showProgress(err, shown, work),
   };
 }
 

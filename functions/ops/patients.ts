@@ -3,14 +3,16 @@ import { once } from 'node:events';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { exportPatient, keptDaysVariables } from '../../shared/store/patient-export.ts';
+import { showProgress, silent, type Progress } from '../../shared/platform/progress.ts';
 import type { Context } from './context.ts';
+import { resumable } from './interruption.ts';
 import type { Streams } from './output.ts';
 
 /**
  * Writes everything that is stored about the person as one JSON document, page by page.
  * @throws ServiceError `patient.not_found`, `store.*`: what was written until then is no JSON
  */
-export async function writeExport(context: Context, { out }: Streams, id: PatientId): Promise<void> {
+export async function writeExport(context: Context, { out, err }: Streams, id: PatientId): Promise<void> {
   const pieces = await exportPatient(
     await context.db(),
     id,
@@ -18,5 +20,17 @@ export async function writeExport(context: Context, { out }: Streams, id: Patien
     await context.config(keptDaysVariables),
   );
   context.audit('answered', { patientIds: [id] });
-  for await (const piece of pieces) if (!out.write(piece)) await once(out, 'drain');
+  const write = async (progress: Progress) => {
+    let characters = 0;
+    for await (const piece of pieces) {
+      context.signal.throwIfAborted();
+      if (!out.write(piece)) await once(out, 'drain');
+      progress.to((characters += piece.length));
+    }
+  };
+  const isDocumentApart = out !== err && out.isTTY !== true;
+  await resumable(
+    () => (isDocumentApart ? showProgress(err, { what: 'characters written' }, write) : write(silent)),
+    () => 'The document is cut off: start it again.',
+  );
 }

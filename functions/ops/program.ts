@@ -17,6 +17,7 @@ import { createAudit } from './audit.ts';
 import { openContext, type Context, type Environment } from './context.ts';
 import { UnknownPlace } from './dead-letters.ts';
 import { UndeletableFile, UnknownFile } from './imports.ts';
+import { EndedEarly, Interrupted } from './interruption.ts';
 import { createOutput, type Streams } from './output.ts';
 
 /** In the order of `ops --help`. */
@@ -32,6 +33,8 @@ export interface Caller {
   readonly operator?: string;
   /** Where the audit trail goes. */
   readonly log?: Log;
+  /** Aborted to stop the command in order: a long one ends after the step under way and says how to go on. */
+  readonly signal?: AbortSignal;
 }
 
 /** Runs one command line. On a machine of one's own the audit trail goes to standard error. @returns the exit code */
@@ -39,11 +42,16 @@ export async function runOps(
   args: readonly string[],
   environment: Environment,
   streams: Streams,
-  { mayRun = () => true, operator = 'local operator', log = localLog(streams) }: Caller = {},
+  {
+    mayRun = () => true,
+    operator = 'local operator',
+    log = localLog(streams),
+    signal = new AbortController().signal,
+  }: Caller = {},
 ): Promise<number> {
   let route = 'help';
   const audit = createAudit(log, operator, () => route);
-  const context = openContext(environment, audit);
+  const context = openContext(environment, audit, signal);
   let code = 0;
   try {
     const program = commandLine(context, streams, (outcome) => (code = outcome));
@@ -66,8 +74,12 @@ function localLog({ err }: Streams): Log {
 
 function explain(error: unknown, { err }: Streams): number {
   if (isCommanderError(error)) return error.exitCode === 0 ? 0 : exitCodes.usage;
-  const message = error instanceof Error ? error.message : 'Something went wrong';
-  err.write(`${message}\n`);
+  err.write(`${error instanceof Error ? error.message : 'Something went wrong'}\n`);
+  return exitCodeOf(error instanceof EndedEarly ? error.cause : error);
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof Interrupted) return exitCodes.interrupted;
   if (error instanceof UnknownPlace || error instanceof UnknownFile || error instanceof NoSuchBatch)
     return exitCodes.notFound;
   if (error instanceof UnclearEnd || error instanceof UndeletableFile) return exitCodes.usage;
@@ -99,6 +111,7 @@ Examples:
   ops dlq replay --topic communication --since 2026-11-24T08:00:00Z --dry-run
   ops dlq drop communication:3:17 communication:3:21
   ops republish --patient 4711
+  ops republish --all --after 4711 --rate 50
   ops import delete RECORD --apply
   ops batch skip communication 3 --from 17 --apply
   ops search rebuild
@@ -108,7 +121,10 @@ Examples:
   ops retention preview --unpaid 180
 
 Exit codes: 0 done, 1 verify or restore fence found something amiss or a replay left something, 2 usage or configuration, 3 a dependency is not
-reachable, 4 no such dead letter, batch, file or patient.`;
+reachable, 4 no such dead letter, batch, file or patient, 130 interrupted.
+
+Long commands show on standard error how far they are; with --json they do not. Ctrl-C ends them after the step under way, and they say how
+to go on.`;
 
 function commandLine(context: Context, streams: Streams, finish: (code: number) => void): Command {
   const program = new Command('ops')

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { readTopic } from '../../shared/kafka/read-topic.ts';
 import type { Context } from './context.ts';
-import { progressBar, type Output } from './output.ts';
+import type { Output } from './output.ts';
 import type { PublishedEvent } from '../../shared/events/reconcile.ts';
 
 /** How far back the topic reaches. */
@@ -25,17 +25,18 @@ export async function readPublished(
   /** By partition that has lost its beginning: when its first message was appended. */
   const begins = new Map<number, number>();
   let read = 0;
-  await readTopic(client, names.topics.patients, {
-    group: names.groups.operators,
-    onMessage: ({ partition, timestamp, value }) => {
-      read += 1;
-      if (!begins.has(partition)) begins.set(partition, timestamp);
-      if (read % 100 === 0) output.progress(`reading the topic ${progressBar(read, total)}`);
-      const event = publishedEvent(value);
-      if (event !== undefined) onEvent(event);
-    },
-  });
-  output.progress('');
+  await output.during({ what: 'reading the topic', total }, (progress) =>
+    readTopic(client, names.topics.patients, {
+      group: names.groups.operators,
+      signal: context.signal,
+      onMessage: ({ partition, timestamp, value }) => {
+        progress.to((read += 1));
+        if (!begins.has(partition)) begins.set(partition, timestamp);
+        const event = publishedEvent(value);
+        if (event !== undefined) onEvent(event);
+      },
+    }),
+  );
   const cut = [...ranges].filter(([, { low }]) => low > 0n).map(([partition]) => begins.get(partition));
   return {
     complete: cut.length === 0,

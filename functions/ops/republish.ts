@@ -2,16 +2,16 @@
  * `ops republish`: tells a patient's state once more as `patient.updated`, for readers that have lost it. The
  * event goes through the outbox like any other, with the patient's next number.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Firestore } from '@google-cloud/firestore';
 import { restate } from '../../shared/patient/change.ts';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { isServiceError } from '../../shared/platform/errors.ts';
-import { scanPatients } from '../../shared/store/patient-scan.ts';
+import { countPatients, scanPatients } from '../../shared/store/patient-scan.ts';
 import { inTransaction } from '../../shared/store/firestore.ts';
 import { fromSnapshot, patientDoc, updatePatientWithin } from '../../shared/store/patients.ts';
 import type { Context } from './context.ts';
+import { keepRate, resumable } from './interruption.ts';
 import { counted, type Output } from './output.ts';
 
 /** Patients in a line of the audit trail. */
@@ -20,42 +20,78 @@ const AUDITED_AT_ONCE = 1_000;
 export interface Republishing {
   /** One patient, or all. */
   readonly patient: PatientId | 'all';
+  /** Continues a run over all that has ended behind this patient. */
+  readonly after: PatientId | undefined;
   readonly dryRun: boolean;
   /** Patients a second; undefined: as fast as Firestore takes them. */
   readonly rate: number | undefined;
 }
 
-/** @throws ServiceError `patient.not_found` when the one patient does not exist */
+/** @throws ServiceError `patient.not_found` when the one patient does not exist; EndedEarly */
 export async function republish(
   context: Context,
   output: Output,
-  { patient, dryRun, rate }: Republishing,
+  { patient, after, dryRun, rate }: Republishing,
 ): Promise<void> {
   const db = await context.db();
+  const count = patient === 'all' ? await republishAll(context, output, { after, dryRun, rate }) : 1;
+  if (patient !== 'all' && !dryRun) {
+    await restatePatient(db, patient);
+    context.audit('changed', { patientIds: [patient] });
+  }
+  output.fields({ patients: count, dry_run: dryRun });
+  output.say(`${counted(count, 'patient')} ${dryRun ? 'would be ' : ''}put into the outbox.`);
+}
+
+/** @returns how many patients were put into the outbox */
+async function republishAll(
+  context: Context,
+  output: Output,
+  { after, dryRun, rate }: Omit<Republishing, 'patient'>,
+): Promise<number> {
+  const db = await context.db();
+  const total = await countPatients(db, after);
   let count = 0;
-  const ids = patient === 'all' ? allIds(context) : [patient];
+  let last = after;
   const told: PatientId[] = [];
   const audit = () => context.audit('changed', { patientIds: told.splice(0) });
-  try {
-    for await (const id of ids) {
-      const started = Date.now();
-      try {
-        if (!dryRun) await restatePatient(db, id);
-        if (!dryRun && told.push(id) === AUDITED_AT_ONCE) audit();
-        count += 1;
-      } catch (error) {
-        // Erased since the page was read.
-        if (patient !== 'all' || !isServiceError(error, 'patient.not_found')) throw error;
+  const work = () =>
+    output.during({ what: 'republishing', total }, async (progress) => {
+      for await (const { id } of scanPatients(db, { after })) {
+        context.signal.throwIfAborted();
+        const started = performance.now();
+        const isThere = dryRun || (await restateIfThere(db, id));
+        if (isThere) count += 1;
+        if (isThere && !dryRun && told.push(id) === AUDITED_AT_ONCE) audit();
+        last = id;
+        progress.to(count);
+        await keepRate(rate, started, context.signal);
       }
-      output.progress(`republished ${count}`);
-      if (rate !== undefined) await sleep(Math.max(0, 1000 / rate - (Date.now() - started)));
-    }
+      return count;
+    });
+  try {
+    return await resumable(work, () => {
+      if (dryRun) return undefined;
+      const options = [
+        last === undefined ? '' : ` --after ${last}`,
+        rate === undefined ? '' : ` --rate ${rate}`,
+      ];
+      return `${counted(count, 'patient')} put into the outbox. Continue with: ops republish --all${options.join('')}`;
+    });
   } finally {
     audit();
   }
-  output.progress('');
-  output.fields({ patients: count, dry_run: dryRun });
-  output.say(`${counted(count, 'patient')} ${dryRun ? 'would be ' : ''}put into the outbox.`);
+}
+
+/** @returns false when the patient was erased meanwhile */
+async function restateIfThere(db: Firestore, id: PatientId): Promise<boolean> {
+  try {
+    await restatePatient(db, id);
+    return true;
+  } catch (error) {
+    if (isServiceError(error, 'patient.not_found')) return false;
+    throw error;
+  }
 }
 
 /** No change, so no audit entry. A run whose answer was lost has raised the number: then nothing is left to do. */
@@ -71,8 +107,4 @@ async function restatePatient(db: Firestore, id: PatientId): Promise<void> {
     );
     return after.sequence;
   });
-}
-
-async function* allIds(context: Context): AsyncGenerator<PatientId> {
-  for await (const { id } of scanPatients(await context.db())) yield id;
 }

@@ -4,6 +4,7 @@
  * brought back; `rewind` lets the consumers take in once more what the backup has forgotten.
  */
 import pLimit from 'p-limit';
+import type { PatientId } from '../../shared/patient/schema.ts';
 import { parseTimestamp, utcTimestamp } from '../../shared/platform/clock.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { createLog } from '../../shared/platform/log.ts';
@@ -18,12 +19,13 @@ import {
 import { openErasures } from '../../shared/store/erasures.ts';
 import { waitingEvents } from '../../shared/store/outbox-backlog.ts';
 import { raiseNextId, readNextId } from '../../shared/store/patient-ids.ts';
-import { scanPatients } from '../../shared/store/patient-scan.ts';
+import { countPatients, scanPatients } from '../../shared/store/patient-scan.ts';
 import { repairPatient } from '../../shared/store/restored-patients.ts';
 import { consumedTopics } from '../../shared/kafka/topics.ts';
 import type { Context } from './context.ts';
 import { bucketOf } from './imports.ts';
-import { counted, progressBar, type Output } from './output.ts';
+import { resumable } from './interruption.ts';
+import { counted, type Output } from './output.ts';
 import { readPublished } from './published.ts';
 import { createSurvey, type Findings, type Survey } from './restore-survey.ts';
 
@@ -47,10 +49,18 @@ export async function fence(context: Context, output: Output, apply: boolean): P
   const deps = { db: await context.db(), bucket: await bucketOf(context), clock: systemClock };
   const state = await readFence(deps);
   const fenced = state.fault !== undefined;
-  const found = await surveyAll(context, output, deps, state);
+  const orAgain = <T>(work: () => Promise<T>) =>
+    resumable(work, () =>
+      apply
+        ? 'The fence does not open before everything is mended. Continue with: ops restore fence --apply'
+        : 'Nothing was changed.',
+    );
+  const found = await orAgain(() => surveyAll(context, output, deps, state));
   const { behind, erased, lost, nextId, safeId, margin } = found;
   context.audit(apply ? 'changed' : 'answered', { patientIds: [...behind, ...erased, ...lost] });
-  const repaired = apply ? await repairAll(output, deps, found) : { removed: null, renumbered: null };
+  const repaired = apply
+    ? await orAgain(() => repairAll(context, output, deps, found))
+    : { removed: null, renumbered: null };
   if (apply && fenced) {
     const from = state.inside?.marked_at ?? null;
     await releaseFence(deps, { from, until: utcTimestamp(systemClock()) });
@@ -95,11 +105,13 @@ async function surveyAll(
     reach.complete || (snapshotAt !== undefined && reach.since !== undefined && reach.since <= snapshotAt);
   const margin = fenced && !covered ? SEQUENCE_MARGIN : 0;
   let read = 0;
-  for await (const { id, sequence } of scanPatients(db)) {
-    survey.addPatient(id, sequence);
-    output.progress(`reading the patients: ${(read += 1)}`);
-  }
-  output.progress('');
+  await output.during({ what: 'reading the patients', total: await countPatients(db) }, async (progress) => {
+    for await (const { id, sequence } of scanPatients(db)) {
+      context.signal.throwIfAborted();
+      survey.addPatient(id, sequence);
+      progress.to((read += 1));
+    }
+  });
   const findings = survey.conclude(margin > 0);
   const safeId = findings.highestId + 1 + (fenced ? ID_MARGIN : 0);
   return { ...findings, survey, nextId: await readNextId(db), safeId, margin };
@@ -107,31 +119,39 @@ async function surveyAll(
 
 /** Each step finds what an interrupted run has done already; the fence opens only after the last one. */
 async function repairAll(
+  context: Context,
   output: Output,
   deps: FenceDependencies,
   { survey, safeId, margin, behind, erased }: Surveyed,
 ): Promise<{ removed: number; renumbered: number }> {
   const sum = { removed: 0, renumbered: 0 };
-  const steps = behind.length + erased.length;
-  let done = 0;
-  const step = () => output.progress(`mending ${progressBar((done += 1), steps)}`);
   await raiseNextId(deps.db, safeId);
   const limit = pLimit(AT_ONCE);
-  await limit.map([...behind], async (id) => {
-    const { removed, renumbered } = await repairPatient(deps.db, id, survey.publishedOf(id, margin));
-    sum.removed += removed;
-    sum.renumbered += renumbered;
-    step();
-  });
   const log = createLog({ service: 'ops', project: '', destination: process.stderr, level: 'error' });
-  await limit.map([...erased], async (id) => {
-    await erasePatient({ ...deps, log }, id, {
-      by: { actor: 'restore', role: 'service', method: 'ops', route: 'restore fence' },
-      isAnnounced: survey.publishedOf(id, margin).deleted,
+  const total = behind.length + erased.length;
+  await output.during({ what: 'mending', total }, async (progress) => {
+    let done = 0;
+    /** Once the command was asked to stop, the steps under way end and no other begins. */
+    const each = async (ids: readonly PatientId[], mend: (id: PatientId) => Promise<void>) => {
+      await limit.map([...ids], async (id) => {
+        if (context.signal.aborted) return;
+        await mend(id);
+        progress.to((done += 1));
+      });
+      context.signal.throwIfAborted();
+    };
+    await each(behind, async (id) => {
+      const { removed, renumbered } = await repairPatient(deps.db, id, survey.publishedOf(id, margin));
+      sum.removed += removed;
+      sum.renumbered += renumbered;
     });
-    step();
+    await each(erased, async (id) => {
+      await erasePatient({ ...deps, log }, id, {
+        by: { actor: 'restore', role: 'service', method: 'ops', route: 'restore fence' },
+        isAnnounced: survey.publishedOf(id, margin).deleted,
+      });
+    });
   });
-  output.progress('');
   return sum;
 }
 

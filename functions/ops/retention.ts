@@ -18,10 +18,16 @@ export async function previewRetention(
   };
   const now = systemClock();
   const rows: [number, string, string][] = [];
-  for await (const patient of lapsedPatients(await context.db(), days, now)) {
-    const due = retentionDue(patient, days, now);
-    if (due !== undefined) rows.push([patient.id, due.rule, due.due_on]);
-  }
+  const db = await context.db();
+  await output.during({ what: 'looking for patients who are due' }, async (progress) => {
+    let looked = 0;
+    for await (const patient of lapsedPatients(db, days, now)) {
+      context.signal.throwIfAborted();
+      const due = retentionDue(patient, days, now);
+      if (due !== undefined) rows.push([patient.id, due.rule, due.due_on]);
+      progress.to((looked += 1));
+    }
+  });
   context.audit('answered', { patientIds: rows.map(([id]) => id) });
   output.table(['patient_id', 'rule', 'due_on'], rows);
   if (days.unpaid === undefined && days.closed === undefined) {

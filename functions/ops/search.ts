@@ -1,8 +1,10 @@
 /** `ops search rebuild`: brings the search index of all patients up to date. Nothing is published. */
 import type { PatientId } from '../../shared/patient/schema.ts';
-import { countPatients, rebuildSearchIndex } from '../../shared/store/search-index.ts';
+import { countPatients } from '../../shared/store/patient-scan.ts';
+import { rebuildSearchIndex } from '../../shared/store/search-index.ts';
 import type { Context } from './context.ts';
-import { counted, progressBar, type Output } from './output.ts';
+import { resumable } from './interruption.ts';
+import { counted, type Output } from './output.ts';
 
 /** @param after continues a run that has ended behind this patient */
 export async function rebuildSearch(
@@ -11,22 +13,21 @@ export async function rebuildSearch(
   after: PatientId | undefined,
 ): Promise<void> {
   const db = await context.db();
-  const total = await countPatients(db);
+  const total = await countPatients(db, after);
   let [looked, rewritten] = [0, 0];
   let last = after;
-  try {
-    for await (const progress of rebuildSearchIndex(db, after)) {
-      ({ looked, rewritten, last } = progress);
-      output.progress(
-        `${progressBar(looked, total)} ${looked} of ${counted(total, 'patient')}, ${rewritten} rewritten, last ${last}`,
-      );
-    }
-  } catch (error) {
-    output.progress('');
-    if (last !== undefined) output.say(`Stopped. Continue with: ops search rebuild --after ${last}`, 'bad');
-    throw error;
-  }
-  output.progress('');
+  const work = () =>
+    output.during({ what: 'search index', total }, async (progress) => {
+      for await (const reached of rebuildSearchIndex(db, after)) {
+        ({ looked, rewritten, last } = reached);
+        progress.to(looked);
+        context.signal.throwIfAborted();
+      }
+    });
+  await resumable(work, () => {
+    const from = last === undefined ? '' : ` --after ${last}`;
+    return `${counted(looked, 'patient')} done. Continue with: ops search rebuild${from}`;
+  });
   output.fields({ patients: looked, rewritten });
   output.say(
     `The search index of ${counted(looked, 'patient')} is up to date, ${rewritten} rewritten.`,

@@ -4,11 +4,14 @@
  */
 import { readConfig } from '../../shared/platform/config.ts';
 import { createLog } from '../../shared/platform/log.ts';
+import { Interrupted } from './interruption.ts';
 import { createOpsService, readOnly } from './service.ts';
 
 const config = await readConfig(['GOOGLE_CLOUD_PROJECT', 'PORT']);
 const isReadOnly = process.argv.includes('--read-only');
+const stop = new AbortController();
 const server = createOpsService({
+  signal: stop.signal,
   environment: process.env,
   mayRun: isReadOnly ? readOnly : () => true,
   log: createLog({ service: isReadOnly ? 'ops-read' : 'ops-write', project: config.GOOGLE_CLOUD_PROJECT }),
@@ -16,4 +19,7 @@ const server = createOpsService({
 // Node ends a request after five minutes by itself; `republish --all` takes longer. Cloud Run ends it after an hour.
 server.requestTimeout = 0;
 server.listen(config.PORT);
-process.once('SIGTERM', () => server.close(() => process.exit(0)));
+process.once('SIGTERM', () => {
+  stop.abort(new Interrupted());
+  server.close(() => process.exit(0));
+});

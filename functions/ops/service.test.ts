@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createLog } from '../../shared/platform/log.ts';
 import { readLastImports } from '../../shared/store/import-statistics.ts';
 import { patientsWorld } from '../../test/support/patients-world.ts';
+import { Interrupted } from './interruption.ts';
 import { createOpsService, readOnly } from './service.ts';
 import type { MayRun } from './program.ts';
 
@@ -21,13 +22,13 @@ const log = createLog({
 });
 
 /** Nothing listens at the broker's address: a command that reaches for Kafka answers with exit code 3. */
-async function serve(mayRun: MayRun): Promise<string> {
+async function serve(mayRun: MayRun, signal?: AbortSignal): Promise<string> {
   const environment = {
     ...process.env,
     GOOGLE_CLOUD_PROJECT: world.project,
     KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:9',
   };
-  const server = createOpsService({ environment, mayRun, log });
+  const server = createOpsService({ environment, mayRun, log, ...(signal === undefined ? {} : { signal }) });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   afterAll(() => void server.close());
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
@@ -52,6 +53,14 @@ describe('the operators’ service', () => {
       });
       expect(text).not.toContain('exit code');
     }
+  });
+
+  it('ends a command in order when the instance is taken down', async () => {
+    const stopping = await serve(readOnly, AbortSignal.abort(new Interrupted()));
+    expect(await ask(stopping, ['verify'])).toEqual({
+      status: 200,
+      text: expect.stringMatching(/^Interrupted\.\nNothing was changed\..*\nexit code 130\n$/),
+    });
   });
 
   it('says the exit code of a command that did not succeed', async () => {

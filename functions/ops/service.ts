@@ -31,6 +31,8 @@ interface Settings {
   readonly environment: Environment;
   readonly mayRun: MayRun;
   readonly log: Log;
+  /** Aborted when the instance is taken down: a long command ends in order and says how to go on. */
+  readonly signal?: AbortSignal;
 }
 
 /** An HTTP server that is not listening yet. */
@@ -74,8 +76,13 @@ async function answer(request: IncomingMessage, response: ServerResponse, settin
   };
   const streams = { out: response, err: response };
   const operator = callerOf(request);
-  const { environment, log } = settings;
-  const code = await runOps(args, environment, streams, { mayRun, operator, log });
+  const { environment, log, signal } = settings;
+  const code = await runOps(args, environment, streams, {
+    mayRun,
+    operator,
+    log,
+    ...(signal === undefined ? {} : { signal }),
+  });
   // The arguments are left out: an operator can type anything.
   log.record('audit', {
     actor: operator,

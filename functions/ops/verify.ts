@@ -3,15 +3,19 @@
  * published or waits in the outbox, and the topic keeps the laws of `sequence`.
  */
 import { patientsWithEvents } from '../../shared/store/outbox-backlog.ts';
-import { scanPatients } from '../../shared/store/patient-scan.ts';
+import { countPatients, scanPatients } from '../../shared/store/patient-scan.ts';
 import type { Context } from './context.ts';
+import { resumable } from './interruption.ts';
 import { counted, type Output } from './output.ts';
 import { readPublished } from './published.ts';
 import { createReconciler, type Reconciliation } from '../../shared/events/reconcile.ts';
 
 /** @returns true when nothing is amiss */
 export async function verify(context: Context, output: Output): Promise<boolean> {
-  const result = await reconcile(context, output);
+  const result = await resumable(
+    () => reconcile(context, output),
+    () => 'Nothing was changed. Start it again: it begins from the start.',
+  );
   const { findings, ...counts } = result;
   context.audit('answered', { patientIds: findings.map(({ patientId }) => patientId) });
   if (findings.length > 0) {
@@ -38,11 +42,16 @@ export async function verify(context: Context, output: Output): Promise<boolean>
  */
 async function reconcile(context: Context, output: Output): Promise<Reconciliation> {
   const db = await context.db();
-  output.progress('reading the patients');
   const stored = new Map<number, number>();
-  for await (const { id, sequence } of scanPatients(db)) stored.set(id, sequence);
-  output.progress('reading the outbox');
+  await output.during({ what: 'reading the patients', total: await countPatients(db) }, async (progress) => {
+    for await (const { id, sequence } of scanPatients(db)) {
+      context.signal.throwIfAborted();
+      stored.set(id, sequence);
+      progress.to(stored.size);
+    }
+  });
   const pending = await patientsWithEvents(db);
+  context.signal.throwIfAborted();
   const { names } = await context.kafka();
   const ranges = await (await context.admin()).ranges(names.topics.patients);
   const reconciler = createReconciler([...ranges.values()].every(({ low }) => low === 0n));

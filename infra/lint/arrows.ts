@@ -33,6 +33,7 @@ export const arrows: Readonly<Record<string, Arrows>> = {
     files: [],
     packages: [
       '@google-cloud/secret-manager',
+      'cli-progress',
       'ibantools',
       'jose',
       'node:async_hooks',

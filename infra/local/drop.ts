@@ -1,11 +1,13 @@
 /** `npm run drop -- FILE…`: uploads registration files to the running stack's bucket. */
 import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { Command } from 'commander';
+import { showProgress } from '../../shared/platform/progress.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { readWhole, uploadDropped } from './drop-folder.ts';
 
-const STACK = join(import.meta.dirname, '../../.local/stack.json');
+/** npm runs this in the project's folder. */
+const STACK = '.local/stack.json';
 
 const command = new Command('npm run drop --')
   .description('Uploads registration files to incoming/ in the bucket of the running stack.')
@@ -13,11 +15,29 @@ const command = new Command('npm run drop --')
   .addHelpText('after', '\nExample:\n  npm run drop -- test/fixtures/registration-valid.json')
   .action(async (files: string[]) => {
     const bucket = await bucketOfStack();
-    for (const file of files) {
-      await uploadDropped(bucket, await readWhole(file), basename(file));
-      console.log(`uploaded ${file} to incoming/`);
+    let done = 0;
+    try {
+      await showProgress(process.stderr, { what: 'uploading', total: files.length }, async (progress) => {
+        for (const file of files) {
+          stop.signal.throwIfAborted();
+          await uploadDropped(bucket, await readWhole(file), basename(file));
+          progress.to((done += 1));
+        }
+      });
+    } finally {
+      console.log(`uploaded ${done === 1 ? files[0] : `${done} of ${files.length} files`} to incoming/`);
     }
   });
+
+/** Ends after the file under way. A second signal comes with the first: the terminal and npm send both. */
+const stop = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () =>
+    stop.abort(
+      new Error('Interrupted. Run the same command again: a file that is dropped twice registers once.'),
+    ),
+  );
+}
 
 async function bucketOfStack() {
   const stack = await readFile(STACK, 'utf8').catch(() => {
@@ -35,5 +55,5 @@ try {
   await command.parseAsync();
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
+  process.exitCode = stop.signal.aborted ? 130 : 1;
 }

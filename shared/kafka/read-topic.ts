@@ -23,13 +23,15 @@ export interface ReadOptions {
   readonly onUnreadable?: (partition: number, batch: UnreadableBatch) => void;
   /** The reading fails when nothing has come for so long. */
   readonly stalledAfterMs?: number;
+  /** Ends the reading, which then fails with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 const ATTEMPTS = 5;
 
 /**
  * @returns the end by partition: the next offsets to read from
- * @throws ServiceError `kafka.unavailable`, or `internal` for what is no outage
+ * @throws ServiceError `kafka.unavailable`, or `internal` for what is no outage; the signal's reason
  */
 export async function readTopic(
   client: KafkaClient,
@@ -53,6 +55,7 @@ export async function readTopic(
       try {
         await readOn(client, topic, { ...options, next, ends, behind }, admin);
       } catch (error) {
+        options.signal?.throwIfAborted();
         // A cluster that has just started, or is moving its coordinators, turns members away for a moment.
         if (attempt === ATTEMPTS) throw error;
         await sleep(delayAfter(attempt, { firstMs: 200, lastMs: 2_000 }));
@@ -60,6 +63,7 @@ export async function readTopic(
     }
     return ends;
   } catch (error) {
+    options.signal?.throwIfAborted();
     throw failureOf(error, 'internal');
   } finally {
     await admin?.close().catch(() => undefined);
@@ -81,6 +85,8 @@ async function readOn(client: KafkaClient, topic: string, progress: Progress, ad
     () => fail(new ServiceError('kafka.unavailable', { detail: 'Kafka sent nothing for too long' })),
     stalledAfterMs,
   );
+  const onAbort = () => fail(progress.signal?.reason);
+  progress.signal?.addEventListener('abort', onAbort);
   let member: Member | undefined;
   let assigned: readonly number[] = [];
   const start = () => {
@@ -125,6 +131,7 @@ async function readOn(client: KafkaClient, topic: string, progress: Progress, ad
     await finished;
   } finally {
     clearTimeout(watch);
+    progress.signal?.removeEventListener('abort', onAbort);
     await member?.leave().catch(() => undefined);
     await admin.deleteGroup(group).catch(() => undefined);
   }

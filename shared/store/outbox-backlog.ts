@@ -1,5 +1,11 @@
 /** What waits in the outbox, for whom, and since when: for health and the operators. The relay has no use for it. */
-import type { Firestore, Query, Timestamp } from '@google-cloud/firestore';
+import {
+  FieldPath,
+  type Firestore,
+  type Query,
+  type QueryDocumentSnapshot,
+  type Timestamp,
+} from '@google-cloud/firestore';
 import { Temporal } from 'temporal-polyfill';
 import type { PatientId } from '../patient/schema.ts';
 import type { Instant } from '../platform/clock.ts';
@@ -59,16 +65,37 @@ export interface WaitingEvent {
 
 /** @throws ServiceError `store.unavailable` */
 export async function waitingEvents(db: Firestore): Promise<WaitingEvent[]> {
-  const waiting = await translated(() => waitingQuery(db, 'kafka').select('patient_id', 'sequence').get());
-  return waiting.docs.map((doc) => ({
-    eventId: doc.id,
-    patientId: doc.get('patient_id') as PatientId,
-    sequence: doc.get('sequence') as number,
-  }));
+  const events: WaitingEvent[] = [];
+  for await (const doc of waiting(db, 'patient_id', 'sequence')) {
+    events.push({
+      eventId: doc.id,
+      patientId: doc.get('patient_id') as PatientId,
+      sequence: doc.get('sequence') as number,
+    });
+  }
+  return events;
 }
 
 /** The patients who have an event that is not published yet. @throws ServiceError `store.unavailable` */
 export async function patientsWithEvents(db: Firestore): Promise<Set<number>> {
-  const waiting = await translated(() => waitingQuery(db, 'kafka').select('patient_id').get());
-  return new Set(waiting.docs.map((doc) => doc.get('patient_id') as number));
+  const patients = new Set<number>();
+  for await (const doc of waiting(db, 'patient_id')) patients.add(doc.get('patient_id') as number);
+  return patients;
+}
+
+const PAGE = 1_000;
+
+/** The events that wait, page by page: after `republish --all` there is one for each patient. */
+async function* waiting(db: Firestore, ...fields: string[]): AsyncGenerator<QueryDocumentSnapshot> {
+  const first = waitingQuery(db, 'kafka')
+    .select(...fields)
+    .orderBy(FieldPath.documentId())
+    .limit(PAGE);
+  for (let page = first; ;) {
+    const { docs } = await translated(() => page.get());
+    yield* docs;
+    const last = docs.at(-1);
+    if (last === undefined) return;
+    page = first.startAfter(last);
+  }
 }

@@ -1,5 +1,8 @@
-/** Every patient by id and last event number, page by page: for operators, not for requests. */
-import { FieldPath, type Firestore } from '@google-cloud/firestore';
+/**
+ * Every patient by id and last event number, page by page: for operators, not for requests. The order is that of the ids
+ * as text, in which 10 comes before 9.
+ */
+import { FieldPath, type Firestore, type Query } from '@google-cloud/firestore';
 import { patientId, type PatientId } from '../patient/schema.ts';
 import { translated } from './firestore.ts';
 import { patientDocs } from './patients.ts';
@@ -10,16 +13,32 @@ export interface ScannedPatient {
   readonly sequence: number;
 }
 
-/** @throws ServiceError `store.unavailable` */
-export async function* scanPatients(db: Firestore, pageSize = 1_000): AsyncGenerator<ScannedPatient> {
-  const first = patientDocs(db).select('_meta.sequence').orderBy(FieldPath.documentId()).limit(pageSize);
-  for (let page = first; ;) {
+/**
+ * @param after begins behind this patient
+ * @throws ServiceError `store.unavailable`
+ */
+export async function* scanPatients(
+  db: Firestore,
+  { after, pageSize = 1_000 }: { readonly after?: PatientId | undefined; readonly pageSize?: number } = {},
+): AsyncGenerator<ScannedPatient> {
+  const pageBehind = (query: Query) => query.select('_meta.sequence').limit(pageSize);
+  for (let page = pageBehind(behind(db, after)); ;) {
     const { docs } = await translated(() => page.get());
     for (const doc of docs) {
       yield { id: patientId.parse(Number(doc.id)), sequence: doc.get('_meta.sequence') as number };
     }
     const last = docs.at(-1);
     if (last === undefined) return;
-    page = first.startAfter(last);
+    page = pageBehind(behind(db)).startAfter(last);
   }
+}
+
+/** How many patients there are, or how many behind one of them. @throws ServiceError `store.unavailable` */
+export async function countPatients(db: Firestore, after?: PatientId): Promise<number> {
+  return (await translated(() => behind(db, after).count().get())).data().count;
+}
+
+function behind(db: Firestore, after?: PatientId): Query {
+  const everyone = patientDocs(db).orderBy(FieldPath.documentId());
+  return after === undefined ? everyone : everyone.startAfter(String(after));
 }

@@ -20,10 +20,6 @@ export interface RebuildProgress {
   readonly last: PatientId;
 }
 
-export async function countPatients(db: Firestore): Promise<number> {
-  return (await translated(() => patientDocs(db).count().get())).data().count;
-}
-
 /**
  * Gives each patient the index that the code would give it now, and nothing else: no event, no new `updated_at`. A
  * change that comes between brings its own index and stays.

@@ -35,8 +35,9 @@ export async function opsCorner() {
     world,
     topics,
     publisher,
-    ops: (commandLine: string, overrides: Environment = {}) =>
-      runOpsHere({ ...environment, ...overrides }, commandLine),
+    environment,
+    ops: (commandLine: string, overrides: Environment = {}, signal?: AbortSignal) =>
+      runOpsHere({ ...environment, ...overrides }, commandLine, signal),
     /** Writes a dead letter of a message that a consumer could not apply. */
     bury: async (
       topic: string,

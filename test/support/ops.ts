@@ -8,8 +8,11 @@ import { runOps } from '../../functions/ops/program.ts';
 import { testLog } from './kafka.ts';
 import type { TestStack } from './stack.ts';
 
-/** @param commandLine split at its blanks; with `--json`, `json` is the answer */
-export async function runOpsHere(environment: Environment, commandLine: string) {
+/**
+ * @param commandLine split at its blanks; with `--json`, `json` is the answer
+ * @param signal aborted to interrupt the command
+ */
+export async function runOpsHere(environment: Environment, commandLine: string, signal?: AbortSignal) {
   const written = { out: '', err: '' };
   const stream = (name: keyof typeof written) =>
     new Writable({
@@ -20,7 +23,10 @@ export async function runOpsHere(environment: Environment, commandLine: string) 
     });
   const streams = { out: stream('out'), err: stream('err') };
   const lines: string[] = [];
-  const code = await runOps(commandLine.split(' '), environment, streams, { log: testLog(lines) });
+  const code = await runOps(commandLine.split(' '), environment, streams, {
+    log: testLog(lines),
+    ...(signal === undefined ? {} : { signal }),
+  });
   return {
     code,
     ...written,

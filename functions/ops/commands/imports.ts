@@ -4,7 +4,7 @@ import { IMPORT_OUTCOMES } from '../../../shared/store/import-statistics.ts';
 import type { ImportRecord } from '../../../shared/store/imports.ts';
 import { parseCount } from '../arguments.ts';
 import type { Invocation } from '../command-line.ts';
-import { deleteImport, listImports, listWaiting, retryImport, showImport } from '../imports.ts';
+import { deleteImport, listImports, listWaiting, retryImports, showImport } from '../imports.ts';
 
 export function addImports(program: Command, { context, output }: Invocation): void {
   const imports = program.command('import').description('registration files');
@@ -25,9 +25,9 @@ export function addImports(program: Command, { context, output }: Invocation): v
     .description('what lies in incoming/ and for how long, without names')
     .action(() => listWaiting(context, output()));
   imports
-    .command('retry <file>')
-    .description('send a failed file through the import again, by record id or path below failed/')
-    .action((file: string) => retryImport(context, output(), file));
+    .command('retry <file...>')
+    .description('send failed files through the import again, by record id or path below failed/')
+    .action((files: string[]) => retryImports(context, output(), files));
   imports
     .command('delete <record>')
     .description('remove a failed file for good, with its violations and its record')

@@ -11,6 +11,7 @@ import { rebuildSearch } from '../search.ts';
 interface RepublishOptions {
   readonly patient?: PatientId;
   readonly all?: true;
+  readonly after?: PatientId;
   readonly dryRun?: boolean;
   readonly rate?: number;
 }
@@ -28,12 +29,17 @@ export function addPatients(program: Command, { context, streams, output }: Invo
     .description("put a patient's state into the outbox once more, as patient.updated")
     .addOption(new Option('--patient <id>', 'one patient').argParser(parsePatientId).conflicts('all'))
     .option('--all', 'every patient')
+    .addOption(
+      new Option('--after <id>', 'with --all: continue behind this patient')
+        .argParser(parsePatientId)
+        .conflicts('patient'),
+    )
     .option('--dry-run', 'only count')
     .option('--rate <n>', 'at most so many patients a second', parseRate)
-    .action(async ({ patient, all, dryRun = false, rate }: RepublishOptions, command: Command) => {
+    .action(async ({ patient, all, after, dryRun = false, rate }: RepublishOptions, command: Command) => {
       const whom = patient ?? (all === true ? 'all' : undefined);
       if (whom === undefined) command.error('error: name --patient <id> or --all');
-      else await republish(context, output(), { patient: whom, dryRun, rate });
+      else await republish(context, output(), { patient: whom, after, dryRun, rate });
     });
   program
     .command('search')

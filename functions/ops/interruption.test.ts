@@ -1,0 +1,138 @@
+/** Long commands are interrupted in the middle, say how to go on, and leave nothing undone or done twice when one does. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { expect, it } from 'vitest';
+import { readTopic } from '../../shared/kafka/read-topic.ts';
+import { recordIdOf } from '../../shared/store/imports.ts';
+import { importObject } from '../../shared/registration/import-object.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { importWorld } from '../../test/support/import-world.ts';
+import { opsCorner } from '../../test/support/ops-corner.ts';
+import { Interrupted } from './interruption.ts';
+
+const { kafka, world, topics, environment, ops, bury } = await opsCorner();
+for (const id of [1, 2, 3]) await world.register(id);
+
+const sequences = () => Promise.all([1, 2, 3].map((id) => world.sequence(id)));
+
+/** Runs a command, and interrupts it as soon as the condition holds. */
+async function interrupted(commandLine: string, when: () => Promise<void>) {
+  const stop = new AbortController();
+  const running = ops(commandLine, {}, stop.signal);
+  await eventually(when);
+  stop.abort(new Interrupted());
+  return running;
+}
+
+/** Runs the command that an interrupted one has named. */
+function continued({ err }: { err: string }) {
+  const [, next = ''] = /Continue with: ops (.*)/.exec(err) ?? [];
+  return ops(next.replace('--rate 0.01', '--rate 1000'));
+}
+
+it('republish goes on behind the last patient', async () => {
+  const before = await sequences();
+  const first = await interrupted('republish --all --rate 0.01', async () =>
+    expect(await world.sequence(1)).toBe(before[0]! + 1),
+  );
+  expect(first).toMatchObject({
+    code: 130,
+    out: '',
+    err: 'Interrupted.\n1 patient put into the outbox. Continue with: ops republish --all --after 1 --rate 0.01\n',
+  });
+
+  const rest = await continued(first);
+  expect(rest).toMatchObject({ code: 0, out: expect.stringContaining('2 patients put into the outbox.') });
+  expect(await sequences()).toEqual(before.map((number) => number + 1));
+});
+
+it('republish ends on Ctrl-C, which npm passes on once more', async () => {
+  const before = await sequences();
+  const script = join(import.meta.dirname, 'index.ts');
+  const command = spawn(process.execPath, [script, 'republish', '--all', '--rate', '0.01'], {
+    env: environment,
+  });
+  const written = text(command.stderr);
+  await eventually(async () => expect(await world.sequence(1)).toBe(before[0]! + 1), 30_000);
+  command.kill('SIGINT');
+  command.kill('SIGINT');
+  const [code] = (await once(command, 'exit')) as [number];
+  expect(code).toBe(130);
+  expect(await written).toMatch(
+    /Stopping after the step under way.*\n[^]*Continue with: ops republish --all --after 1/,
+  );
+});
+
+it('the search index goes on where it stood', async () => {
+  const stopped = await ops('search rebuild', {}, AbortSignal.abort(new Interrupted()));
+  expect(stopped).toMatchObject({
+    code: 130,
+    err: expect.stringContaining('3 patients done. Continue with: ops search rebuild --after 3\n'),
+  });
+  expect((await continued(stopped)).code).toBe(0);
+});
+
+it('a replay goes on with what is left', async () => {
+  for (let n = 0; n < 3; n += 1) await bury(topics.communication, n, `letter ${n}`);
+  const first = await interrupted('dlq replay --all --rate 0.01', async () =>
+    expect(await kafka.read(topics.communication)).toHaveLength(1),
+  );
+  expect(first).toMatchObject({
+    code: 130,
+    err: 'Interrupted.\n1 dead letter replayed, 2 left. Run the same command again to go on.\n',
+  });
+  const places = ((await ops('--json dlq list')).json() as { place: string }[]).map(({ place }) => place);
+  expect(places).toHaveLength(2);
+
+  const second = await interrupted(`dlq replay ${places.join(' ')} --rate 0.01`, async () =>
+    expect(await kafka.read(topics.communication)).toHaveLength(2),
+  );
+  expect(second.err).toContain(`1 left. Continue with the rest: ${places[1]}\n`);
+
+  expect((await ops('dlq replay --all')).code).toBe(0);
+  const values = (await kafka.read(topics.communication)).map(({ value }) => String(value)).sort();
+  expect(values).toEqual(['letter 0', 'letter 1', 'letter 2']);
+});
+
+it('a retry of many files goes on with the rest', async () => {
+  const { deps, bucket, drop } = await importWorld({ db: world.db });
+  const files = [await drop({ patient_data: 'none' }), await drop({ patient_data: 'none' })];
+  for (const file of files) await importObject(deps, file);
+  const [a, b] = files.map(({ name, generation }) => recordIdOf(bucket.name, name, generation));
+  const where = { GCS_IMPORT_BUCKET: bucket.name };
+  const stopped = await ops(`import retry ${a} ${b}`, where, AbortSignal.abort(new Interrupted()));
+  expect(stopped).toMatchObject({ code: 130, err: expect.stringContaining(`0 files copied back.`) });
+  expect(stopped.err).toContain(a);
+  expect(stopped.err).toContain(b);
+  expect((await ops(`import retry ${a} ${'0'.repeat(64)}`, where)).code).toBe(4);
+  const [untouched] = await bucket.getFiles({ prefix: 'incoming/' });
+  expect(untouched).toEqual([]);
+  expect(await ops(`import retry ${a} ${b}`, where)).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('2 files back in incoming/'),
+  });
+});
+
+it.each([
+  ['verify', 'Nothing was changed. Start it again: it begins from the start.'],
+  ['restore fence', 'Nothing was changed.'],
+  ['restore fence --apply', 'Continue with: ops restore fence --apply'],
+  ['patient export 1', 'The document is cut off: start it again.'],
+])('%s says how to go on', async (command, sentence) => {
+  const where = { GCS_IMPORT_BUCKET: `${world.project}-import` };
+  const { code, err } = await ops(command, where, AbortSignal.abort(new Interrupted()));
+  expect({ code, err }).toEqual({ code: 130, err: expect.stringContaining(`Interrupted.\n`) });
+  expect(err).toContain(sentence);
+});
+
+it('the reading of a topic ends with the reason of its signal', async () => {
+  const stop = new AbortController();
+  const reading = readTopic(kafka.client, topics.communication, {
+    group: `${kafka.prefix}reader`,
+    signal: stop.signal,
+    onMessage: () => stop.abort(new Interrupted()),
+  });
+  await expect(reading).rejects.toThrow(Interrupted);
+});

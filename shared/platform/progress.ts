@@ -1,0 +1,100 @@
+/**
+ * Shows people where long work stands: on a terminal a bar with rate and time left, elsewhere one line every ten seconds.
+ */
+import cliProgress from 'cli-progress';
+
+export interface Progress {
+  /** Says how much is done by now. Cheap: it may be called for every item. */
+  to(done: number): void;
+}
+
+/** Takes progress and shows none. */
+export const silent: Progress = { to: () => undefined };
+
+/** Long work that is to be shown. */
+export interface Shown {
+  /** Such as `reading the topic`. */
+  readonly what: string;
+  /** How much there is to do; undefined where nobody knows. */
+  readonly total?: number;
+}
+
+type Stream = NodeJS.WritableStream & { isTTY?: boolean };
+
+const LINE_EVERY_MS = 10_000;
+
+/** Does `work` and shows how far it is. The display is gone when the work ends, however it ends. */
+export function showProgress<T>(
+  stream: Stream,
+  shown: Shown,
+  work: (progress: Progress) => Promise<T>,
+): Promise<T> {
+  return stream.isTTY === true ? withBar(stream, shown, work) : withLines(stream, shown, work);
+}
+
+async function withBar<T>(
+  stream: Stream,
+  shown: Shown,
+  work: (progress: Progress) => Promise<T>,
+): Promise<T> {
+  const started = performance.now();
+  const bar = new cliProgress.SingleBar({
+    stream,
+    clearOnComplete: true,
+    hideCursor: true,
+    format: (_, { value }) => progressLine(shown, value, performance.now() - started),
+  });
+  bar.start(shown.total ?? 0, 0);
+  try {
+    return await work({ to: (done) => bar.update(done) });
+  } finally {
+    bar.stop();
+  }
+}
+
+async function withLines<T>(
+  stream: Stream,
+  shown: Shown,
+  work: (progress: Progress) => Promise<T>,
+): Promise<T> {
+  const started = performance.now();
+  let done = 0;
+  const timer = setInterval(() => {
+    stream.write(`${progressLine(shown, done, performance.now() - started)}\n`);
+  }, LINE_EVERY_MS);
+  try {
+    return await work({ to: (now) => (done = now) });
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** `reading the topic [##########··········]  50 %, 1200 of 2400, 400/s, 3 s left` */
+export function progressLine({ what, total }: Shown, done: number, elapsedMs: number): string {
+  const perSecond = elapsedMs > 0 ? (done / elapsedMs) * 1000 : 0;
+  const rate = done > 0 && perSecond > 0 ? [rateOf(perSecond)] : [];
+  if (total === undefined) return [`${what}: ${done}`, ...rate].join(', ');
+  const share = total === 0 ? 1 : Math.min(1, done / total);
+  const bar = cliProgress.Format.BarFormat(share, barOptions);
+  const left = done < total && perSecond > 0 ? [`${durationOf((total - done) / perSecond)} left`] : [];
+  const percentage = `${String(Math.floor(share * 100)).padStart(3)} %`;
+  return [`${what} [${bar}] ${percentage}`, `${done} of ${total}`, ...rate, ...left].join(', ');
+}
+
+const BAR_LENGTH = 20;
+const barOptions = {
+  barsize: BAR_LENGTH,
+  barCompleteString: '#'.repeat(BAR_LENGTH),
+  barIncompleteString: '·'.repeat(BAR_LENGTH),
+  barGlue: '',
+};
+
+function rateOf(perSecond: number): string {
+  return perSecond >= 10 ? `${Math.round(perSecond)}/s` : `${perSecond.toFixed(1)}/s`;
+}
+
+function durationOf(seconds: number): string {
+  if (seconds < 100) return `${Math.ceil(seconds)} s`;
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 100 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
