@@ -19,6 +19,9 @@ export const deployables = {
   ops: undefined,
 } as const;
 
+/** The engine that runs the bundles. */
+export const bundleTarget = 'node24';
+
 export type Deployable = keyof typeof deployables;
 
 /** Further entry points of a deployable: file of the bundle → source below its folder. */
@@ -45,7 +48,7 @@ export async function bundle(
     outdir: target.pathname,
     bundle: true,
     platform: 'node',
-    target: 'node24',
+    target: bundleTarget,
     format: 'esm',
     sourcemap: true,
     sourcesContent: false,

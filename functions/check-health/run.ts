@@ -44,7 +44,7 @@ export interface RunReport {
 /** Time limit of a step. So a run ends before the next but one starts, and long before Cloud Run cuts the request. */
 const STEP_MS = 50_000;
 /** Two steps and the facts, each at its limit. A run that was killed blocks the next ones for this time. */
-const LONGEST_RUN_MS = 180_000;
+export const LONGEST_RUN_MS = 180_000;
 /** Time that a run spends on listing the bucket. The next run continues the walk. */
 const WALK_MS = 20_000;
 /** A younger file is left to its event. */

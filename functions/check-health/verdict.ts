@@ -81,12 +81,12 @@ export const FAILING = { degraded: 0.2, unhealthy: 0.5, ofAtLeast: 5 };
 const OUTBOX_LATE_SECONDS = 30;
 /** The worker reports every 10 s. */
 const WORKER_SILENT_SECONDS = 30;
-/** Also the limit of the alert on consumer lag. */
-const LAG = 1000;
+/** Messages that may wait; the alert on consumer lag fires above it too. */
+export const LAG = 1000;
 /** How long a partition's committed offset may stand still while messages wait. */
 const STANDING_SECONDS = 120;
-/** Share of the quota, also that of the alert on storage. */
-const FILLING = 0.8;
+/** Share of the quota; the alert on storage fires above it too. */
+export const FILLING = 0.8;
 /** Cloud Scheduler calls every minute. */
 const RUN_OVERDUE_SECONDS = 300;
 /** Room for a hundred of the largest registration files. */

@@ -20,7 +20,9 @@ import {
 } from '../store/fence.ts';
 import { readLabels, replaceLabels, type Labelled } from './bucket.ts';
 
-const OBJECT = 'fence/current.json';
+/** Prefix of the bucket's mark. */
+export const FENCE = 'fence/';
+const OBJECT = `${FENCE}current.json`;
 
 /** What the fence needs. */
 export interface FenceDependencies {
