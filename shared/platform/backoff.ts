@@ -1,6 +1,4 @@
-/**
- * Growing delays between attempts, with jitter so that workers that failed together do not return together.
- */
+/** Growing delays between attempts, with jitter so that workers that failed together do not retry together. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The delay after the first failed attempt, and the longest one, in milliseconds. */
@@ -10,7 +8,8 @@ export interface BackoffRange {
 }
 
 /**
- * The delay after the given failed attempt (1, 2, …): doubled each time, up to the last, then 50 to 100 % of it.
+ * The delay after a failed attempt: doubles each time up to `lastMs`; a random 50 to 100 % of that is used.
+ * @param attempt 1 for the first
  * @returns milliseconds
  */
 export function delayAfter(attempt: number, { firstMs, lastMs }: BackoffRange): number {
@@ -18,7 +17,7 @@ export function delayAfter(attempt: number, { firstMs, lastMs }: BackoffRange): 
   return full * (0.5 + Math.random() / 2);
 }
 
-/** Waits so many milliseconds, or until the signal is given. Never throws. */
+/** Waits this many milliseconds, or until the signal is aborted. Never throws. */
 export async function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -69,7 +69,7 @@ describe('the configuration', () => {
     },
   );
 
-  it('erases nobody where no retention is set, and after the days where one is', async () => {
+  it('reads an unset retention as never, and a set one as days', async () => {
     const names = ['RETENTION_UNPAID_DAYS', 'RETENTION_CLOSED_DAYS'] as const;
     const environment = { RETENTION_UNPAID_DAYS: '', RETENTION_CLOSED_DAYS: '30' };
     expect(await readConfig(names, environment, noSecrets)).toEqual({

@@ -1,26 +1,26 @@
 /**
- * Protection against a message that ends the process each time: before messages are worked on, a marker is stored where
- * it outlives the process. What the next process concludes from it, see shared/kafka/trial.ts.
- * These types stand here because consumers (shared/kafka) and the store know nothing of each other.
+ * Protection against a message that kills the process each time. Before messages are handled, a marker is stored that
+ * survives the process. shared/kafka/trial.ts says what the next process does with it.
+ * These types are here because consumers (shared/kafka) and the store do not know each other.
  */
 
-/** Raised before messages of a partition are worked on. */
+/** Stored before messages of a partition are handled. */
 export interface Marker {
-  /** Messages before this offset may have been in work. */
+  /** Only messages before this offset may have been in progress. */
   readonly until: bigint;
   readonly suspects: readonly Suspect[];
-  /** The messages in work, where they are noted one by one: others were not, whatever `until` says. */
+  /** The messages in progress, if they are noted one by one. Then no others were, whatever `until` says. */
   readonly inWork?: InWork;
 }
 
-/** Messages that had begun when the marker was stored. */
+/** The messages in progress when the marker was stored. */
 export interface InWork {
   readonly offsets: readonly bigint[];
-  /** Nothing else ran in the whole process. */
+  /** Whether nothing else ran in the whole process. */
   readonly alone: boolean;
 }
 
-/** A message in work when a process ended, and how many processes have ended while they tried it alone. */
+/** A message that was in progress when a process died, and the number of processes that died while trying it alone. */
 export interface Suspect {
   readonly offset: bigint;
   readonly times: number;
@@ -32,14 +32,14 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
-/** The markers of one consumer group. The store implements it, the consumer uses it; every method throws ServiceError `store.*`. */
+/** The markers of one consumer group. Implemented by the store, used by the consumer. All methods throw ServiceError `store.*`. */
 export interface InFlight {
   raise(at: TopicPartition, marker: Marker): Promise<void>;
   /**
-   * Takes down the marker that this process raised, but not one that another has raised since. If messages are still
-   * suspected, a marker without an owner replaces it, for the process that has the partition next.
+   * Removes the marker of this process, but not one that another process has raised since. If messages are still
+   * suspected, replaces it with a marker without an owner, for the process that gets the partition next.
    */
   lower(at: TopicPartition, suspicion?: Marker): Promise<void>;
-  /** A marker that its process did not lower, or that has no owner. */
+  /** The marker that a process did not lower, or that has no owner; undefined when there is none. */
   left(at: TopicPartition): Promise<Marker | undefined>;
 }

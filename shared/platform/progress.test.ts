@@ -4,7 +4,7 @@ import { progressLine, showProgress } from './progress.ts';
 
 afterEach(() => void vi.useRealTimers());
 
-/** The end of a line that is shown by its cursor codes. */
+/** Terminal control codes. */
 const SHOW_CURSOR = '\u001B[?25h';
 const CLEAR_LINE = '\u001B[2K';
 
@@ -20,7 +20,7 @@ function stream(isTTY: boolean) {
 }
 
 describe('on a terminal', () => {
-  it('stands a bar that is gone when the work ends', async () => {
+  it('shows a bar and removes it when the work ends', async () => {
     const { stream: terminal, chunks } = stream(true);
     await showProgress(terminal, { what: 'reading', total: 4 }, async (progress) => progress.to(2));
     const text = chunks.join('');
@@ -29,7 +29,7 @@ describe('on a terminal', () => {
     expect(text).toContain(SHOW_CURSOR);
   });
 
-  it('is left as it was when the work fails', async () => {
+  it('restores the cursor when the work fails', async () => {
     const { stream: terminal, chunks } = stream(true);
     const failing = showProgress(terminal, { what: 'reading', total: 4 }, () =>
       Promise.reject(new Error('away')),
@@ -39,7 +39,7 @@ describe('on a terminal', () => {
   });
 });
 
-it('writes a line every ten seconds elsewhere, also while nothing moves', async () => {
+it('writes a line every ten seconds without a terminal, even when there is no progress', async () => {
   vi.useFakeTimers();
   const { stream: file, chunks } = stream(false);
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
@@ -78,6 +78,6 @@ it.each([
     'w [····················]   0 %, 10 of 50000, 1.0/s, 13 h 54 min left',
   ],
   [{ what: 'w' }, 7, 1_000, 'w: 7, 7.0/s'],
-])('says of %o after %i in %i ms: %s', (shown, done, ms, line) => {
+])('shows %o after %i items in %i ms as %s', (shown, done, ms, line) => {
   expect(progressLine(shown, done, ms)).toBe(line);
 });

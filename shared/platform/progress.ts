@@ -1,21 +1,22 @@
 /**
- * Shows people where long work stands: on a terminal a bar with rate and time left, elsewhere one line every ten seconds.
+ * Shows the progress of long work: on a terminal a bar with rate and remaining time, otherwise one line every 10 s.
  */
 import cliProgress from 'cli-progress';
 
+/** Receives the progress of long work. */
 export interface Progress {
-  /** Says how much is done by now. Cheap: it may be called for every item. */
+  /** Sets how much is done so far. Cheap enough to be called for every item. */
   to(done: number): void;
 }
 
-/** Takes progress and shows none. */
+/** Shows nothing. */
 export const silent: Progress = { to: () => undefined };
 
-/** Long work that is to be shown. */
+/** Describes the work to show. */
 export interface Shown {
-  /** Such as `reading the topic`. */
+  /** A label such as `reading the topic`. */
   readonly what: string;
-  /** How much there is to do; undefined where nobody knows. */
+  /** The number of items; undefined when it is unknown. */
   readonly total?: number;
 }
 
@@ -23,7 +24,7 @@ type Stream = NodeJS.WritableStream & { isTTY?: boolean };
 
 const LINE_EVERY_MS = 10_000;
 
-/** Does `work` and shows how far it is. The display is gone when the work ends, however it ends. */
+/** Runs `work` and shows its progress. Removes the display when the work ends or fails. */
 export function showProgress<T>(
   stream: Stream,
   shown: Shown,
@@ -69,7 +70,7 @@ async function withLines<T>(
   }
 }
 
-/** `reading the topic [##########··········]  50 %, 1200 of 2400, 400/s, 3 s left` */
+/** One line of progress, such as `reading the topic [##########··········]  50 %, 1200 of 2400, 400/s, 3 s left`. */
 export function progressLine({ what, total }: Shown, done: number, elapsedMs: number): string {
   const perSecond = elapsedMs > 0 ? (done / elapsedMs) * 1000 : 0;
   const rate = done > 0 && perSecond > 0 ? [rateOf(perSecond)] : [];

@@ -18,7 +18,7 @@ function aLock() {
   return { lock, events, work, end };
 }
 
-it('runs shared work together, exclusive work alone, in the order of asking', async () => {
+it('runs shared work concurrently and exclusive work alone, in the order of the requests', async () => {
   const { lock, events, work, end } = aLock();
   const all = [
     lock.shared(work('a')),
@@ -35,7 +35,7 @@ it('runs shared work together, exclusive work alone, in the order of asking', as
   );
 });
 
-it('goes on after work that failed', async () => {
+it('continues after work that failed', async () => {
   const { lock } = aLock();
   await expect(lock.exclusive(() => Promise.reject(new Error('planted')))).rejects.toThrow('planted');
   expect(await lock.exclusive(async () => 1)).toBe(1);

@@ -1,20 +1,21 @@
-/** Work of which much may run together, and some only alone. In the order of asking, so that neither kind starves. */
+/** A lock for shared and exclusive work. Requests are served in order, so that neither kind starves. */
 interface Waiting {
   readonly alone: boolean;
   readonly enter: () => void;
 }
 
+/** Lets shared work run concurrently, and exclusive work run alone. */
 export class SharedLock {
   private readonly waiting: Waiting[] = [];
   private running = 0;
   private taken = false;
 
-  /** Runs beside other work that is shared. */
+  /** Runs `work` concurrently with other shared work. */
   shared<T>(work: () => Promise<T>): Promise<T> {
     return this.run(false, work);
   }
 
-  /** Runs while nothing else runs. */
+  /** Runs `work` while no other work runs. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
     return this.run(true, work);
   }

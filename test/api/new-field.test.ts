@@ -1,4 +1,4 @@
-/** A field is one row: with one more in the table, patients stored before it are read, changed and published whole. */
+/** Adds a field to the table and checks that patients stored before it are read, changed and published with it. */
 import { FieldValue } from '@google-cloud/firestore';
 import { beforeAll, expect, it, vi } from 'vitest';
 import { openApiDocument } from '../../functions/patients-api/openapi.ts';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   api = await startApi();
 });
 
-/** A patient whose document is older than the field. */
+/** A patient whose document was stored before the field existed. */
 async function anOldPatient(fields: Record<string, unknown> = {}): Promise<PatientId> {
   const { id } = await api.create(fields);
   await patientDoc(api.db, id).update({ braucht_dolmetscher: FieldValue.delete() });
@@ -43,7 +43,7 @@ function expectWhole(patient: unknown, value: boolean): void {
 
 const newest = async (id: PatientId) => (await api.events(id)).at(-1)!;
 
-it('answers an old patient with the default: alone, in the list, in a search and in an export', async () => {
+it('returns an old patient with the default: alone, in the list, in a search and in an export', async () => {
   const id = await anOldPatient({ nachname: 'Altbestand' });
   expectWhole((await api.send('GET', `/api/patients/${id}`)).body, false);
   const page = await api.send<{ data: Patient[] }>('GET', '/api/patients');
@@ -57,7 +57,7 @@ it('answers an old patient with the default: alone, in the list, in a search and
   expectWhole(all.body.patient, false);
 });
 
-it('publishes an old patient whole after any change, and stores the field from then on', async () => {
+it('publishes an old patient with the field after any change, and stores it from then on', async () => {
   const id = await anOldPatient();
   expectWhole((await api.send('PATCH', `/api/patients/${id}`, { body: { ort: 'Ulm' } })).body, false);
   const event = await newest(id);
@@ -66,7 +66,7 @@ it('publishes an old patient whole after any change, and stores the field from t
   expect((await patientDoc(api.db, id).get()).get('braucht_dolmetscher')).toBe(false);
 });
 
-it('takes the default for what the old patient had: to write it changes nothing', async () => {
+it('treats the default as the stored value of an old patient, so writing it changes nothing', async () => {
   const id = await anOldPatient();
   const before = await newest(id);
   const { status } = await api.send('PATCH', `/api/patients/${id}`, { body: { braucht_dolmetscher: false } });
@@ -74,7 +74,7 @@ it('takes the default for what the old patient had: to write it changes nothing'
   expect(await newest(id)).toEqual(before);
 });
 
-it('lets clients write the field, by its rule', async () => {
+it('lets clients write the field and checks its rule', async () => {
   const id = await anOldPatient();
   const path = `/api/patients/${id}`;
   expect((await api.send('PATCH', path, { body: { braucht_dolmetscher: 'ja' } })).body.errors).toEqual([
@@ -85,7 +85,7 @@ it('lets clients write the field, by its rule', async () => {
   expectWhole(await api.create(), false);
 });
 
-it('lets a registration file hold the field', async () => {
+it('accepts the field in a registration file', async () => {
   const world = await importWorld();
   const file = await world.drop(aRegistration({ braucht_dolmetscher: true }));
   expect(await importObject(world.deps, file)).toBe('imported');
@@ -95,7 +95,7 @@ it('lets a registration file hold the field', async () => {
   expectWhole(event.payload.patient_data, true);
 });
 
-it('stands in the API document with its meaning', () => {
+it('lists the field with its meaning in the API document', () => {
   const { components } = openApiDocument(routes) as {
     components: { schemas: Record<string, { properties: Record<string, object>; required: string[] }> };
   };

@@ -1,10 +1,10 @@
 /**
- * The tables of docs/cost.md: what each operation uses, which operations.test.ts holds its counts against, and what that comes to
- * by list prices. Both stand between markers and are written together.
+ * The tables of docs/cost.md: the usage of each operation, which operations.test.ts compares with its counts, and the cost by
+ * list prices. Both are between markers and are written together.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 
-/** What an operation uses once, or a deployable in an idle hour. */
+/** The usage of one operation, or of a deployable in an idle hour. */
 export interface Figures {
   readonly reads: number;
   readonly writes: number;
@@ -34,7 +34,7 @@ const COLUMNS = [
   ['logBytes', 'Log bytes'],
 ] as const satisfies readonly (readonly [keyof Figures, string])[];
 
-/** US dollars a unit, as remembered in November 2026; the page says so, and lists them by the hundred thousand. */
+/** US dollars per unit, from memory in November 2026. The page says so and lists them per 100,000. */
 const PRICES: Readonly<Partial<Record<keyof Figures, number>>> = {
   reads: 0.039 / 100_000,
   writes: 0.117 / 100_000,
@@ -44,7 +44,7 @@ const PRICES: Readonly<Partial<Record<keyof Figures, number>>> = {
   logBytes: 0.5 / 2 ** 30,
 };
 
-/** How often each operation happens for one registration, from the file to the end of the search. */
+/** The number of operations for one registration, from the file to the end of the search. */
 const FOR_A_REGISTRATION: Readonly<Record<string, number>> = {
   import: 1,
   'relayed event, alone': 8,
@@ -59,7 +59,7 @@ const FOR_A_REGISTRATION: Readonly<Record<string, number>> = {
 const SCALES = [50, 5_000, 50_000];
 const DAYS = 30;
 
-/** @throws Error when the page has lost its table */
+/** @throws Error when the page has no such table */
 export async function readTable(): Promise<Operations> {
   const rows = (block(await readFile(PAGE, 'utf8'), 'counted').match(/^\| .*\|$/gm) ?? []).slice(1);
   return Object.fromEntries(
@@ -97,7 +97,7 @@ function marked(name: string): RegExp {
   return new RegExp(`<!-- ${name} -->([^]*?)<!-- /${name} -->`);
 }
 
-/** Upwards: which timers of an idle worker go off within its half minute, and the digits of a log line, differ from run to run. */
+/** Rounds up, because the timers of an idle worker within its half minute, and the digits of a log line, vary between runs. */
 function rounded(name: string, figures: Figures): Figures {
   const isIdle = name.startsWith('idle');
   return Object.fromEntries(

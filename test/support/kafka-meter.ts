@@ -1,6 +1,6 @@
 /**
- * Counts the requests that kafkajs sends in this process, by their names. As `--import` of a worker it notes them in the
- * file KAFKA_METER_FILE twice a second.
+ * Counts the requests that kafkajs sends in this process, by name. When loaded with `--import` into a worker, it writes them
+ * to the file KAFKA_METER_FILE twice a second.
  */
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,4 +1,4 @@
-/** A communication history of any length. */
+/** Creates a communication history of any length. */
 import type { Firestore } from '@google-cloud/firestore';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { utcTimestamp } from '../../shared/platform/clock.ts';
@@ -7,7 +7,7 @@ import { addCommunication } from '../../shared/store/communication-history.ts';
 
 const IN_ONE_BATCH = 400;
 
-/** Adds `count` mails, one a second back from now, of some 400 bytes each; their references are `m-0`, `m-1`, … */
+/** Adds `count` mails of about 400 bytes, one per second back from now, with the references `m-0`, `m-1`, … */
 export async function addHistory(db: Firestore, id: PatientId, count: number): Promise<void> {
   for (let from = 0; from < count; from += IN_ONE_BATCH) {
     const batch = db.batch();

@@ -1,5 +1,5 @@
 /**
- * Meters at the edge of a client: proxies before the Firestore and Storage emulators that pass everything on and count what
+ * Meters the usage of a client: proxies in front of the Firestore and Storage emulators that pass everything on and count what
  * Google would bill (https://cloud.google.com/firestore/pricing, https://cloud.google.com/storage/pricing#operations).
  */
 import { once } from 'node:events';
@@ -14,12 +14,12 @@ import {
 import type { AddressInfo, Server } from 'node:net';
 import { split, wire } from './firestore-wire.ts';
 
-/** What was used so far. */
+/** The usage so far. */
 export interface Usage {
   reads: number;
   writes: number;
   deletes: number;
-  /** Queries, counts and listeners among the requests. */
+  /** Queries, counts and listeners, which are included in the requests. */
   queries: number;
   /** Requests to Firestore, each a round trip. */
   requests: number;
@@ -36,7 +36,7 @@ export interface Meters {
   close(): Promise<void>;
 }
 
-/** Before the engines of the test run. */
+/** Starts meters in front of the engines of the test run. */
 export async function startMeters(): Promise<Meters> {
   const usage: Usage = { reads: 0, writes: 0, deletes: 0, queries: 0, requests: 0, storageA: 0, storageB: 0 };
   const firestore = await meterFirestore(process.env['FIRESTORE_EMULATOR_HOST']!, usage);
@@ -51,11 +51,11 @@ export async function startMeters(): Promise<Meters> {
   };
 }
 
-/** What one request or answer adds; `done` is called when the answer has ended. */
+/** Adds the usage of one request and its response; `done` is called when the response has ended. */
 interface Counting {
   readonly request?: (message: Buffer, usage: Usage) => void;
   readonly answer?: (message: Buffer, usage: Usage) => number;
-  /** Billed at least. */
+  /** The minimum that is billed. */
   readonly atLeast?: number;
   readonly isQuery?: boolean;
 }
@@ -160,7 +160,7 @@ async function meterFirestore(target: string, usage: Usage) {
   });
 }
 
-/** Calls `seen` with each gRPC message of a stream that comes in any pieces. */
+/** Calls `seen` with each gRPC message of a stream, however the stream is split into chunks. */
 function reassembled(seen: (message: Buffer) => void): (chunk: Buffer) => void {
   let waiting = Buffer.alloc(0);
   return (chunk) => {

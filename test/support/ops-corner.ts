@@ -1,4 +1,4 @@
-/** Firestore and topics of one test file's own, for the operators' commands. */
+/** A Firestore project and topics for one test file of the operators' commands. */
 import { writeDeadLetter } from '../../shared/kafka/dead-letters.ts';
 import type { IncomingMessage } from '../../shared/kafka/ports.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
@@ -38,7 +38,7 @@ export async function opsCorner() {
     environment,
     ops: (commandLine: string, overrides: Environment = {}, signal?: AbortSignal) =>
       runOpsHere({ ...environment, ...overrides }, commandLine, signal),
-    /** Writes a dead letter of a message that a consumer could not apply. */
+    /** Writes a dead letter for a message that a consumer could not apply. */
     bury: async (
       topic: string,
       offset: number,
@@ -56,7 +56,7 @@ export async function opsCorner() {
       };
       await writeDeadLetter(publisher, message, { code: error.code, attempts: 1, error }, new Date());
     },
-    /** Publishes everything that waits in the outbox. */
+    /** Publishes all events in the outbox. */
     relayAll: async (): Promise<void> => {
       for (let shard = 0; shard < SHARDS; shard += 1) {
         for (const entry of (await readEventsBut(world.db, shard, 100, { skip: () => false })).events) {

@@ -1,4 +1,4 @@
-/** The operators' command: run within the test, or as a process of its own on a local stack. */
+/** Runs the operators' command in the test's process, or as a separate process on a local stack. */
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -9,8 +9,8 @@ import { testLog } from './kafka.ts';
 import type { TestStack } from './stack.ts';
 
 /**
- * @param commandLine split at its blanks; with `--json`, `json` is the answer
- * @param signal aborted to interrupt the command
+ * @param commandLine is split at spaces; with `--json`, `json` is the parsed output
+ * @param signal abort it to interrupt the command
  */
 export async function runOpsHere(environment: Environment, commandLine: string, signal?: AbortSignal) {
   const written = { out: '', err: '' };
@@ -31,14 +31,14 @@ export async function runOpsHere(environment: Environment, commandLine: string, 
     code,
     ...written,
     json: () => JSON.parse(written.out),
-    /** What it left in the audit trail. */
+    /** The entries that it wrote to the audit trail. */
     audited: lines.map((line) => JSON.parse(line)).filter(({ message }) => message === 'audit'),
   };
 }
 
 /**
- * Runs the stack's own bundle, as in the image of ops-read and ops-write.
- * @returns what it writes. Rejects with `code` and `stdout` where the command did not succeed.
+ * Runs the bundle of the stack, as in the image of ops-read and ops-write.
+ * @returns its standard output. Rejects with `code` and `stdout` when the command fails.
  */
 export function opsOn(stack: TestStack, overrides: Environment = {}): (...args: string[]) => Promise<string> {
   return async (...args) => {

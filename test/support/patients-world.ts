@@ -82,7 +82,7 @@ export function anEmailSent(
 
 export const LATER = Temporal.Instant.from('2026-11-05T09:00:00Z');
 
-/** A mail to a patient, sent now; each is a mail of its own. */
+/** An event of a new mail to a patient, sent now. */
 export function aMailTo(patient: number, overrides: Record<string, unknown> = {}) {
   const payload = {
     email_id: randomUUID(),

@@ -1,4 +1,4 @@
-/** Tools and packages from PyPI that tests use, in virtual environments below .local/. */
+/** Installs tools and packages from PyPI for tests, in virtual environments below .local/. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,14 +6,14 @@ import { join } from 'node:path';
 const LOCAL = join(import.meta.dirname, '../../.local');
 
 /**
- * Makes a virtual environment with pinned packages, once.
+ * Creates a virtual environment with pinned packages, once.
  * @param pins such as `schemathesis==4.32.5`; the first one names the environment
- * @returns its folder of programs, or why there is none
+ * @returns its folder of programs, or the reason why there is none
  */
 export function pythonWith(pins: readonly string[]): { readonly bin: string } | { readonly missing: string } {
   const venv = join(LOCAL, (pins[0] ?? 'python').replace('==', '-'));
   const bin = join(venv, 'bin');
-  // Written last: an installation that was cut off begins again.
+  // Written last, so that an interrupted installation starts again.
   const complete = join(venv, 'installed');
   if (existsSync(complete)) return { bin };
   const made = spawnSync('python3', ['-m', 'venv', venv]);
