@@ -1,4 +1,4 @@
-# Each alert is named like its runbook, docs/runbooks/<name>.md, which the notification carries in full.
+# Each alert is named like its runbook, docs/runbooks/<name>.md, which the notification carries in full, with the commands that it uses.
 #
 # `measure` says how a time series becomes the number that is compared with `threshold`:
 #   mean    mean of the samples in the period (check-health reports one sample a run)
@@ -242,7 +242,7 @@ resource "google_monitoring_alert_policy" "alert" {
 
   documentation {
     subject   = "${each.value.title} (${var.environment})"
-    content   = file("${path.module}/../docs/runbooks/${each.key}.md")
+    content   = join("\n", [file("${path.module}/../docs/runbooks/${each.key}.md"), local.runbook_commands])
     mime_type = "text/markdown"
   }
 

@@ -2,6 +2,8 @@
 locals {
   mail_channels         = [for channel in google_monitoring_notification_channel.mail : channel.name]
   notification_channels = concat(local.mail_channels, var.alert_channels)
+  # A notification stands by itself: its runbook, and the definitions of the commands in it.
+  runbook_commands = file("${path.module}/../docs/runbooks/README.md")
 }
 
 resource "google_monitoring_notification_channel" "mail" {

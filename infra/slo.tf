@@ -101,7 +101,7 @@ resource "google_monitoring_alert_policy" "burn" {
 
   documentation {
     subject   = "Not kept: ${each.value.title} (${var.environment})"
-    content   = file("${path.module}/../docs/runbooks/${each.key}.md")
+    content   = join("\n", [file("${path.module}/../docs/runbooks/${each.key}.md"), local.runbook_commands])
     mime_type = "text/markdown"
   }
 }
