@@ -60,18 +60,19 @@ async function deliver(event: Finalized, options: DeliveryOptions, limit: LimitF
 }
 
 async function isAcknowledged(event: Finalized, { target, signal }: DeliveryOptions): Promise<boolean> {
-  try {
-    const answer = await fetch(target, {
-      method: 'POST',
-      headers: headersOf(event),
-      body: JSON.stringify(event.object),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(60_000)]),
-    });
-    await answer.body?.cancel();
-    return answer.ok;
-  } catch {
-    return false;
-  }
+  return deliverOnce(event, target, signal).catch(() => false);
+}
+
+/** @returns whether the function acknowledged the event @throws TypeError or DOMException when nobody answered */
+export async function deliverOnce(event: Finalized, target: string, signal?: AbortSignal): Promise<boolean> {
+  const answer = await fetch(target, {
+    method: 'POST',
+    headers: headersOf(event),
+    body: JSON.stringify(event.object),
+    signal: AbortSignal.any([...(signal === undefined ? [] : [signal]), AbortSignal.timeout(60_000)]),
+  });
+  await answer.body?.cancel();
+  return answer.ok;
 }
 
 /** The headers that Eventarc sends: https://cloud.google.com/eventarc/docs/cloudevents */

@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 /** Follows the file; what it has yielded so far. */
-function following(options: { fromEnd?: boolean } = {}): unknown[] {
+function following(options: { last?: number } = {}): unknown[] {
   const seen: unknown[] = [];
   const follow = async () => {
     for await (const line of followLines(file, { signal: stopped.signal, ...options }))
@@ -55,7 +55,7 @@ it('closes a torn line before it writes the next one', async () => {
 
 it('begins at the end where it is asked to', async () => {
   appendLine(file, { n: 1 });
-  const seen = following({ fromEnd: true });
+  const seen = following({ last: 0 });
   appendLine(file, { n: 2 });
   await eventually(() => expect(seen).toEqual([{ n: 2 }]));
 });

@@ -31,16 +31,16 @@ export function parseLine(line: string): unknown {
 }
 
 /**
- * Yields each whole line of a file, from its beginning (or from its end), and goes on as the file grows.
- * The file need not exist yet. Ends when the signal is aborted.
+ * Yields each whole line of a file, from its beginning (or from `last` bytes before its end, where the first line may be
+ * torn), and goes on as the file grows. The file need not exist yet. Ends when the signal is aborted.
  */
 export async function* followLines(
   file: string,
-  { signal, fromEnd = false }: { signal: AbortSignal; fromEnd?: boolean },
+  { signal, last }: { signal: AbortSignal; last?: number | undefined },
 ): AsyncGenerator<string> {
   mkdirSync(dirname(file), { recursive: true });
   const grown = changesOf(dirname(file), signal);
-  let offset = fromEnd ? sizeOf(file) : 0;
+  let offset = last === undefined ? 0 : Math.max(0, sizeOf(file) - last);
   let rest = Buffer.alloc(0);
   while (!signal.aborted) {
     const chunk = readFrom(file, offset);

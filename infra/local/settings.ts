@@ -24,6 +24,7 @@ const schema = z.object({
           worker: port,
           communication: port,
           issuer: port,
+          page: port,
         }),
       }),
     }),

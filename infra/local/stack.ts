@@ -10,6 +10,7 @@ import { watchDropFolder } from './drop-folder.ts';
 import { enginesOf, isGiven, requireFreePorts, type EngineName } from './engine-parts.ts';
 import type { EngineAddresses } from './environment.ts';
 import { startIssuer, type Issuer } from './issuer.ts';
+import { startPage } from './page/index.ts';
 import { bundleDeployables, logFileOf, partsOf, type Folders, type PartName } from './parts.ts';
 import { HOST, holdPort } from './ports.ts';
 import { onFreePorts, readSettings, type Settings } from './settings.ts';
@@ -27,6 +28,8 @@ export interface StackFile {
   readonly storage: string;
   readonly communication: string;
   readonly kafka: string;
+  /** Where one looks at all of it. */
+  readonly page: string;
   readonly tokens: Issuer['tokens'];
   readonly pids: Readonly<Partial<Record<PartName | EngineName, number>>>;
 }
@@ -119,6 +122,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }
     const description = () => describeStack(settings, addresses, issuer.tokens, running);
     describe = description;
+    const stopPage = await startPage({
+      settings,
+      engines: addresses,
+      folders,
+      useGiven,
+      running,
+      tokens: issuer.tokens,
+      addresses: () => addressesOf(description()),
+      onPartChange: () => void writeStackFile(),
+    });
+    stops.unshift(stopPage);
     await writeStackFile();
     return {
       settings,
@@ -174,9 +188,16 @@ function describeStack(
     storage,
     communication: at(ports.communication),
     kafka,
+    page: at(ports.page),
     tokens,
     pids: Object.fromEntries(pids) as StackFile['pids'],
   };
+}
+
+/** What people want to know of a running stack: everything but tokens and processes. */
+export function addressesOf({ project, bucket, page, api, health, ...rest }: StackFile) {
+  const { firestore, storage, communication, kafka } = rest;
+  return { page, api, health, communication, kafka, firestore, storage, project, bucket };
 }
 
 function importBucket({ project, bucket }: Settings, storage: string) {

@@ -5,7 +5,7 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import { relative, resolve } from 'node:path';
 import { followLines, parseLine } from './lines.ts';
-import { startStack, type Stack, type StackFile } from './stack.ts';
+import { addressesOf, startStack, type Stack, type StackFile } from './stack.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -26,6 +26,7 @@ try {
   running = await startStack({ dir, ports: 'configured', keep, dropFolder, onProgress: say });
   console.log(addressTable(running.describe()));
   console.log(`drop files into ${relative(process.cwd(), dropFolder)}/, or use npm run drop -- FILE`);
+  console.log(`look at it, break it: ${running.describe().page}`);
   console.log('ready');
   await showPublished(running);
 } catch (error) {
@@ -47,11 +48,9 @@ function say(name: string, sentence: string): void {
 }
 
 function addressTable(stack: StackFile): string {
-  const { project, bucket, api, health, firestore, storage, communication, kafka, tokens } = stack;
-  const addresses = { project, bucket, api, health, firestore, storage, communication, kafka };
   const table = new Table({ style: { head: [], border: [] } });
-  table.push(...Object.entries(addresses));
-  for (const [role, token] of Object.entries(tokens)) {
+  table.push(...Object.entries(addressesOf(stack)));
+  for (const [role, token] of Object.entries(stack.tokens)) {
     table.push([`token ${role}`, `${token.slice(0, 24)}… (whole in .local/stack.json)`]);
   }
   return table.toString();
@@ -59,7 +58,7 @@ function addressTable(stack: StackFile): string {
 
 /** One line for each event that the worker publishes: type, patient, sequence, milliseconds since the commit. */
 async function showPublished(stack: Stack): Promise<void> {
-  const lines = followLines(stack.logFile('worker'), { signal: ended.signal, fromEnd: keep });
+  const lines = followLines(stack.logFile('worker'), { signal: ended.signal, last: keep ? 0 : undefined });
   for await (const line of lines) {
     const entry = parseLine(line) as Partial<Record<string, string | number>> | undefined;
     if (entry?.['message'] !== 'event published') continue;

@@ -15,6 +15,8 @@ export interface Supervised {
   readonly name: string;
   /** Undefined while it is down, and for an engine that somebody else runs. */
   readonly pid: number | undefined;
+  /** `down`: about to be started, or started again; `stopped`: on purpose, until `start()`. */
+  readonly state: 'up' | 'down' | 'stopped';
   /** Resolves when it is ready. Starting what runs already, or is about to be started again, changes nothing. */
   start(): Promise<void>;
   /** Ends it in order; it stays down until `start()`. */
@@ -74,6 +76,10 @@ export function supervise(
     name: part.name,
     get pid() {
       return running?.pid;
+    },
+    get state() {
+      if (wanted === undefined) return 'stopped';
+      return running === undefined ? 'down' : 'up';
     },
     async start() {
       if (wanted !== undefined) return pending;

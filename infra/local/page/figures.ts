@@ -1,0 +1,150 @@
+/** What the page shows beside the flow: the health verdict, the outbox, the lag, the dead letters. */
+import type { Firestore } from '@google-cloud/firestore';
+import { openDeadLetterBook, type DeadLetterBook } from '../../../shared/kafka/dead-letter-book.ts';
+import { lagOf } from '../../../shared/kafka/lag.ts';
+import type { KafkaClient } from '../../../shared/kafka/ports.ts';
+import type { Names } from '../../../shared/kafka/topics.ts';
+import { outboxBacklog } from '../../../shared/store/outbox-backlog.ts';
+import type { Check, DeadLetter, Figures } from './messages.ts';
+
+export interface FiguresSources {
+  /** URL of check-health. */
+  readonly health: string;
+  readonly db: Firestore;
+  readonly client: KafkaClient;
+  readonly names: Names;
+}
+
+const consumed = ['communication', 'therapists'] as const;
+/** Most dead letters that are shown. */
+const SHOWN = 50;
+
+/** A function that asks for all figures at once; each that does not answer in time is null. */
+export function createFigures({ health, db, client, names }: FiguresSources): () => Promise<Figures> {
+  const books = consumed.map((topic) => ({
+    topic,
+    book: openDeadLetterBook(client, names.topics[topic], names.groups.operators, { values: false }),
+  }));
+  return async () => {
+    const [verdict, outbox, lag, deadLetters] = await Promise.all([
+      answered(readHealth(health)),
+      answered(readOutbox(db)),
+      answered(readLag(client, names)),
+      answered(Promise.all(books.map(readLetters))),
+    ]);
+    return { health: verdict, outbox, lag, deadLetters: deadLetters?.flat().slice(0, SHOWN) ?? null };
+  };
+}
+
+const ANSWER_WITHIN_MS = 3_000;
+
+function answered<T>(asked: Promise<T>): Promise<T | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(() => resolve(null), ANSWER_WITHIN_MS);
+  return Promise.race([asked.catch(() => null), late]).finally(() => clearTimeout(timer));
+}
+
+interface Report {
+  readonly status: string;
+  readonly checks: Readonly<
+    Record<string, { readonly status: string; readonly reasons: readonly string[] } | null>
+  >;
+}
+
+/** The runbook that helps where a check is not healthy. */
+const runbooks: Readonly<Record<string, string>> = {
+  outbox: 'outbox-age',
+  storage: 'storage-filling',
+  restore: 'restore',
+  scheduled_run: 'health-silent',
+  firestore: 'health-unreachable',
+};
+
+function runbookOf(check: string, sentence: string): string | null {
+  if (check === 'import') return /failed/.test(sentence) ? 'import-failure-rate' : 'oldest-incoming-file';
+  if (check !== 'kafka') return runbooks[check] ?? null;
+  if (/dead letter/.test(sentence)) return 'dead-letters';
+  if (/batch/.test(sentence)) return 'unreadable-batch';
+  if (/has stood/.test(sentence)) return 'standing-partition';
+  if (/not applied yet|how many messages/.test(sentence)) return 'consumer-lag';
+  return 'worker-not-polling';
+}
+
+async function readHealth(url: string): Promise<Figures['health']> {
+  const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+  const { status, checks } = (await answer.json()) as Report;
+  return {
+    status,
+    checks: Object.entries(checks).flatMap(([name, check]): Check[] =>
+      check === null
+        ? []
+        : [
+            {
+              name,
+              status: check.status,
+              reasons: check.reasons.map((sentence) => ({ sentence, runbook: runbookOf(name, sentence) })),
+            },
+          ],
+    ),
+  };
+}
+
+async function readOutbox(db: Firestore): Promise<Figures['outbox']> {
+  const { events, mails, oldest } = await outboxBacklog(db);
+  const age = oldest === undefined ? 0 : Date.now() - oldest.epochMilliseconds;
+  return { events, mails, oldestSeconds: Math.max(0, Math.round(age / 1000)) };
+}
+
+async function readLag(client: KafkaClient, names: Names): Promise<Figures['lag']> {
+  const admin = await client.admin();
+  try {
+    const lags = await Promise.all(
+      consumed.map(async (name) => {
+        const topic = names.topics[name];
+        const partitions = await lagOf(admin, names.groups[name], topic);
+        return partitions.map(({ partition, committed, end, lag }) => ({
+          topic,
+          partition,
+          committed: committed === undefined ? null : String(committed),
+          end: String(end),
+          lag,
+        }));
+      }),
+    );
+    return lags.flat();
+  } finally {
+    await admin.close().catch(() => undefined);
+  }
+}
+
+async function readLetters({ topic, book }: { topic: string; book: DeadLetterBook }): Promise<DeadLetter[]> {
+  await book.refresh();
+  return book.open().map(({ message, reason }) => {
+    const error = reason?.errorClass ?? 'unreadable';
+    return {
+      place: `${topic}:${message.partition}:${message.offset}`,
+      error,
+      message: reason?.errorMessage ?? 'It is no dead letter as this service writes them',
+      at: reason?.failedAt ?? null,
+      origin:
+        reason === undefined
+          ? null
+          : `${reason.origin.topic}:${reason.origin.partition}:${reason.origin.offset}`,
+      advice: adviceOf(error),
+    };
+  });
+}
+
+/** What docs/runbooks/dead-letters.md says, in a sentence. */
+function adviceOf(error: string): string {
+  if (['event.not_json', 'event.invalid_envelope', 'event.invalid_payload'].includes(error))
+    return 'The sender broke the contract: they mend it and send again; drop this one.';
+  if (error === 'event.unsupported_version') return 'Extend the reader, then replay it.';
+  if (error === 'event.timestamp_in_future')
+    return 'The sender mends their clock and sends again; drop this one.';
+  if (error === 'event.handler_failed') return 'A fault of ours: mend it, deploy, then replay it.';
+  if (error === 'event.patients_left') return 'Mend what keeps the patients named here, then replay it.';
+  if (error === 'event.process_killer') return 'It ended the worker each time: mend that, then replay it.';
+  if (error === 'unreadable') return 'Look at it with --value, then drop it.';
+  return 'Ask its sender, then drop it.';
+}

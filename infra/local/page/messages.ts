@@ -1,0 +1,161 @@
+/** What the page's server tells the browser over its event stream: the one set of types that both sides share. */
+
+/** A box of the picture. The worker is three: its relay, its mailer and its consumers. */
+export type Station =
+  | 'bucket'
+  | 'import'
+  | 'api'
+  | 'store'
+  | 'relay'
+  | 'kafka'
+  | 'mailer'
+  | 'communication'
+  | 'consumers'
+  | 'health';
+
+/** Something that arrived at a station, as a part logged it. */
+export interface Step {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly station: Station;
+  /** How long it took, as the part itself measured; null where it did not. */
+  readonly ms: number | null;
+  readonly what: string;
+  readonly isGood: boolean;
+}
+
+/** One registration, request or consumed event on its way. */
+export interface Journey {
+  readonly id: string;
+  readonly title: string;
+  readonly patientId: number | null;
+  readonly steps: readonly Step[];
+}
+
+export interface PartState {
+  readonly name: string;
+  /** `given`: an engine that somebody else runs. */
+  readonly state: 'up' | 'down' | 'stopped' | 'given';
+  readonly pid: number | null;
+}
+
+export interface BrokenRule {
+  readonly pointer: string;
+  /** What is wrong, in the words of the import. */
+  readonly detail: string;
+  /** The field's rule, as docs/domain.md has it; null where no field is meant. */
+  readonly rule: string | null;
+}
+
+/** A file below `incoming/`, and what became of it. */
+export interface FileRow {
+  readonly recordId: string;
+  readonly name: string;
+  readonly at: number;
+  /** Null while it is on its way. */
+  readonly outcome: 'imported' | 'duplicate' | 'failed' | 'erased' | null;
+  readonly reason: string | null;
+  /** The rule behind the reason, in a sentence. */
+  readonly sentence: string | null;
+  readonly broken: readonly BrokenRule[];
+  readonly patientId: number | null;
+  readonly archivePath: string | null;
+  /** How often the import was told of it. */
+  readonly deliveries: number;
+}
+
+/** Counted by reading the topic, Firestore and the mailbox. */
+export interface Guarantees {
+  readonly countedAt: number;
+  readonly patients: number;
+  readonly published: number;
+  readonly repeated: number;
+  readonly waiting: number;
+  readonly lost: number;
+  readonly disordered: number;
+  readonly mails: number;
+  readonly mailsDoubled: number;
+  /** The first few things that are amiss, in words. */
+  readonly findings: readonly string[];
+  /** Why the figures are not of this moment; null when they are. */
+  readonly stale: string | null;
+}
+
+export interface Reason {
+  readonly sentence: string;
+  readonly runbook: string | null;
+}
+
+export interface Check {
+  readonly name: string;
+  readonly status: string;
+  readonly reasons: readonly Reason[];
+}
+
+export interface PartitionLag {
+  readonly topic: string;
+  readonly partition: number;
+  readonly committed: string | null;
+  readonly end: string;
+  readonly lag: number;
+}
+
+export interface DeadLetter {
+  /** `topic:partition:offset`, as the operators' command names it. */
+  readonly place: string;
+  readonly error: string;
+  readonly message: string;
+  readonly at: string | null;
+  readonly origin: string | null;
+  readonly advice: string;
+}
+
+/** Null: could not be found out, since what would have to be asked does not answer. */
+export interface Figures {
+  readonly health: { readonly status: string; readonly checks: readonly Check[] } | null;
+  readonly outbox: {
+    readonly events: number;
+    readonly mails: number;
+    readonly oldestSeconds: number;
+  } | null;
+  readonly lag: readonly PartitionLag[] | null;
+  readonly deadLetters: readonly DeadLetter[] | null;
+}
+
+/** The whole state when the stream opens; later each message brings the members that have changed. */
+export interface State {
+  readonly parts: readonly PartState[];
+  readonly journeys: readonly Journey[];
+  readonly files: readonly FileRow[];
+  readonly guarantees: Guarantees | null;
+  readonly figures: Figures | null;
+}
+
+/** An event of a patient as it stands on the topic. */
+export interface PublishedEvent {
+  readonly sequence: number;
+  readonly eventType: string;
+  readonly eventId: string;
+  readonly timestamp: string;
+  readonly partition: number;
+  readonly offset: string;
+  /** How often it stands there: a repeat is an exact repeat, and readers drop it. */
+  readonly times: number;
+  readonly payload: unknown;
+}
+
+export interface Mail {
+  readonly id: number;
+  readonly receivedAt: string;
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** A patient field in plain words. */
+export interface FieldText {
+  readonly name: string;
+  /** English: the names are German, since they are part of the contract. */
+  readonly meaning: string;
+  readonly type: string;
+}
