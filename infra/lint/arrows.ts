@@ -174,6 +174,15 @@ export const arrows: Readonly<Record<string, Arrows>> = {
     files: ['infra/bundle.ts', 'shared/platform', 'shared/kafka', 'shared/registration'],
     packages: ANY,
   },
+  // The page looks at everything that a stack holds, with the modules that know how.
+  'infra/local/page': { files: ['infra/local', 'infra/schema-words.ts', 'shared'], packages: ANY },
+  'infra/local/page/assets': { files: [], packages: [] },
+  // It runs in the visitor's browser.
+  'infra/local/page/browser': {
+    files: ['infra/local/page/messages.ts'],
+    packages: ['preact', 'preact/hooks'],
+  },
+  'infra/local/page/messages.ts': { files: [], packages: [] },
 
   // Tests of several modules, and what all tests use.
   test: { files: ['shared', 'functions', 'infra'], packages: ANY },
