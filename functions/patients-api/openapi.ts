@@ -3,7 +3,13 @@ import { z } from 'zod';
 import { fateOf, type ErrorCode } from '../../shared/platform/errors.ts';
 import { PROBLEM_MEDIA_TYPE } from '../../shared/platform/problem-details.ts';
 import type { Answer, AnswerHeader, RequestHeader, Route } from './route.ts';
-import { answerSchemas, requestSchemas, type SchemaName } from './schemas.ts';
+import {
+  answerSchemas,
+  requestExamples,
+  requestSchemas,
+  type RequestSchemaName,
+  type SchemaName,
+} from './schemas.ts';
 
 const COMPONENTS = '#/components/schemas/';
 
@@ -73,7 +79,7 @@ function operation(route: Route): object {
     parameters: [...pathParameters(route), ...queryParameters(route), ...headerParameters(route)],
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: route.body.required, content: json(route.body.schema) } }),
+      : { requestBody: { required: route.body.required, content: request(route.body.schema) } }),
     responses: {
       ...Object.fromEntries(
         Object.entries(route.answers).map(([status, answer]) => [status, response(answer)]),
@@ -89,6 +95,7 @@ function pathParameters(route: Route): object[] {
     in: 'path',
     required: true,
     schema: name === 'id' ? { type: 'integer', minimum: 1, maximum: 2 ** 31 - 1 } : { type: 'string' },
+    example: name === 'id' ? 1 : 'docs.js',
   }));
 }
 
@@ -145,6 +152,11 @@ function problemResponses(route: Route): object {
       },
     ]),
   );
+}
+
+function request(schema: RequestSchemaName): object {
+  const example = requestExamples[schema];
+  return { 'application/json': { schema: { $ref: COMPONENTS + schema }, example } };
 }
 
 function json(schema: SchemaName): object {

@@ -11,7 +11,7 @@ import type { KeptDays } from '../../shared/store/patient-export.ts';
 import type { AllocatePatientId } from '../../shared/store/patient-ids.ts';
 import type { z } from 'zod';
 import type { Acting } from './actor.ts';
-import type { SchemaName } from './schemas.ts';
+import type { RequestSchemaName, SchemaName } from './schemas.ts';
 
 export interface Dependencies {
   readonly db: Firestore;
@@ -66,7 +66,7 @@ export interface Route {
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly requestHeaders?: readonly RequestHeader[];
-  readonly body?: { readonly schema: SchemaName; readonly required: boolean };
+  readonly body?: { readonly schema: RequestSchemaName; readonly required: boolean };
   readonly answers: Readonly<Record<number, Answer>>;
   /** The errors of this route. The contract adds those that every route has. */
   readonly problems: readonly ErrorCode[];

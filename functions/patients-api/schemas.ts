@@ -44,6 +44,28 @@ export const requestSchemas = {
   NewContact: lastContactSchema,
 } as const;
 
+/** A body that works as it stands, for the contract and those who try it. */
+export const requestExamples = {
+  NewPatient: {
+    anrede: 'Frau',
+    geschlecht: 'weiblich',
+    vorname: 'Lena',
+    nachname: 'Beispiel',
+    strasse: 'Musterweg 4',
+    plz: '50667',
+    ort: 'Köln',
+    email: 'lena@example.org',
+    telefon: '+49 221 000000',
+    geburtsdatum: '1991-04-02',
+    symptome: ['Schlafstörungen', 'Sorgen / Grübeln'],
+    zeitliche_verfuegbarkeit: { montag: ['08:00-12:00'] },
+    raeumliche_verfuegbarkeit: { max_km: 20 },
+    verkehrsmittel: 'ÖPNV',
+  },
+  PatientPatch: { zahlung_eingegangen: true, ausgeschlossene_therapeuten: [7] },
+  NewContact: { date: '2026-03-01' },
+} as const satisfies Record<keyof typeof requestSchemas, object>;
+
 const consentSchema = z.object({
   consent_metadata: z.looseObject({}).describe("The website's block, unchanged"),
   registration_timestamp: z.string().nullable().describe('As the website wrote it'),
@@ -133,4 +155,5 @@ export const answerSchemas = {
   }),
 } as const;
 
-export type SchemaName = keyof typeof requestSchemas | keyof typeof answerSchemas;
+export type RequestSchemaName = keyof typeof requestSchemas;
+export type SchemaName = RequestSchemaName | keyof typeof answerSchemas;

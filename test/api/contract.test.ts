@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../../functions/patients-api/openapi.ts';
 import { routes } from '../../functions/patients-api/routes/index.ts';
+import { requestExamples, requestSchemas } from '../../functions/patients-api/schemas.ts';
 import { baselineFile, breaksOfThisVersion, contracts } from '../../infra/contract.ts';
 import { patientEventJsonSchemas } from '../../shared/events/asyncapi.ts';
 import { breakingChanges } from '../../shared/events/compatibility.ts';
@@ -44,6 +45,10 @@ describe('the OpenAPI document', () => {
     const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
     expect(operations).toHaveLength(routes.length);
     expect(new Set(operations.map((operation) => operation.operationId)).size).toBe(routes.length);
+  });
+
+  it.each(Object.entries(requestExamples))('has an example of %s that is taken', (name, example) => {
+    expect(requestSchemas[name as keyof typeof requestSchemas].safeParse(example).error).toBeUndefined();
   });
 
   it('has schemas that a validator accepts and that describe a patient', () => {

@@ -6,12 +6,14 @@ import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/registration-valid.json');
 const IMAGES = join(import.meta.dirname, '../../docs/images');
+/** What a failed test saw. */
+const FAILURE = join(import.meta.dirname, '../../.local/page-test-failure.png');
 const WITHIN_MS = 20_000;
 
 const candidates = [
@@ -49,6 +51,10 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     await browser?.close();
     await stack?.stop();
   }, 60_000);
+
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') await page.screenshot({ path: FAILURE, fullPage: true });
+  });
 
   const press = (name: string | RegExp) => page.getByRole('button', { name }).first().click();
   const panel = () => page.getByRole('tabpanel');

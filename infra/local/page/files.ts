@@ -17,6 +17,8 @@ export interface Files {
   /** Newest first. */
   latest(): FileRow[];
   uploadOf(recordId: string): Upload | undefined;
+  /** Looks again at those that are on their way: the sweep may have imported one, and a line may have been missed. */
+  lookAgain(): Promise<void>;
   /** The import was told of the file, and has logged what became of it. */
   noteImport(recordId: string): void;
 }
@@ -90,6 +92,10 @@ export function followFiles(
         .slice(-SHOWN)
         .reverse()
         .map(({ row }) => row),
+    async lookAgain() {
+      const open = [...uploads.values()].filter(({ row }) => row.outcome === null);
+      await Promise.all(open.map(({ row }) => refresh(row.recordId)));
+    },
     uploadOf: (recordId) => uploads.get(recordId),
     noteImport(recordId) {
       const known = uploads.get(recordId);

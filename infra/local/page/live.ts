@@ -120,7 +120,7 @@ export function watchStack(watched: Watched, signal: AbortSignal): Live {
     changes = {};
   });
   repeat(FIGURES_MS, async () => {
-    figures = await askFigures();
+    [figures] = await Promise.all([askFigures(), files.lookAgain()]);
     changes = { ...changes, figures };
   });
   let countedAt = 0;
