@@ -15,7 +15,7 @@ import { countGuarantees } from './guarantees.ts';
 import { createTopicHistory, type TopicHistory } from './history.ts';
 import { followMails, type Mails } from './mails.ts';
 import type { Journey, PartState, State } from './messages.ts';
-import { createJourneys, traceOf, type LogLine } from './steps.ts';
+import { createJourneys, isImport, traceOf, type LogLine } from './steps.ts';
 import { followTopic } from './topic.ts';
 
 export interface Watched {
@@ -87,7 +87,7 @@ export function watchStack(watched: Watched, signal: AbortSignal): Live {
   const askFigures = createFigures({ health: watched.health, db, client, names });
 
   function takeLine(line: LogLine): void {
-    if (line.message === 'file imported') files.noteImport(String(line['record_id']));
+    if (isImport(line)) files.noteImport(String(line['record_id']));
     if (!ignored.has(traceOf(line))) noteJourneys(journeys.addLine(line));
   }
   for (const part of LOGGED) {

@@ -1,28 +1,32 @@
 import { expect, it } from 'vitest';
 import { createJourneys } from './steps.ts';
 
-const line = (second: number, trace: string, message: string, fields: object = {}) => ({
-  message,
+const line = (second: number, trace: string, fields: object = {}) => ({
   time: new Date(second * 1000).toISOString(),
   'logging.googleapis.com/trace': `projects/p/traces/${trace}`,
   ...fields,
 });
 
+const imported = (record_id: string, outcome = 'imported') => ({
+  record_id,
+  generation: '1',
+  outcome,
+  delay_ms: 38,
+});
+const published = (event_type: string, sequence: number) => ({
+  event_type,
+  sequence,
+  event_id: `${event_type}-${sequence}`,
+  patient_id: 7,
+  delay_ms: 12,
+});
+
 it('follows a file from the bucket to Kafka and to the mail, by record and by trace', () => {
   const journeys = createJourneys();
   journeys.addUpload({ recordId: 'r1', name: 'lena.json', at: 1000 });
-  journeys.addLine(
-    line(2, 't1', 'file imported', { record_id: 'r1', outcome: 'imported', patient_id: 7, delay_ms: 38 }),
-  );
-  journeys.addLine(
-    line(3, 't1', 'event published', {
-      event_type: 'patient.created',
-      sequence: 1,
-      patient_id: 7,
-      delay_ms: 12,
-    }),
-  );
-  journeys.addLine(line(4, 't1', 'mail sent', { record_id: 'r1' }));
+  journeys.addLine(line(2, 't1', { ...imported('r1'), patient_id: 7 }));
+  journeys.addLine(line(3, 't1', published('patient.created', 1)));
+  journeys.addLine(line(4, 't1', { record_id: 'r1', attempt: 1 }));
   const [journey, ...others] = journeys.latest();
   expect(others).toEqual([]);
   expect(journey).toMatchObject({ title: 'lena.json', patientId: 7 });
@@ -36,11 +40,9 @@ it('follows a file from the bucket to Kafka and to the mail, by record and by tr
 
 it('follows a request, also when its event is logged before its answer', () => {
   const journeys = createJourneys();
-  journeys.addLine(
-    line(2, 't2', 'event published', { event_type: 'patient.updated', sequence: 2, patient_id: 7 }),
-  );
+  journeys.addLine(line(2, 't2', published('patient.updated', 2)));
   const labels = { route: 'PATCH /api/patients/{id}' };
-  journeys.addLine(line(1, 't2', 'metric', { metric: 'request_latency_ms', value: 9, labels }));
+  journeys.addLine(line(1, 't2', { metric: 'request_latency_ms', value: 9, labels }));
   expect(journeys.latest()).toMatchObject([
     {
       title: 'PATCH /api/patients/{id}',
@@ -53,10 +55,8 @@ it('follows a request, also when its event is logged before its answer', () => {
 it('joins an event that is logged before the import has logged its file', () => {
   const journeys = createJourneys();
   journeys.addUpload({ recordId: 'r1', name: 'lena.json', at: 1000 });
-  journeys.addLine(
-    line(2, 't1', 'event published', { event_type: 'patient.created', sequence: 1, patient_id: 7 }),
-  );
-  const changed = journeys.addLine(line(3, 't1', 'file imported', { record_id: 'r1', outcome: 'imported' }));
+  journeys.addLine(line(2, 't1', published('patient.created', 1)));
+  const changed = journeys.addLine(line(3, 't1', imported('r1')));
   expect(changed[0]).toMatchObject({ id: 't1', steps: [] });
   expect(journeys.latest()).toMatchObject([{ title: 'lena.json', patientId: 7 }]);
   expect(journeys.latest()[0]?.steps.map(({ station }) => station)).toEqual(['bucket', 'kafka', 'import']);
@@ -64,19 +64,18 @@ it('joins an event that is logged before the import has logged its file', () => 
 
 it('marks what is refused', () => {
   const journeys = createJourneys();
-  journeys.addLine(line(1, 't3', 'file imported', { record_id: 'r3', outcome: 'failed' }));
+  journeys.addLine(line(1, 't3', imported('r3', 'failed')));
   journeys.addLine(
-    line(1, 't4', 'A message became a dead letter', { topic: 'x', error_code: 'event.not_json' }),
+    line(1, 't4', { metric: 'dead_letters', labels: { topic: 'x', error_code: 'event.not_json' } }),
   );
   expect(journeys.latest().map(({ steps }) => steps[0]?.isGood)).toEqual([false, false]);
 });
 
 it('ignores other lines, and keeps a bounded number of journeys', () => {
   const journeys = createJourneys();
-  expect(journeys.addLine(line(1, 't', 'The worker has started'))).toEqual([]);
-  expect(journeys.addLine({ message: 'file imported' })).toEqual([]);
-  for (let n = 0; n < 500; n += 1)
-    journeys.addLine(line(n, `t${n}`, 'file imported', { record_id: `r${n}`, outcome: 'imported' }));
+  expect(journeys.addLine(line(1, 't'))).toEqual([]);
+  expect(journeys.addLine({ ...imported('r') })).toEqual([]);
+  for (let n = 0; n < 500; n += 1) journeys.addLine(line(n, `t${n}`, imported(`r${n}`)));
   expect(journeys.latest().length).toBe(60);
   expect(journeys.latest()[0]?.id).toBe('file:r499');
 });

@@ -6,7 +6,6 @@ import type { Journey, Station, Step } from './messages.ts';
 
 /** A line of a part's log, as far as it matters here. */
 export interface LogLine {
-  readonly message?: unknown;
   readonly time?: unknown;
   readonly [field: string]: unknown;
 }
@@ -22,12 +21,16 @@ interface Found extends Step {
 const KEPT = 60;
 const TRACE = 'logging.googleapis.com/trace';
 
-/** What a line says, or undefined when it says nothing of the way. */
+/**
+ * What a line says, or undefined when it says nothing of the way. A line is known by its fields, which are a closed set
+ * (shared/platform/log.ts), and not by its sentence.
+ */
 function stepOf(line: LogLine): Found | undefined {
-  const at = Date.parse(String(line.time));
+  const at = Date.parse(textOf(line.time));
   const text = (name: string) => textOf(line[name]);
+  const has = (...names: string[]) => names.every((name) => line[name] !== undefined);
   const patientId = typeof line['patient_id'] === 'number' ? line['patient_id'] : undefined;
-  const step = (station: Station, what: string, ms: unknown, more: Partial<Found> = {}): Found => ({
+  const step: MakeStep = (station, what, ms, more = {}) => ({
     at,
     station,
     what,
@@ -36,44 +39,46 @@ function stepOf(line: LogLine): Found | undefined {
     patientId,
     ...more,
   });
-  switch (line.message) {
-    case 'file imported':
-      return step('import', text('outcome'), line['delay_ms'], {
-        recordId: text('record_id'),
-        title: 'Registration file',
-        isGood: line['outcome'] !== 'failed',
-      });
-    case 'event published':
-      return step('kafka', `${text('event_type')} ${text('sequence')}`, line['delay_ms']);
-    case 'mail sent':
-      return step('communication', 'mail accepted', null, { recordId: text('record_id') });
-    case 'A mail was not accepted':
-    case 'A mail was refused':
-      return step('mailer', 'mail not accepted', null, { recordId: text('record_id'), isGood: false });
-    case 'A consumed event is done with':
-      return step('consumers', text('outcome'), null, { title: text('event_type') });
-    case 'A message became a dead letter':
-      return step('consumers', `dead letter: ${text('error_code')}`, null, {
-        title: `Message on ${text('topic')}`,
-        isGood: false,
-      });
-    case 'scheduled run':
-      return step('health', text('status'), null, { isGood: line['status'] !== 'unhealthy' });
-    case 'metric':
-      return stepOfMetric(line, step);
-    default:
-      return undefined;
+  if (has('metric')) return stepOfMetric(line, step);
+  if (isImport(line)) {
+    return step('import', text('outcome'), line['delay_ms'], {
+      recordId: text('record_id'),
+      title: 'Registration file',
+      isGood: line['outcome'] !== 'failed',
+    });
   }
+  if (has('event_type', 'event_id', 'sequence', 'delay_ms'))
+    return step('kafka', `${text('event_type')} ${text('sequence')}`, line['delay_ms']);
+  if (has('event_type', 'event_id', 'outcome'))
+    return step('consumers', text('outcome'), null, { title: text('event_type') });
+  if (has('record_id', 'attempt', 'error_class'))
+    return step('mailer', 'mail not accepted', null, { recordId: text('record_id'), isGood: false });
+  if (has('record_id', 'attempt'))
+    return step('communication', 'mail accepted', null, { recordId: text('record_id') });
+  if (VERDICTS.has(text('status')))
+    return step('health', text('status'), null, { isGood: line['status'] !== 'unhealthy' });
+  return undefined;
 }
 
-function stepOfMetric(
-  line: LogLine,
-  step: (station: Station, what: string, ms: unknown, more?: Partial<Found>) => Found,
-): Found | undefined {
+const VERDICTS: ReadonlySet<string> = new Set(['healthy', 'degraded', 'unhealthy']);
+
+/** The line with which the import ends its work on a file. */
+export function isImport(line: LogLine): boolean {
+  return ['record_id', 'generation', 'outcome', 'delay_ms'].every((name) => line[name] !== undefined);
+}
+
+type MakeStep = (station: Station, what: string, ms: unknown, more?: Partial<Found>) => Found;
+
+function stepOfMetric(line: LogLine, step: MakeStep): Found | undefined {
   const labels = (line['labels'] ?? {}) as Readonly<Record<string, string>>;
-  const route = labels['route'] ?? '';
+  const { route = '', topic = '', error_code = '' } = labels;
   if (line['metric'] === 'request_latency_ms' && route.includes(' /api/'))
     return step('api', 'answered', line['value'], { title: route });
+  if (line['metric'] === 'dead_letters')
+    return step('consumers', `dead letter: ${error_code}`, null, {
+      title: `Message on ${topic}`,
+      isGood: false,
+    });
   return undefined;
 }
 
