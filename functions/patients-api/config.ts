@@ -9,6 +9,7 @@ export const variableNames = [
   'GCS_IMPORT_BUCKET',
   'STORAGE_EMULATOR_HOST',
   'CORS_ORIGINS',
+  'LOCAL_PAGE_URL',
   ...keptDaysVariables,
   ...authVariables,
 ] as const;

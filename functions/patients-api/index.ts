@@ -33,6 +33,7 @@ const app = createApp({
   authenticate: createAuthentication(config),
   keptDays: config,
   corsOrigins: config.CORS_ORIGINS,
+  localPage: config.LOCAL_PAGE_URL,
   assets: new URL('assets/', import.meta.url),
 });
 

@@ -24,6 +24,8 @@ export interface Dependencies {
   readonly keptDays: KeptDays;
   /** Origins of browsers that may call the API; CORS is off when there are none. */
   readonly corsOrigins: readonly string[];
+  /** On the local stack: where the documentation page is served with tokens filled in. */
+  readonly localPage?: string | undefined;
   /** Folder with the files of the documentation page. */
   readonly assets: URL;
 }

@@ -6,6 +6,7 @@ const notOurs = new Set([
   'FIRESTORE_EMULATOR_HOST',
   'STORAGE_EMULATOR_HOST',
   'PATIENT_IMPORT_LOCAL_PATH',
+  'LOCAL_PAGE_URL',
   'PORT',
   // Cloud Run's IAM refuses preflight requests, so browsers call the API through a backend.
   'CORS_ORIGINS',

@@ -41,6 +41,7 @@ export function environmentOf(settings: Settings, engines: EngineAddresses): Nod
     STORAGE_EMULATOR_HOST: engines.storage,
     KAFKA_BOOTSTRAP_SERVERS: engines.kafka,
     COMMUNICATION_SERVICE_URL: `http://${HOST}:${settings.ports.communication}`,
+    LOCAL_PAGE_URL: `http://${HOST}:${settings.ports.page}`,
     AUTH_ISSUER: issuerUrl(settings),
     AUTH_AUDIENCE: AUDIENCE,
     AUTH_JWKS_URL: `${issuerUrl(settings)}/jwks.json`,

@@ -57,6 +57,10 @@ export const variables = {
   PATIENT_IMPORT_LOCAL_PATH: text
     .optional()
     .describe('Local stack: folder whose files are uploaded to `incoming/`'),
+  LOCAL_PAGE_URL: httpUrl
+    .refine((url) => url.startsWith('http://127.0.0.1:'), 'must be on this machine')
+    .optional()
+    .describe('Local stack: the page whose `/docs`, with tokens filled in, replaces that of the API'),
   PATIENT_IMPORT_CHECK_INTERVAL_SECONDS: seconds
     .default(60)
     .describe('How often `incoming/` is swept for missed files'),

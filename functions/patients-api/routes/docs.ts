@@ -29,9 +29,15 @@ export const docsRoute: Route = {
   path: '/docs',
   role: undefined,
   summary: 'Read the contract and try it',
-  answers: { 200: { description: 'An interactive page', mediaType: 'text/html' } },
+  answers: {
+    200: { description: 'An interactive page', mediaType: 'text/html' },
+    302: { description: 'On the local stack: to the same page with tokens filled in' },
+  },
   problems: [],
-  handle: (call, deps) => answerFile(call, deps, 'docs.html'),
+  handle: (call, deps) =>
+    deps.localPage === undefined
+      ? answerFile(call, deps, 'docs.html')
+      : call.redirect(`${deps.localPage}/docs`),
 };
 
 export const docsFileRoute: Route = {
