@@ -1,5 +1,5 @@
 # Metrics made from log lines. The first map mirrors shared/platform/metrics.ts (a check compares both ways);
-# lines look like {"metric": "imports", "value": 1, "labels": {"outcome": "imported"}}.
+# lines hold {"metrics": {"imports": 1, "import_latency_ms": 412}, "labels": {"outcome": "imported"}}.
 locals {
   service_metrics = {
     events_published               = { kind = "counter", labels = ["event_type"] }
@@ -33,10 +33,10 @@ resource "google_logging_metric" "service" {
   for_each = local.service_metrics
 
   name   = "patient_service/${each.key}"
-  filter = "jsonPayload.metric=\"${each.key}\""
+  filter = "jsonPayload.metrics.${each.key}:*"
 
   # A counter line may count more than one, so its value is summed up, as the sum of a distribution.
-  value_extractor  = "EXTRACT(jsonPayload.value)"
+  value_extractor  = "EXTRACT(jsonPayload.metrics.${each.key})"
   label_extractors = { for label in each.value.labels : label => "EXTRACT(jsonPayload.labels.${label})" }
 
   metric_descriptor {

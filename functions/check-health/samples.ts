@@ -1,6 +1,6 @@
 /** Writes the figures of a scheduled run as metrics, one sample each. The alerts compare them with their limits. */
 import type { Log } from '../../shared/platform/log.ts';
-import { measure } from '../../shared/platform/metrics.ts';
+import { measured } from '../../shared/platform/metrics.ts';
 import type { Facts } from './facts.ts';
 import { valueOf } from './reading.ts';
 import { FAILING, type Report } from './verdict.ts';
@@ -21,9 +21,11 @@ export function reportSamples(log: Log, facts: Facts, { checks }: Report): void 
     database_fenced: checks.restore.fenced === null ? null : Number(checks.restore.fenced),
     storage_used_percent: percent(storage.bytes === null ? null : storage.bytes / storage.quota_bytes),
   };
-  for (const [metric, value] of Object.entries(samples)) {
-    if (value !== null) measure(log, metric as keyof typeof samples, {}, value);
-  }
+  const known = Object.entries(samples).filter(([, value]) => value !== null);
+  log.record(
+    'Samples of the scheduled run',
+    measured(Object.fromEntries(known) as Record<keyof typeof samples, number>, {}),
+  );
 }
 
 /** Whether there are enough files for a meaningful rate. One failed file of two is not; staff get a mail about it. */

@@ -36,7 +36,7 @@ export function createApp(
     app.use(cors({ origin: [...corsOrigins], exposeHeaders: ['etag', 'location', 'retry-after'] }));
   }
   app.onError((error) => answerProblem(error instanceof HTTPException ? error.cause : error, log));
-  app.use('/api/*', auditAnswers(log));
+  app.use('/api/*', auditAnswers());
   app.use(refuseMalformedUrls);
   app.notFound(() => answerProblem(new ServiceError('request.not_found'), log));
 

@@ -6,7 +6,7 @@
 import type { MiddlewareHandler } from 'hono';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { ServiceError } from '../../shared/platform/errors.ts';
-import { errorFields, type Log } from '../../shared/platform/log.ts';
+import { errorFields } from '../../shared/platform/log.ts';
 import {
   logAuditEntry,
   removeAuditEntries,
@@ -36,15 +36,18 @@ export function logChange(call: Call, { db, log }: Dependencies, entry: AuditEnt
   );
 }
 
-/** Logs each response, unless its change is already logged or the route returns no personal data. */
-export function auditAnswers(log: Log): MiddlewareHandler {
+/**
+ * Leaves the audit entry of each response to the request's own line (observe.ts), unless its change is already logged or the
+ * route returns no personal data.
+ */
+export function auditAnswers(): MiddlewareHandler {
   return async (call: Call, next) => {
     await next();
     const { status } = call.res;
     if (status < 400 && (call.get('isChangeLogged') || call.get('isImpersonal'))) return;
     const caller = call.get('caller');
     const acting = call.get('acting') ?? (caller === undefined ? {} : { actor: caller.subject });
-    log.record('audit', {
+    call.set('audit', {
       ...acting,
       ...(caller?.role === undefined ? {} : { role: caller.role }),
       method: call.req.method,

@@ -1,7 +1,10 @@
-/** Continues the caller's trace and measures each request. Labels it by the route's pattern, never by the path. */
+/**
+ * Continues the caller's trace and writes each request's line: its metrics, by the route's pattern and never by the path, and
+ * below /api its audit entry.
+ */
 import type { MiddlewareHandler } from 'hono';
 import type { Log } from '../../shared/platform/log.ts';
-import { measure } from '../../shared/platform/metrics.ts';
+import { measured } from '../../shared/platform/metrics.ts';
 import { continueTrace, withTrace } from '../../shared/platform/trace.ts';
 import type { Call } from './route.ts';
 
@@ -12,7 +15,11 @@ export function observe(log: Log): MiddlewareHandler {
       await next();
       const route = call.get('route') ?? 'unmatched';
       const status_class = `${Math.floor(call.res.status / 100)}xx`;
-      measure(log, 'requests', { route, status_class });
-      measure(log, 'request_latency_ms', { route }, Math.round(performance.now() - started));
+      const figures = { requests: 1, request_latency_ms: Math.round(performance.now() - started) };
+      const audit = call.get('audit');
+      log.record(audit === undefined ? 'Request answered' : 'audit', {
+        ...audit,
+        ...measured(figures, { route, status_class }),
+      });
     });
 }

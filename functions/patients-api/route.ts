@@ -6,7 +6,7 @@ import type { PatientId } from '../../shared/patient/schema.ts';
 import type { Authenticate, Caller, Role } from '../../shared/platform/auth.ts';
 import type { Clock } from '../../shared/platform/clock.ts';
 import type { ErrorCode } from '../../shared/platform/errors.ts';
-import type { Log } from '../../shared/platform/log.ts';
+import type { Log, LogFields } from '../../shared/platform/log.ts';
 import type { KeptDays } from '../../shared/store/patient-export.ts';
 import type { AllocatePatientId } from '../../shared/store/patient-ids.ts';
 import type { z } from 'zod';
@@ -38,6 +38,8 @@ export type Call = Context<{
     acting: Acting;
     /** The patients whose data the response contains, or the one in the path. */
     subjects: readonly PatientId[];
+    /** What the line of this request says for the audit trail; set last. */
+    audit: LogFields;
     isChangeLogged: boolean;
     isImpersonal: boolean;
   };

@@ -177,7 +177,7 @@ describe('a dead letter that the client fails to encode', () => {
           offset: '0',
           error_code: 'event.unsendable',
         }),
-        expect.objectContaining({ metric: 'errors', labels: { error_code: 'event.unsendable' } }),
+        expect.objectContaining({ metrics: { errors: 1 }, labels: { error_code: 'event.unsendable' } }),
       ]),
     );
     expect(lines.join()).not.toContain('secret');

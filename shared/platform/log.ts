@@ -48,9 +48,8 @@ export interface LogFields {
   readonly patient_ids?: readonly number[];
   /** Names of fields, never their values. */
   readonly fields?: readonly string[];
-  /** On metric lines only (metrics.ts). */
-  readonly metric?: string;
-  readonly value?: number;
+  /** What Cloud Logging makes metrics of (metrics.ts). */
+  readonly metrics?: Readonly<Record<string, number>>;
   readonly labels?: Readonly<Record<string, string>>;
 }
 

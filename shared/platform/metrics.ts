@@ -1,6 +1,6 @@
 /**
- * Counters and latencies as structured log lines (docs/operations.md). Cloud Logging turns them into metrics as defined
- * in infra/metrics.tf, so there is no agent or exporter to run.
+ * Counters and latencies as fields of structured log lines (docs/operations.md). Cloud Logging turns them into metrics as
+ * defined in infra/metrics.tf, so there is no agent or exporter to run.
  */
 import type { Log, LogFields } from './log.ts';
 
@@ -36,10 +36,28 @@ export const metrics = {
 } as const satisfies Record<string, { kind: 'counter' | 'distribution'; labels: readonly string[] }>;
 
 type MetricName = keyof typeof metrics;
-type Labels<M extends MetricName> = Record<(typeof metrics)[M]['labels'][number], string>;
+type LabelOf<M extends MetricName> = (typeof metrics)[M]['labels'][number];
 
-/** Adds `value` to a counter, or adds it as one sample to a distribution. The unit is in the metric's name. */
-export function measure<M extends MetricName>(log: Log, metric: M, labels: Labels<M>, value = 1): void {
-  const fields: LogFields = { metric, value, labels };
+/**
+ * The fields of a line that carries the values of metrics, beside whatever else it says. A value is added to a counter, or is
+ * one sample of a distribution; its unit is in the metric's name. Write such a line with `log.record`, which no log level
+ * silences.
+ * @param labels those of all its metrics
+ */
+export function measured<V extends Partial<Record<MetricName, number>>>(
+  values: V,
+  labels: Record<LabelOf<keyof V & MetricName>, string>,
+): Pick<LogFields, 'metrics' | 'labels'> {
+  return { metrics: values as Record<string, number>, labels };
+}
+
+/** Writes a line of its own for one value. */
+export function measure<M extends MetricName>(
+  log: Log,
+  metric: M,
+  labels: Record<LabelOf<M>, string>,
+  value = 1,
+): void {
+  const fields: LogFields = { metrics: { [metric]: value }, labels };
   log.record('metric', fields);
 }

@@ -9,7 +9,7 @@ import type { PatientId, PaymentReference } from '../patient/schema.ts';
 import { utcTimestamp, type Clock, type Instant } from '../platform/clock.ts';
 import { isServiceError, ServiceError } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
-import { measure } from '../platform/metrics.ts';
+import { measured } from '../platform/metrics.ts';
 import { readImport, recordIdOf, type ImportRecord, type RecordId } from '../store/imports.ts';
 import type { AllocatePatientId } from '../store/patient-ids.ts';
 import { keysOfFile } from '../store/person-keys.ts';
@@ -236,14 +236,13 @@ function report(
 ) {
   const delay_ms = clock().epochMilliseconds - object.uploadedAt.epochMilliseconds;
   const { outcome, patient_id, reason } = record;
-  log.info('File imported', {
+  log.record('File imported', {
     record_id: recordId,
     generation: object.generation,
     outcome,
     delay_ms,
     ...(patient_id === null ? {} : { patient_id }),
     ...(reason === null ? {} : { reason }),
+    ...measured({ imports: 1, import_latency_ms: delay_ms }, { outcome }),
   });
-  measure(log, 'imports', { outcome });
-  measure(log, 'import_latency_ms', { outcome }, delay_ms);
 }

@@ -64,14 +64,14 @@ async function sampleAfterRun(metric: string): Promise<{ code: number; value: nu
   const before = (await samples(metric)).length;
   const { code } = await run();
   const values = (await samples(metric)).slice(before);
-  return { code, value: values.at(-1)?.value ?? Number.NaN };
+  return { code, value: values.at(-1) ?? Number.NaN };
 }
 
-async function samples(metric: string): Promise<{ value: number }[]> {
+async function samples(metric: string): Promise<number[]> {
   const lines = (await readFile(stack.logFile('health'), 'utf8')).split('\n');
   return lines
-    .filter((line) => line.includes(`"metric":"${metric}"`))
-    .map((line) => JSON.parse(line) as { value: number });
+    .filter((line) => line.includes(`"${metric}":`))
+    .map((line) => (JSON.parse(line) as { metrics: Record<string, number> }).metrics[metric]!);
 }
 
 const ops = (...args: string[]) => opsOn(stack)(...args);

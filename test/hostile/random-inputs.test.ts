@@ -109,7 +109,7 @@ function sum(ledger: Ledger): number {
 /** How many consumed messages had which outcome: as counted by the worker, or the code of their dead letter. */
 async function consumedOutcomes(): Promise<Ledger> {
   const lines = (await readFile(stack.logFile('worker'), 'utf8')).split('\n');
-  const counted = lines.filter((line) => line.includes('"metric":"events_consumed"'));
+  const counted = lines.filter((line) => line.includes('"events_consumed":'));
   const buried = lines.filter((line) => line.includes('A message became a dead letter'));
   return ledgerOf([
     ...counted.map((line) => (JSON.parse(line) as { labels: { outcome: string } }).labels.outcome),

@@ -206,7 +206,7 @@ export async function startHostileWorld() {
     startedWith: (variables: Record<string, string>) => runImportFunction(stack, variables),
     /** How many consumed messages had this outcome. */
     countedOutcome: async (outcome: string) =>
-      (await logged('worker', '"metric":"events_consumed"')).filter(
+      (await logged('worker', '"events_consumed":')).filter(
         (line) => (line['labels'] as { outcome?: string } | undefined)?.outcome === outcome,
       ).length,
     /** What the worker says of the group that reads the topic. */

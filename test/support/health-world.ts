@@ -74,8 +74,7 @@ export async function healthWorld(overrides: Partial<HealthDependencies> = {}) {
     /** The samples of a metric, in the order of logging. */
     samples: (metric: string): number[] =>
       world.logged
-        .map((line) => JSON.parse(line) as { metric?: string; value?: number })
-        .filter((line) => line.metric === metric)
-        .map((line) => line.value ?? Number.NaN),
+        .map((line) => (JSON.parse(line) as { metrics?: Record<string, number> }).metrics?.[metric])
+        .filter((value) => value !== undefined),
   };
 }

@@ -39,7 +39,9 @@ const nested = (depth: number) =>
 
 /** Outcome of the last event consumed, as counted. */
 function lastOutcome(): string {
-  const counted = lines.map((line) => JSON.parse(line)).filter(({ metric }) => metric === 'events_consumed');
+  const counted = lines
+    .map((line) => JSON.parse(line))
+    .filter(({ metrics }) => metrics?.events_consumed === 1);
   return counted.at(-1).labels.outcome;
 }
 

@@ -6,7 +6,7 @@ import { readEnvelope, type ForeignEnvelope } from '../../../shared/events/envel
 import type { IncomingMessage } from '../../../shared/kafka/ports.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';
 import type { Log } from '../../../shared/platform/log.ts';
-import { measure } from '../../../shared/platform/metrics.ts';
+import { measure, measured } from '../../../shared/platform/metrics.ts';
 
 export interface Effect {
   /** Types that are acted on; all others of the topic are somebody else's. */
@@ -42,16 +42,17 @@ export function handlerOf(
       return;
     }
     const { outcome, patientId, therapistId, count } = await effect.apply(event);
-    const labels = { event_type: event.eventType };
-    log.info('A consumed event is done with', {
+    log.record('A consumed event is done with', {
       event_id: event.eventId,
       event_type: event.eventType,
       outcome,
       ...(patientId === undefined ? {} : { patient_id: patientId }),
       ...(therapistId === undefined ? {} : { therapist_id: therapistId }),
       ...(count === undefined ? {} : { count }),
+      ...measured(
+        { events_consumed: 1, consume_latency_ms: Math.max(0, Date.now() - message.timestamp) },
+        { event_type: event.eventType, outcome },
+      ),
     });
-    measure(log, 'events_consumed', { ...labels, outcome });
-    measure(log, 'consume_latency_ms', labels, Math.max(0, Date.now() - message.timestamp));
   };
 }

@@ -8,7 +8,7 @@ import { delayAfter, pauseFor, type BackoffRange } from '../../../shared/platfor
 import type { Clock } from '../../../shared/platform/clock.ts';
 import type { ServiceError } from '../../../shared/platform/errors.ts';
 import { errorFields, type Log } from '../../../shared/platform/log.ts';
-import { measure } from '../../../shared/platform/metrics.ts';
+import { measure, measured } from '../../../shared/platform/metrics.ts';
 import { continueTrace, withTrace } from '../../../shared/platform/trace.ts';
 import { deleteAll } from '../../../shared/store/firestore.ts';
 import {
@@ -113,8 +113,12 @@ export async function sendMails(
   }
 
   async function clear(mail: OutboxMail): Promise<void> {
-    log.info('mail sent', { record_id: mail.idempotencyKey, attempt: mail.attempts });
-    measure(log, 'mails_sent', { kind: mail.path === '/api/emails' ? 'email' : 'system-message' });
+    const kind = mail.path === '/api/emails' ? 'email' : 'system-message';
+    log.record('mail sent', {
+      record_id: mail.idempotencyKey,
+      attempt: mail.attempts,
+      ...measured({ mails_sent: 1 }, { kind }),
+    });
     await deleteAll(db, [mail]);
   }
 

@@ -63,13 +63,11 @@ describe('events', () => {
       patient_id: 7,
       sequence: 1,
       event_id: stored.id,
-      delay_ms: expect.any(Number),
       'logging.googleapis.com/trace': `projects/test/traces/${trace.traceId}`,
     });
     expect(lines).toContainEqual(
       expect.objectContaining({
-        metric: 'events_published',
-        value: 1,
+        metrics: { events_published: 1, publish_latency_ms: expect.any(Number) },
         labels: { event_type: 'patient.created' },
       }),
     );
@@ -220,7 +218,7 @@ describe('events', () => {
             sequence: 2,
             error_code: 'event.unsendable',
           }),
-          expect.objectContaining({ metric: 'errors', labels: { error_code: 'event.unsendable' } }),
+          expect.objectContaining({ metrics: { errors: 1 }, labels: { error_code: 'event.unsendable' } }),
         ]),
       );
     },

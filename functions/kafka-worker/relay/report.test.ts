@@ -6,8 +6,7 @@ import type { OutboxEvent } from '../../../shared/store/outbox-events.ts';
 import { reportPublished } from './report.ts';
 
 interface Line {
-  readonly metric?: string;
-  readonly value?: number;
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 function reported(entries: readonly OutboxEvent[], at: number): Record<string, number> {
@@ -19,9 +18,8 @@ function reported(entries: readonly OutboxEvent[], at: number): Record<string, n
     },
   });
   reportPublished(createLog({ service: 'test', project: '', destination }), entries, at);
-  return Object.fromEntries(
-    lines.flatMap(({ metric, value }) => (metric === undefined ? [] : [[metric, value ?? Number.NaN]])),
-  );
+  expect(lines).toHaveLength(entries.length);
+  return Object.assign({}, ...lines.map(({ metrics }) => metrics)) as Record<string, number>;
 }
 
 const anEvent = (fileUploadedAt: number | undefined): OutboxEvent => ({

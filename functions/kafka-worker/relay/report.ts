@@ -1,6 +1,6 @@
-/** What is said of published events: a line for each, and the metrics. */
+/** What is said of published events: a line for each, with its metrics. */
 import type { Log } from '../../../shared/platform/log.ts';
-import { measure } from '../../../shared/platform/metrics.ts';
+import { measured } from '../../../shared/platform/metrics.ts';
 import { continueTrace, withTrace } from '../../../shared/platform/trace.ts';
 import type { OutboxEvent } from '../../../shared/store/outbox-events.ts';
 
@@ -9,20 +9,19 @@ export function reportPublished(log: Log, entries: readonly OutboxEvent[], at: n
   for (const entry of entries) {
     // Clocks differ: an event that seems to be published before its commit was published at once.
     const delay = Math.max(0, at - entry.committedAt);
+    const sinceUpload =
+      entry.fileUploadedAt === undefined ? {} : { file_to_event_ms: Math.max(0, at - entry.fileUploadedAt) };
     withTrace(continueTrace(entry.traceparent), () => {
-      log.info('event published', {
+      log.record('event published', {
         event_type: entry.eventType,
         patient_id: entry.patientId,
         sequence: entry.sequence,
         event_id: entry.eventId,
-        delay_ms: delay,
+        ...measured(
+          { events_published: 1, publish_latency_ms: delay, ...sinceUpload },
+          { event_type: entry.eventType },
+        ),
       });
-      measure(log, 'publish_latency_ms', { event_type: entry.eventType }, delay);
-      if (entry.fileUploadedAt !== undefined)
-        measure(log, 'file_to_event_ms', {}, Math.max(0, at - entry.fileUploadedAt));
     });
-  }
-  for (const [event_type, { length }] of Map.groupBy(entries, ({ eventType }) => eventType)) {
-    measure(log, 'events_published', { event_type }, length);
   }
 }
