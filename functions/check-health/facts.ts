@@ -66,7 +66,11 @@ export interface FactSources {
 export const WARM_UP_MS = 3000;
 
 /** Gathers all facts in about `withinMs` milliseconds at most. Never throws. */
-export async function gatherFacts(sources: FactSources, withinMs: number): Promise<Facts> {
+export async function gatherFacts(
+  sources: FactSources,
+  withinMs: number,
+  known: Partial<Pick<Facts, 'lastRun'>> = {},
+): Promise<Facts> {
   const { db, bucket, clock, log, dropFolder } = sources;
   const now = clock();
   const about = (check: string) => ({ check, withinMs, log });
@@ -75,7 +79,7 @@ export async function gatherFacts(sources: FactSources, withinMs: number): Promi
     ask(() => readImportFigures(db, now), about('imports')),
     ask(() => lookIntoOutbox(db, now), about('outbox')),
     ask(() => readWorkerStatus(db), about('worker')),
-    ask(() => readNewestSnapshot(db), about('last run')),
+    known.lastRun ?? ask(() => readNewestSnapshot(db), about('last run')),
     ask(async () => (await readFence({ db, bucket })).fault, about('fence')),
     dropFolder === undefined ? undefined : ask(() => freeBytes(dropFolder), about('disk')),
   ]);

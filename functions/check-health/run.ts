@@ -117,10 +117,8 @@ async function runAlone(deps: HealthDependencies): Promise<RunReport> {
   if (swept !== null && swept.failed > 0) failed.push('sweep');
   const bucketSize = measured?.size ?? last?.bucket ?? null;
 
-  const facts = {
-    ...(await gatherFacts(deps, 10_000)),
-    lastRun: { value: { taken_at: utcTimestamp(clock()), bucket: bucketSize, retention: lapsed } },
-  };
+  const thisRun = { taken_at: utcTimestamp(clock()), bucket: bucketSize, retention: lapsed };
+  const facts = await gatherFacts(deps, 10_000, { lastRun: { value: thisRun } });
   const report = judge(facts, limits);
   reportSamples(log, facts, report);
   const snapshot: HealthSnapshot = {
