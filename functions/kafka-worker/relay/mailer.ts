@@ -58,7 +58,8 @@ export async function sendMails(
   /** @returns when the first of those that wait is due, in milliseconds since the epoch */
   async function sendDue(): Promise<number | undefined> {
     while (term.isHeld()) {
-      const mails = await readMails(db, AT_ONCE - sending.size);
+      const room = AT_ONCE - sending.size;
+      const mails = await readMails(db, room);
       const now = clock();
       const due = mails.filter(({ dueAt }) => dueAt <= now.epochMilliseconds);
       if (due.length === 0) return mails[0]?.dueAt;
@@ -70,6 +71,8 @@ export async function sendMails(
           if (claimed !== undefined) start(claimed, claimedAt);
         }),
       );
+      // A page with room left held all that was due; what comes now rings the bell.
+      if (mails.length < room) return mails[due.length]?.dueAt;
       if (sending.size >= AT_ONCE) await Promise.race(sending);
     }
     return undefined;

@@ -9,7 +9,7 @@ import type { Clock } from '../../../shared/platform/clock.ts';
 import type { ErrorCode } from '../../../shared/platform/errors.ts';
 import type { Log } from '../../../shared/platform/log.ts';
 import { frontEventsQuery } from '../../../shared/store/outbox-events.ts';
-import { mailsQuery } from '../../../shared/store/outbox-mails.ts';
+import { claimedUntil, mailsQuery } from '../../../shared/store/outbox-mails.ts';
 import { SHARDS } from '../../../shared/store/outbox.ts';
 import { logAuditLeftovers } from './audit-leftovers.ts';
 import { createBacklog } from './backlog.ts';
@@ -71,10 +71,14 @@ export function startRelay({ db, log, lease, raiseMarks, markMs, ...rest }: Rela
     const eventsSeen = ({ docs }: QuerySnapshot) => {
       for (const doc of docs) bells[doc.get('shard') as number]?.ring();
     };
+    // A mail that is being sent comes up once more when it is claimed, and nobody has to look at it again.
+    const mailsSeen = ({ docs }: QuerySnapshot) => {
+      if (docs.some((doc) => claimedUntil(doc) === undefined)) mailBell.ring();
+    };
     await Promise.all([
       // One for all shards: Firestore looks at every listener of a collection with every write to it.
       listen(frontEventsQuery(db), eventsSeen, wakeAll, backlog, term.signal, log),
-      listen(mailsQuery(db, 1), () => mailBell.ring(), wakeAll, backlog, term.signal, log),
+      listen(mailsQuery(db, 1), mailsSeen, wakeAll, backlog, term.signal, log),
       ...bells.map((bell, shard) =>
         relayShard(shard, { db, log, lateArrivals, ...rest }, term, bell, journal, backlog, wakeAll),
       ),
