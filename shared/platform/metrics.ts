@@ -48,7 +48,7 @@ export function measured<V extends Partial<Record<MetricName, number>>>(
   values: V,
   labels: Record<LabelOf<keyof V & MetricName>, string>,
 ): Pick<LogFields, 'metrics' | 'labels'> {
-  return { metrics: values as Record<string, number>, labels };
+  return { metrics: values, labels };
 }
 
 /** Writes a line of its own for one value. */
