@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "${PIN_ROOT:-$(dirname "${BASH_SOURCE[0]}")/../..}"
 
-readonly FILES=(cloudbuild.yaml infra/deploy/promote.yaml infra/Dockerfile)
+readonly FILES=(cloudbuild.yaml infra/deploy/promote.yaml infra/Dockerfile infra/local/engines/images.yaml)
 
 # Prints every image in the files: `FROM image` in a Dockerfile, `name: image` in a build step. Ignores build stages.
 images() {

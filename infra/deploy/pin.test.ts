@@ -4,9 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { imageOf } from '../local/engines/containers.ts';
 import { standIns, type Programs } from './stand-in/programs.ts';
 
-const files = ['cloudbuild.yaml', 'infra/deploy/promote.yaml', 'infra/Dockerfile'];
+const files = [
+  'cloudbuild.yaml',
+  'infra/deploy/promote.yaml',
+  'infra/Dockerfile',
+  'infra/local/engines/images.yaml',
+];
 const root = new URL('../../', import.meta.url).pathname;
 
 let folder: string;
@@ -16,7 +22,7 @@ let asked: string[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'patient-service-pin-'));
-  await mkdir(join(folder, 'infra/deploy'), { recursive: true });
+  for (const file of files) await mkdir(join(folder, file, '..'), { recursive: true });
   for (const file of files) await cp(join(root, file), join(folder, file));
   asked = [];
   digest = () => `sha256:${'1'.repeat(64)}`;
@@ -53,6 +59,7 @@ describe('pin.sh', () => {
     const unpinned = (text: string) => text.replaceAll(/@sha256:\w+/g, '');
     expect(after.map(unpinned)).toEqual(before.map(unpinned));
     expect(asked).toContain('gcr.io/distroless/nodejs24-debian12:nonroot');
+    expect(asked).toContain(await imageOf('kafka'));
     expect((await pin('--check')).code).toBe(0);
   });
 

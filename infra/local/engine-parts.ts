@@ -2,7 +2,7 @@
  * The three engines as parts of the stack, and the addresses at which they turn out to be.
  */
 import { join } from 'node:path';
-import type { Engine, EngineOptions } from './engines/engine.ts';
+import { isGivenByEnvironment, type Engine, type EngineOptions } from './engines/engine.ts';
 import { startFirestore } from './engines/firestore.ts';
 import { startKafka } from './engines/kafka.ts';
 import { startStorage } from './engines/storage.ts';
@@ -14,11 +14,7 @@ import type { Part } from './supervisor.ts';
 
 export type EngineName = keyof EngineAddresses;
 
-const givenBy: Readonly<Record<EngineName, string>> = {
-  firestore: 'FIRESTORE_EMULATOR_HOST',
-  storage: 'STORAGE_EMULATOR_HOST',
-  kafka: 'KAFKA_BOOTSTRAP_SERVERS',
-};
+const ENGINES: readonly string[] = ['firestore', 'storage', 'kafka'] satisfies EngineName[];
 
 /** @param useGiven whether an engine that the environment names is used instead of one of our own */
 export function enginesOf(settings: Settings, folders: Folders, useGiven: boolean) {
@@ -50,12 +46,12 @@ export function enginesOf(settings: Settings, folders: Folders, useGiven: boolea
 
 /** Whether somebody else runs the engine, as the environment says. */
 export function isGiven(name: EngineName, useGiven: boolean): boolean {
-  return useGiven && process.env[givenBy[name]] !== undefined;
+  return useGiven && isGivenByEnvironment(name);
 }
 
 /** @throws Error naming each busy port of the stack and who has it */
 export async function requireFreePorts({ ports }: Settings, useGiven: boolean): Promise<void> {
-  const given = (name: string) => name in givenBy && isGiven(name as EngineName, useGiven);
+  const given = (name: string) => ENGINES.includes(name) && isGiven(name as EngineName, useGiven);
   const owners = await Promise.all(
     Object.entries(ports)
       .filter(([name]) => !given(name))

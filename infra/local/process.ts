@@ -74,11 +74,22 @@ export function launch({
   };
 }
 
-/** Runs a command to its end. @returns its standard output @throws Error with its standard error */
+/**
+ * Runs a command to its end.
+ * @param options `both`: what it writes to standard error is output too
+ * @returns its standard output
+ * @throws Error with its standard error
+ */
 export async function run(
   command: string,
   args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv; show?: boolean } = {},
+  options: {
+    cwd?: string;
+    env?: NodeJS.ProcessEnv;
+    show?: boolean;
+    both?: boolean;
+    signal?: AbortSignal;
+  } = {},
 ): Promise<string> {
   const child = spawn(command, args, {
     ...options,
@@ -92,6 +103,7 @@ export async function run(
   });
   child.stderr?.on('data', (chunk: Buffer) => {
     err += chunk.toString();
+    if (options.both === true) out += chunk.toString();
   });
   const [code] = (await once(child, 'close')) as [number | null];
   if (code !== 0)

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { watchDropFolder } from './drop-folder.ts';
 import { enginesOf, isGiven, requireFreePorts, type EngineName } from './engine-parts.ts';
+import { removeLeftovers } from './engines/containers.ts';
 import type { EngineAddresses } from './environment.ts';
 import { startIssuer, type Issuer } from './issuer.ts';
 import { startPage } from './page/index.ts';
@@ -66,6 +67,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const configured = await readSettings();
   const useGiven = options.ports === 'configured';
   const settings = useGiven ? configured : await onFreePorts(configured);
+  // A container of a killed stack would hold its ports.
+  await removeLeftovers();
   await requireFreePorts(settings, useGiven);
   // Until the issuer needs it: a second start in this folder ends here, before it clears away the data of the first.
   const releasePort = await holdPort(settings.ports.issuer);

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { kafkaClassPath } from '../../infra/local/engines/kafka.ts';
+import { kafkaClassPath } from '../../infra/local/engines/kafka-jars.ts';
 
 // patches/kafkajs: unpatched, the hash multiplies unbounded BigInts and takes 46 s for 300 kB.
 const murmur2 = createRequire(import.meta.url)('kafkajs/src/producer/partitioners/default/murmur2.js') as (

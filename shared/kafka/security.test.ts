@@ -8,6 +8,7 @@ import { freePort, isListening } from '../../infra/local/ports.ts';
 import type { Running } from '../../infra/local/process.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { closing, createTopics, readAll, testLog } from '../../test/support/kafka.ts';
+import { withoutApacheKafka } from '../../test/support/kafka-tool.ts';
 import { readConfig } from '../platform/config.ts';
 import { kafkaClient } from './kafkajs.ts';
 import { createPublisher } from './publish.ts';
@@ -16,6 +17,7 @@ import { kafkaVariables } from './settings.ts';
 const run = promisify(execFile);
 const LOCAL = join(import.meta.dirname, '../../.local');
 
+const noBroker = await withoutApacheKafka('a broker with SASL over TLS');
 let dir: string;
 let broker: Running;
 let secure: Record<string, string>;
@@ -98,7 +100,7 @@ async function client(overrides: Record<string, string> = {}, lines: string[] = 
   return kafkaClient(config, testLog(lines));
 }
 
-describe('a broker with SASL over TLS', () => {
+describe.skipIf(noBroker)('a broker with SASL over TLS', () => {
   it('takes messages and gives them back to a SCRAM-SHA-512 user', async () => {
     const kafka = await client();
     await createTopics(kafka, ['secure'], 1);

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { expectApplied, publishLoad, registerPatients, type Load } from '../support/consumption.ts';
 import { eventually } from '../support/eventually.ts';
 import { assertNoGaps, assertRepeatsAreExact } from '../support/history.ts';
+import { withoutApacheKafka } from '../support/kafka-tool.ts';
 import { startKafkaCluster, type KafkaCluster, type NodeId } from '../support/kafka-cluster.ts';
 import { changeDoctor, entryOf } from '../support/relay-world.ts';
 import { workerCorner, type WorkerCorner } from '../support/worker.ts';
@@ -19,6 +20,7 @@ const PATIENTS = 90;
 /** About as long as the faults. */
 const LOAD: Load = { events: SECONDS * 12, patients: CONSUMED, chunk: 6, pauseMs: 500 };
 
+const noBrokers = await withoutApacheKafka('a cluster of three brokers');
 let cluster: KafkaCluster;
 let corner: WorkerCorner;
 
@@ -91,7 +93,7 @@ const faults = {
   },
 } as const;
 
-it(
+it.skipIf(noBrokers)(
   'loses and reorders nothing when leaders are killed or frozen',
   { timeout: 420_000 + SECONDS * 2_000 },
   async () => {

@@ -2,13 +2,14 @@
 import { expect, it } from 'vitest';
 import { consumerCorner } from '../support/consuming.ts';
 import { eventually } from '../support/eventually.ts';
-import { has, kafkaTool, kcat } from '../support/kafka-tool.ts';
+import { has, kafkaTool, kcat, withoutApacheKafka } from '../support/kafka-tool.ts';
 
 const { kafka, consuming } = await consumerCorner();
 const CODECS = ['gzip', 'snappy', 'lz4', 'zstd'];
 /** Long and alike, so that packing is worth it. */
 const text = (codec: string) => `${codec}: ${'the same words over and over, '.repeat(3_000)}`;
 const WITHIN_MS = 60_000;
+const withApacheKafka = it.skipIf(await withoutApacheKafka("what Kafka's own client packs"));
 
 it.skipIf(!(await has('kcat')))('are read as kcat (librdkafka) packs them', async () => {
   const topic = await kafka.topic('kcat', 1);
@@ -18,7 +19,7 @@ it.skipIf(!(await has('kcat')))('are read as kcat (librdkafka) packs them', asyn
   expect(seen).toEqual(CODECS.map(text));
 });
 
-it.skipIf(!(await has('java')))("are read as Kafka's own client packs them", async () => {
+withApacheKafka("are read as Kafka's own client packs them", async () => {
   const topic = await kafka.topic('java', 1);
   const { seen } = consuming(topic);
   await kafkaTool('pack', topic, text(''), ...CODECS);

@@ -6,10 +6,10 @@ import { createPublisher } from '../../shared/kafka/publish.ts';
 import { consumerCorner } from '../support/consuming.ts';
 import { eventually } from '../support/eventually.ts';
 import { closing, testLog } from '../support/kafka.ts';
-import { has, kafkaTool } from '../support/kafka-tool.ts';
+import { kafkaTool, withoutApacheKafka } from '../support/kafka-tool.ts';
 
 const { kafka, consuming } = await consumerCorner();
-const noJava = !(await has('java'));
+const noKafkaTool = await withoutApacheKafka('topics that are recreated, cut and grown');
 const WITHIN_MS = 60_000;
 
 async function publish(topic: string, partition: number, values: readonly string[]): Promise<void> {
@@ -27,7 +27,7 @@ async function lag(topic: string): Promise<number[]> {
 const firsts = (values: readonly string[]) => [...new Set(values)];
 const seven = (name: string) => Array.from({ length: 7 }, (_, n) => `${name} ${n}`);
 
-it.skipIf(noJava)(
+it.skipIf(noKafkaTool)(
   'a topic that is recreated while the consumer runs is read from its beginning',
   async () => {
     const topic = await kafka.topic('recreated', 2);
@@ -57,7 +57,7 @@ it.skipIf(noJava)(
   },
 );
 
-it.skipIf(noJava)(
+it.skipIf(noKafkaTool)(
   'a topic that is recreated with other partitions while nobody reads it is read whole',
   async () => {
     const topic = await kafka.topic('reshaped', 3);
@@ -80,7 +80,7 @@ it.skipIf(noJava)(
   },
 );
 
-it.skipIf(noJava)('partitions that are added are read within 30 s', async () => {
+it.skipIf(noKafkaTool)('partitions that are added are read within 30 s', async () => {
   const topic = await kafka.topic('grown', 1);
   const { seen, consumer } = consuming(topic);
   await publish(topic, 0, ['first']);
@@ -161,7 +161,7 @@ it('a consumer that is overtaken while it runs goes on with what is left, and co
   expect(missing[0]).toBeGreaterThan(0);
 }, 120_000);
 
-it.skipIf(noJava)(
+it.skipIf(noKafkaTool)(
   'a topic that is recreated with more partitions while the consumer runs is read whole',
   async () => {
     const topic = await kafka.topic('widened', 1);
@@ -202,7 +202,7 @@ it('a committed offset beyond the end reads the partition again', async () => {
   await eventually(async () => expect(await lag(topic)).toEqual([0]), WITHIN_MS);
 });
 
-it.skipIf(noJava)('transaction markers and aborted messages are no lag', async () => {
+it.skipIf(noKafkaTool)('transaction markers and aborted messages are no lag', async () => {
   const topic = await kafka.topic('transactions', 1);
   const { seen } = consuming(topic);
   await kafkaTool('transactions', topic, 'committed', 'aborted');

@@ -1,13 +1,14 @@
 /** Batches that cannot be read stop their own partition and nothing else, until an operator passes over them. */
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it as ofAnyBroker } from 'vitest';
 import { startApacheKafka } from '../../infra/local/engines/kafka.ts';
 import { freePort, isListening } from '../../infra/local/ports.ts';
 import type { Running } from '../../infra/local/process.ts';
 import { createPublisher, type Publisher } from '../../shared/kafka/publish.ts';
 import { readWorkerStatus } from '../../shared/store/worker-status.ts';
 import { eventually } from '../support/eventually.ts';
+import { withoutApacheKafka } from '../support/kafka-tool.ts';
 import { runOpsHere } from '../support/ops.ts';
 import { anEmailSent } from '../support/patients-world.ts';
 import { startTamperingProxy, type Damage } from '../support/tampering-proxy.ts';
@@ -25,6 +26,7 @@ const SOUND = damages.length;
 const LOCAL = join(import.meta.dirname, '../../.local');
 const WITHIN_MS = 60_000;
 
+const it = ofAnyBroker.skipIf(await withoutApacheKafka('batches that cannot be read'));
 let dir: string;
 let broker: Running;
 let proxy: Awaited<ReturnType<typeof startTamperingProxy>>;

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FieldValue, Firestore } from '@google-cloud/firestore';
+import { removeLeftovers } from '../../infra/local/engines/containers.ts';
 import type { Engine } from '../../infra/local/engines/engine.ts';
 import { startFirestore } from '../../infra/local/engines/firestore.ts';
 import { startKafka } from '../../infra/local/engines/kafka.ts';
@@ -35,6 +36,7 @@ export async function startEngines(purpose: string): Promise<Engines> {
   const stop = async () => {
     await Promise.all(starts.map(async (start) => start.status === 'fulfilled' && start.value.stop()));
     await rm(dir, { recursive: true, force: true });
+    await removeLeftovers();
   };
   try {
     const [firestore, storage, kafka] = starts.map(addressOf) as [string, string, string];

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { kafkaClassPath } from '../../infra/local/engines/kafka.ts';
+import { kafkaClassPath, whyNoApacheKafka } from '../../infra/local/engines/kafka-jars.ts';
 
 const run = promisify(execFile);
 const SOURCE = join(import.meta.dirname, 'KafkaTool.java');
@@ -19,6 +19,13 @@ export async function kcat(topic: string, value: string, ...options: readonly st
   const child = run('kcat', ['-b', brokers(), '-P', '-t', topic, ...options]);
   child.child.stdin?.end(value);
   await child;
+}
+
+/** Whether tests of Apache Kafka's own programs, or of its kinds of brokers, cannot run here. Says so, and why. */
+export async function withoutApacheKafka(what: string): Promise<boolean> {
+  const reason = await whyNoApacheKafka();
+  if (reason !== undefined) console.warn(`SKIPPED: ${what}, because ${reason}.`);
+  return reason !== undefined;
 }
 
 /** Whether a program is installed on this machine. */

@@ -22,3 +22,16 @@ export function given(address: string): Engine {
   const untouched = async () => undefined;
   return { address, pid: undefined, exited: new Promise(() => undefined), stop: untouched, kill: untouched };
 }
+
+const VARIABLES = {
+  firestore: 'FIRESTORE_EMULATOR_HOST',
+  storage: 'STORAGE_EMULATOR_HOST',
+  kafka: 'KAFKA_BOOTSTRAP_SERVERS',
+} as const;
+
+export type EngineName = keyof typeof VARIABLES;
+
+/** Whether the environment names an engine that somebody else runs. */
+export function isGivenByEnvironment(name: EngineName): boolean {
+  return process.env[VARIABLES[name]] !== undefined;
+}

@@ -5,10 +5,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { dockerStandIn, type DockerStandIn } from '../../../test/support/docker-stand-in.ts';
 import { freePort, isListening } from '../ports.ts';
+import { removeLeftovers } from './containers.ts';
 import type { Engine, EngineOptions } from './engine.ts';
 import { startFirestore } from './firestore.ts';
 import { startKafka } from './kafka.ts';
+import { findJava, firestoreJar } from './machine.ts';
 import { startStorage } from './storage.ts';
 
 interface Contract {
@@ -16,6 +19,8 @@ interface Contract {
   readonly start: (options: EngineOptions) => Promise<Engine>;
   readonly write: (address: string) => Promise<void>;
   readonly read: (address: string) => Promise<string | undefined>;
+  /** The engine is a container, which a stand-in for Docker starts. */
+  readonly docker?: Parameters<typeof dockerStandIn>[0];
   /** What a kill -9 may lose: Firestore's emulator lives in memory and saves when it stops in order. */
   readonly survivesKill: boolean;
 }
@@ -32,7 +37,7 @@ const bucket = (url: string) => {
 };
 const kafka = (broker: string) => new Kafka({ brokers: [broker], logLevel: logLevel.NOTHING });
 
-const contracts: Contract[] = [
+const natives: Contract[] = [
   {
     name: 'Firestore',
     survivesKill: false,
@@ -76,12 +81,29 @@ const contracts: Contract[] = [
   },
 ];
 
-describe.each(contracts)('$name', { timeout: 60_000 }, ({ start, write, read, survivesKill }) => {
+const [firestoreContract, , kafkaContract] = natives as [Contract, Contract, Contract];
+const contracts: Contract[] = [
+  ...natives,
+  { ...firestoreContract, name: 'Firestore as a container', docker: { java: 'old' } },
+  { ...kafkaContract, name: 'Kafka as a container', docker: {} },
+];
+/** The stand-in starts the engines by this machine's Java. */
+const cannotStandIn = async ({ docker }: Contract) =>
+  docker !== undefined && ((await findJava()) !== 'ok' || (await firestoreJar()) === undefined);
+const here: Contract[] = [];
+for (const contract of contracts) {
+  if (await cannotStandIn(contract)) console.warn(`SKIPPED: ${contract.name}, without Java to stand in.`);
+  else here.push(contract);
+}
+
+describe.each(here)('$name', { timeout: 60_000 }, ({ start, write, read, survivesKill, docker }) => {
   let dir: string;
   let options: EngineOptions;
   let engine: Engine;
+  let standIn: DockerStandIn | undefined;
 
   beforeAll(async () => {
+    if (docker !== undefined) standIn = await dockerStandIn(docker);
     dir = await mkdtemp(join(tmpdir(), 'engine-'));
     options = {
       port: await freePort(),
@@ -95,6 +117,10 @@ describe.each(contracts)('$name', { timeout: 60_000 }, ({ start, write, read, su
   afterAll(async () => {
     await engine.stop();
     await rm(dir, { recursive: true, force: true });
+    await removeLeftovers();
+    expect(standIn?.containers ?? new Map()).toEqual(new Map());
+    expect(standIn?.volumes ?? new Map()).toEqual(new Map());
+    await standIn?.[Symbol.asyncDispose]();
   });
 
   it('keeps its data over a stop and a start on the same port', async () => {

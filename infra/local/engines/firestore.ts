@@ -1,15 +1,17 @@
 /**
- * The Firestore emulator: the one that FIRESTORE_EMULATOR_HOST names, or the jar of the gcloud SDK or of
- * firebase-tools' download cache, started directly (gcloud's wrapper leaves its Java child running).
+ * The Firestore emulator: the one that FIRESTORE_EMULATOR_HOST names; with Java, the jar of the gcloud SDK or of
+ * firebase-tools' download cache, started directly (gcloud's wrapper leaves its Java child running); with Docker, Google's image.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { basename, delimiter, join } from 'node:path';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { HOST } from '../ports.ts';
-import { launch, run } from '../process.ts';
+import { launch, run, type Running } from '../process.ts';
 import { untilReady } from '../ready.ts';
+import { fetchImage, runContainer } from './containers.ts';
 import { type Engine, type EngineOptions, given } from './engine.ts';
+import { findDocker, findJava, firestoreJar } from './machine.ts';
+import { missingTools } from './missing.ts';
 
 const MAIN_CLASS = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore';
 const SAVE_WITHIN_MS = 15_000;
@@ -19,23 +21,15 @@ const JVM = ['-Xmx1g', '-XX:+UseSerialGC', '-Duser.language=en'];
  * Starts the emulator. It lives in memory: with `project`, `stop()` saves that project's documents below
  * `dataDir` and the next start loads them; a kill -9 loses what came after the last save.
  */
-export async function startFirestore({
-  port,
-  dataDir,
-  logFile,
-  project,
-  useGiven = true,
-}: EngineOptions & { project?: string }): Promise<Engine> {
+export async function startFirestore(options: EngineOptions & { project?: string }): Promise<Engine> {
+  const { port, dataDir, project, useGiven = true } = options;
   const address = process.env['FIRESTORE_EMULATOR_HOST'];
   if (address !== undefined && useGiven) return given(address);
   const url = `http://${HOST}:${port}`;
   const saved = join(dataDir, 'firestore');
-  const seed = existsSync(saved) ? [`--seed_from_export=${await exportMetadata(saved)}`] : [];
-  const running = launch({
-    command: 'java',
-    args: [...JVM, '-cp', await findJar(), MAIN_CLASS, `--host=${HOST}`, `--port=${port}`, ...seed],
-    logFile,
-  });
+  const seed = existsSync(saved) ? await exportMetadata(saved) : undefined;
+  const jar = await jarForJava();
+  const running = await (jar === undefined ? startInDocker(options, seed) : startJar(options, jar, seed));
   await untilReady(running, 'The Firestore emulator', async () => (await fetch(url)).ok);
   return {
     ...running,
@@ -45,6 +39,55 @@ export async function startFirestore({
       await running.stop();
     },
   };
+}
+
+async function startJar(
+  { port, logFile }: EngineOptions,
+  jar: string,
+  seed: string | undefined,
+): Promise<Running> {
+  const data = seed === undefined ? [] : [`--seed_from_export=${seed}`];
+  return launch({
+    command: 'java',
+    args: [...JVM, '-cp', jar, MAIN_CLASS, `--host=${HOST}`, `--port=${port}`, ...data],
+    logFile,
+  });
+}
+
+const PORT_IN_CONTAINER = 8080;
+
+/** As this user, so that the export is ours to replace; at the same path inside, so that both sides mean the same file. */
+async function startInDocker(options: EngineOptions, seed: string | undefined): Promise<Running> {
+  if ((await findDocker()) !== 'ok') throw await missingTools();
+  await fetchImage('firestore').catch(async (error: unknown) => {
+    throw await missingTools({ engine: 'the image of the Firestore emulator could not be fetched', error });
+  });
+  const { dataDir } = options;
+  await mkdir(dataDir, { recursive: true });
+  const user = process.getuid === undefined ? [] : [`--user=${process.getuid()}:${process.getgid?.()}`];
+  return runContainer(
+    {
+      name: 'firestore',
+      port: PORT_IN_CONTAINER,
+      options: [
+        ...user,
+        '--env=HOME=/tmp',
+        '--env=CLOUDSDK_CONFIG=/tmp/gcloud',
+        '--env=JAVA_TOOL_OPTIONS=-Xmx1g',
+        `--volume=${dataDir}:${dataDir}`,
+      ],
+      command: [
+        'gcloud',
+        'emulators',
+        'firestore',
+        'start',
+        '--quiet',
+        `--host-port=0.0.0.0:${PORT_IN_CONTAINER}`,
+        ...(seed === undefined ? [] : [`--import-data=${seed}`]),
+      ],
+    },
+    options,
+  );
 }
 
 /** The new export takes the place of the old one only when it is complete. */
@@ -75,40 +118,13 @@ async function exportMetadata(folder: string): Promise<string> {
   return join(folder, file);
 }
 
-async function findJar(): Promise<string> {
-  await run('java', ['-version']).catch(() => {
-    throw new Error(
-      'The Firestore emulator needs Java 17 or newer: install it (Debian: apt-get install default-jre-headless), or set FIRESTORE_EMULATOR_HOST.',
-    );
-  });
-  const found = (await jarOfGcloud()) ?? (await jarOfFirebaseTools());
+/** The jar, downloaded if need be; undefined where it cannot run here. */
+async function jarForJava(): Promise<string | undefined> {
+  if ((await findJava()) !== 'ok') return undefined;
+  const found = await firestoreJar();
   if (found !== undefined) return found;
   console.error('firestore  downloading the emulator');
   const firebase = join(import.meta.dirname, '../../../node_modules/firebase-tools/lib/bin/firebase.js');
   await run(process.execPath, [firebase, 'setup:emulators:firestore'], { show: true }).catch(() => undefined);
-  const downloaded = await jarOfFirebaseTools();
-  if (downloaded !== undefined) return downloaded;
-  throw new Error(
-    'The Firestore emulator is missing and could not be downloaded: run `gcloud components install cloud-firestore-emulator`, or `npx firebase setup:emulators:firestore` with internet, or set FIRESTORE_EMULATOR_HOST.',
-  );
-}
-
-async function jarOfGcloud(): Promise<string | undefined> {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    const gcloud = await realpath(join(folder, 'gcloud')).catch(() => undefined);
-    if (gcloud === undefined) continue;
-    const sdk = join(gcloud, '../..');
-    const jar = join(sdk, 'platform/cloud-firestore-emulator/cloud-firestore-emulator.jar');
-    if (existsSync(jar)) return jar;
-  }
-  return undefined;
-}
-
-async function jarOfFirebaseTools(): Promise<string | undefined> {
-  const cache = process.env['FIREBASE_EMULATORS_PATH'] ?? join(homedir(), '.cache/firebase/emulators');
-  const jars = (await readdir(cache).catch(() => [])).filter((name) =>
-    /^cloud-firestore-emulator-.*\.jar$/.test(name),
-  );
-  const newest = jars.sort().at(-1);
-  return newest === undefined ? undefined : join(cache, newest);
+  return firestoreJar();
 }

@@ -2,17 +2,19 @@
  * A Kafka broker for this machine: the one that KAFKA_BOOTSTRAP_SERVERS names, Redpanda where Docker
  * answers, or Apache Kafka in KRaft mode where Java and Maven are. Topics are others' business.
  */
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { freePort, HOST, isListening } from '../ports.ts';
+import { freePort, HOST } from '../ports.ts';
 import { launch, run, type Running } from '../process.ts';
 import { untilReady } from '../ready.ts';
+import { fetchImage, runContainer, volumeFor } from './containers.ts';
 import { type Engine, type EngineOptions, given } from './engine.ts';
+import { kafkaClassPath, whyNoApacheKafka } from './kafka-jars.ts';
+import { findDocker } from './machine.ts';
+import { missingTools } from './missing.ts';
 
-const POM = join(import.meta.dirname, '../pom.xml');
-const REDPANDA = 'redpandadata/redpanda:v25.2.1';
 const HEAP = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.net.preferIPv4Stack=true'];
 
 /** Starts the broker, or continues on what `dataDir` holds. Ready when it accepts connections. */
@@ -20,44 +22,60 @@ export async function startKafka(options: EngineOptions): Promise<Engine> {
   const address = process.env['KAFKA_BOOTSTRAP_SERVERS'];
   if (address !== undefined && options.useGiven !== false) return given(address);
   const started = await ((await hasRedpanda()) ? startRedpanda(options) : startApacheKafka(options));
-  await untilReady(started, 'Kafka', () => isListening(options.port));
+  await untilReady(started, 'Kafka', () => answers(options.port));
   return { address: `${HOST}:${options.port}`, ...started };
 }
 
-/** True where Docker answers and has the image, or can fetch it. */
+/**
+ * True where Docker answers and has the image, or can fetch it.
+ * @throws Error where it cannot, and Apache Kafka cannot take its place
+ */
 async function hasRedpanda(): Promise<boolean> {
-  const succeeds = (...args: string[]) =>
-    run('docker', args).then(
-      () => true,
-      () => false,
-    );
-  if (!(await succeeds('info'))) return false;
-  if (await succeeds('image', 'inspect', REDPANDA)) return true;
-  console.error('kafka      downloading Redpanda');
-  return succeeds('pull', '--quiet', REDPANDA);
+  if ((await findDocker()) !== 'ok') return false;
+  try {
+    await fetchImage('kafka');
+    return true;
+  } catch (error) {
+    if ((await whyNoApacheKafka()) === undefined) return false;
+    throw await missingTools({ engine: 'the image of Kafka could not be fetched', error });
+  }
 }
 
-async function startRedpanda({ port, dataDir, logFile }: EngineOptions): Promise<Running> {
-  const name = `patient-service-kafka-${port}`;
-  const docker = (...args: string[]) => run('docker', args).catch(() => '');
-  // Docker keeps the data in a volume, since Redpanda's user could not write to our folder; a new folder means a new volume.
-  if (!existsSync(dataDir)) await docker('volume', 'rm', '--force', name);
-  await mkdir(dataDir, { recursive: true });
-  const container = launch({
-    command: 'docker',
-    args: [
-      `run --rm --name ${name} -p ${HOST}:${port}:19092 -v ${name}:/var/lib/redpanda/data ${REDPANDA}`,
-      'redpanda start --mode dev-container --smp 1 --memory 512M',
-      `--kafka-addr external://0.0.0.0:19092 --advertise-kafka-addr external://${HOST}:${port}`,
-      '--set redpanda.auto_create_topics_enabled=false',
-    ].flatMap((words) => words.split(' ')),
-    logFile,
+const PORT_IN_CONTAINER = 19_092;
+
+async function startRedpanda(options: EngineOptions): Promise<Running> {
+  const volume = await volumeFor('kafka', options.dataDir);
+  return runContainer(
+    {
+      name: 'kafka',
+      port: PORT_IN_CONTAINER,
+      options: [`--volume=${volume}:/var/lib/redpanda/data`],
+      command: [
+        'redpanda start --mode dev-container --smp 1 --memory 512M',
+        `--kafka-addr external://0.0.0.0:${PORT_IN_CONTAINER}`,
+        `--advertise-kafka-addr external://${HOST}:${options.port}`,
+        // The stack creates its topics itself, with six partitions.
+        '--set redpanda.auto_create_topics_enabled=false',
+      ].flatMap((words) => words.split(' ')),
+    },
+    options,
+  );
+}
+
+/** ApiVersions, version 0: a request that every broker answers. Docker accepts connections before the broker listens. */
+const API_VERSIONS = Buffer.from('0000000a00120000000000000000', 'hex');
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: HOST, timeout: 2_000 });
+    const answer = (is: boolean) => {
+      socket.destroy();
+      resolve(is);
+    };
+    socket.once('connect', () => socket.write(API_VERSIONS));
+    socket.once('data', () => answer(true));
+    for (const event of ['error', 'timeout', 'close']) socket.once(event, () => answer(false));
   });
-  const ended = async (how: 'stop' | 'kill') => {
-    await docker(how, name);
-    await container.exited;
-  };
-  return { ...container, stop: () => ended('stop'), kill: () => ended('kill') };
 }
 
 /** What a test may want otherwise than the local stack: properties that win, and arguments of the formatting. */
@@ -120,37 +138,4 @@ function brokerProperties(port: number, controllerPort: number, logDir: string):
     'share.coordinator.state.topic.min.isr=1',
     'log.cleaner.dedupe.buffer.size=8388608',
   ];
-}
-
-/** The class path as Maven resolves it from pom.xml, kept until the pom changes or a jar is gone. */
-export async function kafkaClassPath(): Promise<string> {
-  const version = createHash('sha256')
-    .update(await readFile(POM))
-    .digest('hex')
-    .slice(0, 12);
-  const file = join(import.meta.dirname, `../../../.local/downloads/kafka-${version}.classpath`);
-  const known = await readFile(file, 'utf8').catch(() => '');
-  if (known !== '' && known.split(':').every((jar) => existsSync(jar))) return known;
-  await requireJavaAndMaven();
-  await mkdir(join(file, '..'), { recursive: true });
-  console.error('kafka      asking Maven for Apache Kafka (about 100 MB the first time)');
-  await run('mvn', ['-B', '-f', POM, 'dependency:build-classpath', `-Dmdep.outputFile=${file}`], {
-    show: process.env['CI'] === undefined,
-  }).catch((error: unknown) => {
-    throw new Error(
-      'Apache Kafka could not be downloaded: connect this machine to a Maven repository once, start Docker for Redpanda, or set KAFKA_BOOTSTRAP_SERVERS.',
-      { cause: error },
-    );
-  });
-  return readFile(file, 'utf8');
-}
-
-async function requireJavaAndMaven(): Promise<void> {
-  const missing: string[] = [];
-  await run('java', ['-version']).catch(() => missing.push('Java 17 or newer'));
-  await run('mvn', ['-version']).catch(() => missing.push('Maven'));
-  if (missing.length === 0) return;
-  throw new Error(
-    `Kafka needs Docker, or Java and Maven; ${missing.join(' and ')} missing: install it (Debian: apt-get install default-jre-headless maven), start Docker, or set KAFKA_BOOTSTRAP_SERVERS.`,
-  );
 }
