@@ -120,9 +120,11 @@ export const answerSchemas = {
         archived_at: timestamp.nullable(),
         received_at: timestamp,
         uploaded_at: timestamp,
+        person_keys: z.array(sha256).describe('Keyed hashes that tie a failed file to its person'),
       }),
     ),
     idempotency_keys: z.array(z.object({ key_sha256: sha256, body_sha256: sha256, expires_at: timestamp })),
+    confirmation_mails_sent: z.array(timestamp).describe('To the address, in the last 24 hours'),
     waiting_mails: z.array(z.object({ body: z.looseObject({}), created_at: timestamp })),
     waiting_events: z.array(z.looseObject({})).describe('Envelopes that are not published yet'),
     copies: z

@@ -11,8 +11,9 @@ import { readConsent } from './consents.ts';
 import { filesOf, type PersonTraces } from './erasures.ts';
 import { translated } from './firestore.ts';
 import { patientKeysQuery } from './idempotency-keys.ts';
-import { patientEntriesQuery } from './outbox.ts';
 import { KEPT_DAYS } from './kept-days.ts';
+import { counterOf, readCount } from './mail-counts.ts';
+import { patientEntriesQuery } from './outbox.ts';
 import { readPatient } from './patients.ts';
 import { keysOfPatient, readSalt } from './person-keys.ts';
 import { patientTokensQuery, type TokenHash } from './registration-tokens.ts';
@@ -42,6 +43,10 @@ const copiesFor = (kept: KeptDays) => [
     place: 'Kafka: events of and about the person, dead letters included',
     days: kept.KAFKA_RETENTION_DAYS,
   },
+  {
+    place: "Therapists' events that could not be applied to the person: the patient id",
+    days: KEPT_DAYS.appliedEvents,
+  },
   { place: 'Point-in-time recovery and backups of the database', days: KEPT_DAYS.recoveryPoints },
   { place: 'Logs: the patient id', days: kept.LOG_RETENTION_DAYS },
   {
@@ -65,12 +70,13 @@ export async function exportPatient(
   kept: KeptDays,
 ): Promise<AsyncGenerator<string, void>> {
   const { patient } = await readPatient(db, id);
-  const [consent, tokens, keys, outbox, salt] = await Promise.all([
+  const [consent, tokens, keys, outbox, salt, sent] = await Promise.all([
     readConsent(db, id),
     translated(() => patientTokensQuery(db, id).get()),
     translated(() => patientKeysQuery(db, id).get()),
     translated(() => patientEntriesQuery(db, id).get()),
     readSalt(db),
+    patient.email === null ? [] : mailsSentTo(db, patient.email, now),
   ]);
   const tokenHashes = tokens.docs.map((doc) => doc.id as TokenHash);
   const head = {
@@ -90,6 +96,7 @@ export async function exportPatient(
       body_sha256: doc.get('body_sha256') as string,
       expires_at: timeOf(doc.get('expires_at') as Timestamp),
     })),
+    confirmation_mails_sent: sent.map((at) => new Date(at).toISOString()),
     waiting_mails: waitingOf(outbox, 'mail').map((doc) => ({
       body: JSON.parse(doc.get('body') as string) as object,
       created_at: timeOf(doc.get('created_at') as Timestamp),
@@ -117,13 +124,17 @@ async function* pieces(db: Firestore, id: PatientId, head: string): AsyncGenerat
   yield ']}\n';
 }
 
+async function mailsSentTo(db: Firestore, address: string, now: Instant): Promise<readonly number[]> {
+  return (await readCount(db, counterOf(address), now)).sent;
+}
+
 async function importsOf(db: Firestore, traces: PersonTraces) {
   const files = await filesOf(db, traces);
   return files.map((file) => {
-    const { recordId, outcome, reason, violations, archive_path, archived_at, received_at, uploaded_at } =
-      file;
+    const { recordId, outcome, reason, violations, archive_path, person_keys = [] } = file;
+    const { archived_at, received_at, uploaded_at } = file;
     const times = { archived_at, received_at, uploaded_at };
-    return { record_id: recordId, outcome, reason, violations, archive_path, ...times };
+    return { record_id: recordId, outcome, reason, violations, archive_path, ...times, person_keys };
   });
 }
 

@@ -1,6 +1,11 @@
 /**
  * What comes in from outside, against the whole stack: each example ends as applied, refused with a reason, ignored and
  * counted, or a dead letter, and nothing else stands for more than two seconds meanwhile.
+ *
+ * Three things are tried elsewhere, beside what they need:
+ * a truncated log                            test/kafka/positions.test.ts
+ * an unreadable batch in a dead-letter topic test/kafka/unreadable.test.ts
+ * the rebuild of the search index            shared/store/search-index.test.ts, functions/ops/ops.test.ts
  */
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { fileExamples } from './file-examples.ts';
