@@ -2,7 +2,7 @@
  * The environment in which the deployables run locally: the variables of shared/platform/variables.ts with
  * invented values, and the addresses of this stack. What the user's own environment sets wins.
  */
-import { AUDIENCE } from './issuer.ts';
+import { AUDIENCE, jwksUrlOf } from './issuer.ts';
 import { HOST } from './ports.ts';
 import type { Settings } from './settings.ts';
 
@@ -44,7 +44,7 @@ export function environmentOf(settings: Settings, engines: EngineAddresses): Nod
     LOCAL_PAGE_URL: `http://${HOST}:${settings.ports.page}`,
     AUTH_ISSUER: issuerUrl(settings),
     AUTH_AUDIENCE: AUDIENCE,
-    AUTH_JWKS_URL: `${issuerUrl(settings)}/jwks.json`,
+    AUTH_JWKS_URL: jwksUrlOf(issuerUrl(settings)),
     AUTH_ROLE_CLAIM: 'role',
   };
 }

@@ -1,60 +1,82 @@
 /**
- * A token issuer for the local stack: an RS256 key that lives as long as its data folder, a JWKS over HTTP, and
- * a token for each role. Nothing of production trusts it.
+ * A token issuer for the local stack and the tests: an RS256 key, a JWKS over HTTP, and tokens with any claims. Nothing
+ * of production trusts it.
  */
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
-import { serve } from '@hono/node-server';
-import { Hono } from 'hono';
-import { exportJWK, exportPKCS8, generateKeyPair, importPKCS8, SignJWT, type CryptoKey } from 'jose';
-import { createPublicKey } from 'node:crypto';
+import { exportJWK, importPKCS8, SignJWT } from 'jose';
 import { ROLES, type Role } from '../../shared/platform/auth.ts';
 import { HOST } from './ports.ts';
 
 export const AUDIENCE = 'patient-service';
-const KEY_ID = 'local';
+/** The `kid` of its only key. */
+export const KEY_ID = 'local';
 
 export interface Issuer {
   readonly url: string;
-  readonly tokens: Record<Role, string>;
+  /** Where its key is. */
+  readonly jwksUrl: string;
+  readonly publicKey: KeyObject;
+  /** Signs claims, added to an issuer and an audience that the API trusts. A claim of undefined is left out. */
+  readonly sign: (claims: Readonly<Record<string, unknown>>, expires?: string) => Promise<string>;
+  /** A token for each role. */
+  readonly tokens: Readonly<Record<Role, string>>;
   close(): Promise<void>;
 }
 
-/** Starts the issuer with the key in `keyFile`, which is made when it is missing. */
-export async function startIssuer(port: number, keyFile: string): Promise<Issuer> {
-  const key = await keyIn(keyFile);
-  const jwk = await exportJWK(createPublicKey(readFileSync(keyFile, 'utf8')));
-  const app = new Hono().get('/jwks.json', (context) =>
-    context.json({ keys: [{ ...jwk, kid: KEY_ID, alg: 'RS256', use: 'sig' }] }),
-  );
-  const server = serve({ hostname: HOST, port, fetch: app.fetch });
+export const jwksUrlOf = (issuerUrl: string) => `${issuerUrl}/jwks.json`;
+
+/**
+ * Starts an issuer, which does not keep its process alive.
+ * @param port 0 takes a free one
+ * @param keyFile holds the key in PEM, and is made when it is missing; undefined: the key lives as long as the process
+ */
+export async function startIssuer(port: number, keyFile?: string): Promise<Issuer> {
+  const pem = keyFile === undefined ? newKey() : keyIn(keyFile);
+  const privateKey = await importPKCS8(pem, 'RS256');
+  const publicKey = createPublicKey(pem);
+  const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: KEY_ID, alg: 'RS256', use: 'sig' }] };
+  const server = createServer((_, response) => {
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(keys));
+  });
+  server.listen(port, HOST).unref();
   await once(server, 'listening');
-  const url = `http://${HOST}:${port}`;
-  const tokens = await Promise.all(ROLES.map(async (role) => [role, await sign(key, url, role)] as const));
+  const url = `http://${HOST}:${(server.address() as AddressInfo).port}`;
+  const sign: Issuer['sign'] = (claims, expires = '1h') => {
+    const token = new SignJWT({ iss: url, aud: AUDIENCE, ...claims })
+      .setProtectedHeader({ alg: 'RS256', kid: KEY_ID })
+      .setIssuedAt();
+    return ('exp' in claims ? token : token.setExpirationTime(expires)).sign(privateKey);
+  };
+  const tokens = await Promise.all(
+    ROLES.map(async (role) => {
+      const claims = { role, email: `${role}@example.org`, sub: `local-${role}` };
+      return [role, await sign(claims, '30d')] as const;
+    }),
+  );
   return {
     url,
+    jwksUrl: jwksUrlOf(url),
+    publicKey,
+    sign,
     tokens: Object.fromEntries(tokens) as Record<Role, string>,
     close: () => new Promise((resolve) => void server.close(() => resolve())),
   };
 }
 
-function sign(key: CryptoKey, issuer: string, role: Role): Promise<string> {
-  return new SignJWT({ role, email: `${role}@example.org` })
-    .setProtectedHeader({ alg: 'RS256', kid: KEY_ID })
-    .setIssuer(issuer)
-    .setAudience(AUDIENCE)
-    .setSubject(`local-${role}`)
-    .setIssuedAt()
-    .setExpirationTime('30d')
-    .sign(key);
+function newKey(): string {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
-async function keyIn(file: string): Promise<CryptoKey> {
+function keyIn(file: string): string {
   if (!existsSync(file)) {
-    const { privateKey } = await generateKeyPair('RS256', { extractable: true });
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, await exportPKCS8(privateKey), { mode: 0o600 });
+    writeFileSync(file, newKey(), { mode: 0o600 });
   }
-  return importPKCS8(readFileSync(file, 'utf8'), 'RS256');
+  return readFileSync(file, 'utf8');
 }

@@ -1,8 +1,9 @@
 /** Access control: every route of the table with every invalid token and every weaker role. */
 import { createServer } from 'node:http';
-import { exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
+import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { routes } from '../../functions/patients-api/routes/index.ts';
+import { AUDIENCE, KEY_ID } from '../../infra/local/issuer.ts';
 import { authVariables, createAuthentication, ROLES } from '../../shared/platform/auth.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { aBody, startApi, type Api } from '../support/api.ts';
@@ -15,7 +16,7 @@ let faulty: Record<string, string | undefined>;
 beforeAll(async () => {
   api = await startApi();
   const { sign, publicKey, environment } = api.issuer;
-  const claims = { iss: environment.AUTH_ISSUER, aud: 'patients-api', sub: 's', role: 'admin' };
+  const claims = { iss: environment.AUTH_ISSUER, aud: AUDIENCE, sub: 's', role: 'admin' };
   const stranger = await generateKeyPair('RS256');
   faulty = {
     'no token': undefined,
@@ -27,11 +28,11 @@ beforeAll(async () => {
     'another issuer': `Bearer ${await sign({ role: 'admin', iss: 'https://other.example' })}`,
     'alg none': `Bearer ${new UnsecuredJWT(claims).setExpirationTime('1h').encode()}`,
     'HS256 with the public key': `Bearer ${await new SignJWT(claims)
-      .setProtectedHeader({ alg: 'HS256', kid: 'test' })
+      .setProtectedHeader({ alg: 'HS256', kid: KEY_ID })
       .setExpirationTime('1h')
-      .sign(new TextEncoder().encode(await exportSPKI(publicKey)))}`,
+      .sign(Buffer.from(publicKey.export({ type: 'spki', format: 'pem' })))}`,
     'the key of a stranger': `Bearer ${await new SignJWT(claims)
-      .setProtectedHeader({ alg: 'RS256', kid: 'test' })
+      .setProtectedHeader({ alg: 'RS256', kid: KEY_ID })
       .setExpirationTime('1h')
       .sign(stranger.privateKey)}`,
     'no expiry': `Bearer ${await sign({ role: 'admin', exp: undefined })}`,

@@ -2,12 +2,10 @@
  * The API for one test file: the application on the emulators, its own token issuer, and requests with a role.
  */
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { Temporal } from 'temporal-polyfill';
 import { createApp } from '../../functions/patients-api/app.ts';
 import { variableNames } from '../../functions/patients-api/config.ts';
+import { AUDIENCE, startIssuer as startLocalIssuer } from '../../infra/local/issuer.ts';
 import type { NumberedEnvelope } from '../../shared/events/envelope.ts';
 import type { Patient, PatientId } from '../../shared/patient/schema.ts';
 import { createAuthentication, type Role } from '../../shared/platform/auth.ts';
@@ -21,37 +19,24 @@ import { patientEntriesQuery } from '../../shared/store/outbox.ts';
 import { createPatientIds } from '../../shared/store/patient-ids.ts';
 import { testLog } from './kafka.ts';
 
-/** An issuer of bearer tokens that serves its keys over HTTP. It does not keep the test process alive. */
+/** The local stack's issuer, with the variables with which the API trusts it, and tokens of one subject. */
 export async function startIssuer() {
-  const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true });
-  const jwk = { ...(await exportJWK(publicKey)), kid: 'test', alg: 'RS256' };
-  const server = createServer((_, response) => {
-    response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
-  });
-  server.unref();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  /** An undefined claim is left out, even if it has a default. */
-  const sign = (claims: Record<string, unknown>, expires: string | number = '1h') => {
-    const token = new SignJWT({ iss: issuer, aud: 'patients-api', sub: 'test-subject', ...claims })
-      .setProtectedHeader({ alg: 'RS256', kid: 'test' })
-      .setIssuedAt();
-    return ('exp' in claims ? token : token.setExpirationTime(expires)).sign(privateKey);
-  };
+  const { sign, publicKey, url, jwksUrl } = await startLocalIssuer(0);
+  const signFor = (claims: Record<string, unknown>, expires?: string) =>
+    sign({ sub: 'test-subject', ...claims }, expires);
   return {
-    sign,
+    sign: signFor,
     publicKey,
-    /** The variables with which the API trusts this issuer. */
     environment: {
-      AUTH_ISSUER: issuer,
-      AUTH_AUDIENCE: 'patients-api',
-      AUTH_JWKS_URL: `${issuer}/keys`,
+      AUTH_ISSUER: url,
+      AUTH_AUDIENCE: AUDIENCE,
+      AUTH_JWKS_URL: jwksUrl,
       AUTH_ROLE_CLAIM: 'role',
     },
     tokens: {
-      reader: await sign({ role: 'reader' }),
-      staff: await sign({ role: 'staff' }),
-      admin: await sign({ role: 'admin' }),
+      reader: await signFor({ role: 'reader' }),
+      staff: await signFor({ role: 'staff' }),
+      admin: await signFor({ role: 'admin' }),
     } satisfies Record<Role, string>,
   };
 }
