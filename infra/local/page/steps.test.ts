@@ -18,7 +18,7 @@ const published = (event_type: string, sequence: number) => ({
   sequence,
   event_id: `${event_type}-${sequence}`,
   patient_id: 7,
-  delay_ms: 12,
+  metrics: { events_published: 1, publish_latency_ms: 12 },
 });
 
 it('follows a file from the bucket to Kafka and to the mail, by record and by trace', () => {
@@ -42,7 +42,7 @@ it('follows a request, also when its event is logged before its answer', () => {
   const journeys = createJourneys();
   journeys.addLine(line(2, 't2', published('patient.updated', 2)));
   const labels = { route: 'PATCH /api/patients/{id}' };
-  journeys.addLine(line(1, 't2', { metric: 'request_latency_ms', value: 9, labels }));
+  journeys.addLine(line(1, 't2', { metrics: { requests: 1, request_latency_ms: 9 }, labels }));
   expect(journeys.latest()).toMatchObject([
     {
       title: 'PATCH /api/patients/{id}',
@@ -66,7 +66,7 @@ it('marks what is refused', () => {
   const journeys = createJourneys();
   journeys.addLine(line(1, 't3', imported('r3', 'failed')));
   journeys.addLine(
-    line(1, 't4', { metric: 'dead_letters', labels: { topic: 'x', error_code: 'event.not_json' } }),
+    line(1, 't4', { metrics: { dead_letters: 1 }, labels: { topic: 'x', error_code: 'event.not_json' } }),
   );
   expect(journeys.latest().map(({ steps }) => steps[0]?.isGood)).toEqual([false, false]);
 });

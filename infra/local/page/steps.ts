@@ -39,7 +39,18 @@ function stepOf(line: LogLine): Found | undefined {
     patientId,
     ...more,
   });
-  if (has('metric')) return stepOfMetric(line, step);
+  const metrics = (line['metrics'] ?? {}) as Readonly<Record<string, number>>;
+  const labels = (line['labels'] ?? {}) as Readonly<Record<string, string>>;
+  const { route = '', topic = '', error_code = '' } = labels;
+  if (metrics['request_latency_ms'] !== undefined)
+    return route.includes(' /api/')
+      ? step('api', 'answered', metrics['request_latency_ms'], { title: route })
+      : undefined;
+  if (metrics['dead_letters'] !== undefined)
+    return step('consumers', `dead letter: ${error_code}`, null, {
+      title: `Message on ${topic}`,
+      isGood: false,
+    });
   if (isImport(line)) {
     return step('import', text('outcome'), line['delay_ms'], {
       recordId: text('record_id'),
@@ -47,8 +58,8 @@ function stepOf(line: LogLine): Found | undefined {
       isGood: line['outcome'] !== 'failed',
     });
   }
-  if (has('event_type', 'event_id', 'sequence', 'delay_ms'))
-    return step('kafka', `${text('event_type')} ${text('sequence')}`, line['delay_ms']);
+  if (has('event_type', 'event_id', 'sequence') && metrics['events_published'] !== undefined)
+    return step('kafka', `${text('event_type')} ${text('sequence')}`, metrics['publish_latency_ms']);
   if (has('event_type', 'event_id', 'outcome'))
     return step('consumers', text('outcome'), null, { title: text('event_type') });
   if (has('record_id', 'attempt', 'error_class'))
@@ -68,19 +79,6 @@ export function isImport(line: LogLine): boolean {
 }
 
 type MakeStep = (station: Station, what: string, ms: unknown, more?: Partial<Found>) => Found;
-
-function stepOfMetric(line: LogLine, step: MakeStep): Found | undefined {
-  const labels = (line['labels'] ?? {}) as Readonly<Record<string, string>>;
-  const { route = '', topic = '', error_code = '' } = labels;
-  if (line['metric'] === 'request_latency_ms' && route.includes(' /api/'))
-    return step('api', 'answered', line['value'], { title: route });
-  if (line['metric'] === 'dead_letters')
-    return step('consumers', `dead letter: ${error_code}`, null, {
-      title: `Message on ${topic}`,
-      isGood: false,
-    });
-  return undefined;
-}
 
 function textOf(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
