@@ -29,7 +29,7 @@ describe('cloudbuild.yaml', () => {
   it.each([
     ['a misspelt key', 'timeout: 3600s', 'time_out: 3600s', '{"additionalProperty":"time_out"}'],
     [
-      'a value that is no option',
+      'a value that is not an option',
       'CLOUD_LOGGING_ONLY',
       'CLOUD_LOGS',
       'must be equal to one of the allowed values',

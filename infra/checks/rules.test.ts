@@ -72,7 +72,7 @@ describe('the rules', () => {
       'the default must be europe-west3',
     ],
     [
-      'a secret replicated elsewhere',
+      'a secret replicated to another region',
       'secrets.tf',
       'location = var.region',
       'location = "us-east1"',
@@ -198,14 +198,14 @@ describe('the rules', () => {
       'google_cloud_run_v2_worker_pool.kafka_worker: must ignore template[0].labels',
     ],
     [
-      'a worker that nobody asks',
+      'a worker without a probe of /livez',
       'worker.tf',
       '      liveness_probe {',
       '      liveness {',
       'liveness_probe must ask /livez',
     ],
     [
-      'a build elsewhere',
+      'a build in another region',
       'build.tf',
       'location        = var.build_region',
       'location = "us-central1"',

@@ -140,7 +140,12 @@ describe('the variables', () => {
       'environment = "prod"\nkms_key = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"',
       "lies in the data's region",
     ],
-    ['an alert for nobody', /^alert_mail_addresses .*$/m, 'alert_mail_addresses = []', 'nobody receives'],
+    [
+      'alerts without a recipient',
+      /^alert_mail_addresses .*$/m,
+      'alert_mail_addresses = []',
+      'nobody receives',
+    ],
   ])('turn red for %s', async (_, before, after, finding) => {
     const text = await example('prod.tfvars');
     expect(text).toMatch(before);

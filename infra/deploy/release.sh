@@ -58,7 +58,7 @@ fetch() {
     die "${from} has published no release ${id}: only a release that was tested and deployed there can be promoted"
   for name in "${NAMES[@]}"; do
     digest=$(released "$name")
-    [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || die "release ${id} names no digest for ${name}"
+    [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || die "release ${id} has no digest for ${name}"
     provenance=$(gcloud artifacts docker images describe "$(repository "$from")/${name}@${digest}" --show-provenance \
       --format='value(provenance_summary.provenance[].name)')
     [[ -n $provenance ]] || die "${name}@${digest} has no provenance: Cloud Build of ${from} did not build it"

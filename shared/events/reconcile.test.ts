@@ -35,10 +35,10 @@ describe('reconciling', () => {
   });
 
   it.each([
-    ['a last event that is nowhere', '1.1', { 1: 2 }, ['1 missing 2']],
-    ['a patient of whom nothing was published', '', { 7: 1 }, ['7 missing 1']],
+    ['a last event that is neither published nor in the outbox', '1.1', { 1: 2 }, ['1 missing 2']],
+    ['a patient without any published event', '', { 7: 1 }, ['7 missing 1']],
     ['a gap', '1.1 1.3', { 1: 3 }, ['1 gap 2']],
-    ['a first appearance out of order', '1.1 1.3 1.2', { 1: 3 }, ['1 gap 2', '1 disorder 2']],
+    ['events that first appear out of order', '1.1 1.3 1.2', { 1: 3 }, ['1 gap 2', '1 disorder 2']],
     ['two events with one number', '1.1 1.1*', { 1: 1 }, ['1 conflict 1']],
   ])('finds %s', (_, topic, stored, expected) => {
     expect(problems(topic, stored as Record<number, number>)).toEqual(expected);

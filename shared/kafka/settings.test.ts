@@ -38,7 +38,7 @@ describe('the security of the connection', () => {
     await expect(security(environment)).rejects.toMatchObject({
       code: 'config.invalid',
       message:
-        'The environment is not usable: KAFKA_SASL_PASSWORD is not set, but PLAIN needs it; KAFKA_SASL_USERNAME is not set, but PLAIN needs it.',
+        'Invalid environment: KAFKA_SASL_PASSWORD is not set, but PLAIN needs it; KAFKA_SASL_USERNAME is not set, but PLAIN needs it.',
     });
   });
 

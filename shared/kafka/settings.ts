@@ -49,7 +49,7 @@ export function securityOf(config: KafkaConfig): Security {
   if (!secure && ca !== undefined) faults.push('KAFKA_SSL_CA is set, but PLAINTEXT does not use it');
   if (faults.length > 0) {
     throw new ServiceError('config.invalid', {
-      detail: `The environment is not usable: ${faults.sort().join('; ')}.`,
+      detail: `Invalid environment: ${faults.sort().join('; ')}.`,
     });
   }
   if (!secure) return { protocol: 'PLAINTEXT' };

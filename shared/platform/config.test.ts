@@ -27,7 +27,7 @@ describe('the configuration', () => {
     expect(error).toMatchObject({
       code: 'config.invalid',
       message:
-        'The environment is not usable: GCS_IMPORT_BUCKET is not set; GOOGLE_CLOUD_PROJECT is not set; ' +
+        'Invalid environment: GCS_IMPORT_BUCKET is not set; GOOGLE_CLOUD_PROJECT is not set; ' +
         'PAYMENT_BIC must be a BIC of 8 or 11 characters; PAYMENT_IBAN must be an IBAN with a valid checksum; ' +
         'PRICE_GROUP_EUR must be an amount like 95.00.',
     });

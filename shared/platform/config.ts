@@ -39,7 +39,7 @@ export async function readConfig<K extends VariableName>(
   );
   if (faults.length > 0) {
     throw new ServiceError('config.invalid', {
-      detail: `The environment is not usable: ${faults.sort().join('; ')}.`,
+      detail: `Invalid environment: ${faults.sort().join('; ')}.`,
     });
   }
   return Object.fromEntries(entries) as Config<K>;

@@ -31,7 +31,7 @@ beforeAll(async () => {
       .setProtectedHeader({ alg: 'HS256', kid: KEY_ID })
       .setExpirationTime('1h')
       .sign(Buffer.from(publicKey.export({ type: 'spki', format: 'pem' })))}`,
-    'the key of a stranger': `Bearer ${await new SignJWT(claims)
+    'an unknown key': `Bearer ${await new SignJWT(claims)
       .setProtectedHeader({ alg: 'RS256', kid: KEY_ID })
       .setExpirationTime('1h')
       .sign(stranger.privateKey)}`,
@@ -39,7 +39,7 @@ beforeAll(async () => {
     'no subject': `Bearer ${await sign({ role: 'admin', sub: undefined })}`,
     'an empty subject': `Bearer ${await sign({ role: 'admin', sub: '' })}`,
     'a blank subject': `Bearer ${await sign({ role: 'admin', sub: '  ' })}`,
-    'a subject that is no text': `Bearer ${await sign({ role: 'admin', sub: 7 })}`,
+    'a subject that is not a string': `Bearer ${await sign({ role: 'admin', sub: 7 })}`,
     'a subject of 256 characters': `Bearer ${await sign({ role: 'admin', sub: 'x'.repeat(256) })}`,
     'a subject with a line break': `Bearer ${await sign({ role: 'admin', sub: 'a\nb' })}`,
   };

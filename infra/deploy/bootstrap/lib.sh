@@ -74,7 +74,7 @@ apply() {
   if grep -q 'Error acquiring the state lock' "$log"; then
     die "Another Terraform is using this state, or one was killed. If none is running: terraform -chdir=infra force-unlock $(awk '$2 == "ID:" { print $3; exit } $1 == "ID:" { print $2; exit }' "$log")"
   fi
-  if grep -q 'Apply cancelled' "$log"; then die 'you did not agree to the plan'; fi
+  if grep -q 'Apply cancelled' "$log"; then die 'you did not approve the plan'; fi
   return 1
 }
 

@@ -111,7 +111,7 @@ export class Services {
     if (format.includes('status.url')) return { stdout: `https://${service.name}.example\n` };
     if (format.includes('labels.environment')) return { stdout: `${service.labels['environment']}\n` };
     if (format.includes('conditions')) return { stdout: service.ready ? 'True\n' : 'False\n' };
-    throw new Error(`unforeseen format ${format}`);
+    throw new Error(`unexpected format ${format}`);
   }
 
   #revise(service: Service, by: string): string {

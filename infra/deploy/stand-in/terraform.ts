@@ -69,7 +69,7 @@ export class Terraform {
       this.lock = undefined;
       return {};
     }
-    throw new Error(`unforeseen: terraform ${line}`);
+    throw new Error(`unexpected command: terraform ${line}`);
   }
 
   /** The bucket of the state must exist. Terraform notes it below .terraform/. */
