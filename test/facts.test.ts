@@ -6,7 +6,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import { FAILING, FILLING, LAG } from '../functions/check-health/verdict.ts';
+import { FAILING } from '../functions/check-health/checks/import.ts';
+import { LAG } from '../functions/check-health/checks/kafka.ts';
+import { FILLING } from '../functions/check-health/checks/storage.ts';
 import { LONGEST_RUN_MS } from '../functions/check-health/run.ts';
 import { bundleTarget, deployables } from '../infra/bundle.ts';
 import { parseSources, readSources, stringsIn, type Body } from '../infra/checks/hcl.ts';

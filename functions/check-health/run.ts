@@ -19,11 +19,12 @@ import {
 } from '../../shared/store/health-snapshots.ts';
 import { releaseLease, takeLease, type Lease } from '../../shared/store/leases.ts';
 import { aNewWalk, isFresh, measureBucket, type Measured } from './bucket-size.ts';
+import type { Limits, Status } from './checks/check.ts';
 import { gatherFacts, type FactSources } from './facts.ts';
 import { removeOrphans } from './orphans.ts';
 import { reportSamples } from './samples.ts';
 import { sweepIncoming, type Swept } from './sweep.ts';
-import { judge, type Limits, type Status } from './verdict.ts';
+import { judge } from './verdict.ts';
 
 export interface HealthDependencies extends ImportDependencies, FactSources {
   readonly retention: RetentionDays;

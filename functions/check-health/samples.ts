@@ -3,7 +3,8 @@ import type { Log } from '../../shared/platform/log.ts';
 import { measured } from '../../shared/platform/metrics.ts';
 import type { Facts } from './facts.ts';
 import { valueOf } from './reading.ts';
-import { FAILING, type Report } from './verdict.ts';
+import { FAILING } from './checks/import.ts';
+import type { Report } from './verdict.ts';
 
 /** Writes no sample for a figure that is unknown. */
 export function reportSamples(log: Log, facts: Facts, { checks }: Report): void {

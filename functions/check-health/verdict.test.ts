@@ -5,7 +5,8 @@ import type { FenceFault } from '../../shared/store/fence.ts';
 import { utcTimestamp, type UtcTimestamp } from '../../shared/platform/clock.ts';
 import type { UnreadableStatus } from '../../shared/store/worker-status.ts';
 import type { Facts } from './facts.ts';
-import { judge, type Status } from './verdict.ts';
+import type { Status } from './checks/check.ts';
+import { judge } from './verdict.ts';
 
 const now = Temporal.Instant.from('2026-11-02T09:00:00Z');
 const ago = (seconds: number) => utcTimestamp(now.subtract({ seconds }));

@@ -4,9 +4,7 @@
  * that a patient's events first appear in sequence.
  */
 import type { Firestore } from '@google-cloud/firestore';
-import { cloudEventHeaders } from '../../../shared/events/headers.ts';
 import { delayAfter, pauseFor, type BackoffRange } from '../../../shared/platform/backoff.ts';
-import type { OutgoingMessage } from '../../../shared/kafka/ports.ts';
 import { chunksOf, type Publisher } from '../../../shared/kafka/publish.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';
 import { isServiceError, ServiceError } from '../../../shared/platform/errors.ts';
@@ -20,6 +18,7 @@ import { createHolds } from './holds.ts';
 import type { Journal } from './journal.ts';
 import type { LateArrivals } from './late-arrivals.ts';
 import type { Term } from './leadership.ts';
+import { inSequence, isWhole, letterOf, withoutLastMoment, type Letter } from './page.ts';
 import { reportPublished } from './report.ts';
 
 export interface ShardDependencies {
@@ -29,11 +28,6 @@ export interface ShardDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly lateArrivals: LateArrivals;
-}
-
-/** An entry and its message in one. */
-interface Letter extends OutgoingMessage {
-  readonly entry: OutboxEvent;
 }
 
 const PAGE = 500;
@@ -213,44 +207,4 @@ export async function relayShard(
       await pauseFor(delay, term.signal);
     }
   }
-}
-
-/** More than the clocks of two servers differ. */
-const MOMENT_MS = 1_000;
-
-/**
- * A full page may end between two events of a patient whose times bear the other order, so its last moment is left to
- * the next page. A page that is nothing but one moment goes out as it is: otherwise a large commit never would.
- */
-function withoutLastMoment(page: readonly OutboxEvent[]): readonly OutboxEvent[] {
-  const last = page.at(-1)?.committedAt ?? 0;
-  const settled = page.filter(({ committedAt }) => committedAt < last - MOMENT_MS);
-  return settled.length === 0 ? page : settled;
-}
-
-/**
- * Within a page a patient's events go by number: two commits in the same millisecond, or by servers whose clocks
- * differ by one, may bear times in the other order.
- */
-function inSequence(page: readonly OutboxEvent[]): OutboxEvent[] {
-  return [...Map.groupBy(page, ({ patientId }) => patientId).values()].flatMap((entries) =>
-    entries.toSorted((a, b) => a.sequence - b.sequence),
-  );
-}
-
-/** A damaged entry would go out as something else, such as a tombstone, or fail while it is encoded. */
-function isWhole({ envelope, eventType, timestamp, sequence }: OutboxEvent): boolean {
-  return (
-    [envelope, eventType, timestamp].every((text) => typeof text === 'string') && Number.isInteger(sequence)
-  );
-}
-
-function letterOf(entry: OutboxEvent, topic: string): Letter {
-  return {
-    topic,
-    key: String(entry.patientId),
-    value: entry.envelope,
-    headers: cloudEventHeaders(entry),
-    entry,
-  };
 }

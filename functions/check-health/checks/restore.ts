@@ -1,0 +1,20 @@
+/** Whether the database is a restored copy that no operator has released (docs/runbooks/restore.md). */
+import { fenceFaults } from '../../../shared/store/fence.ts';
+import type { Facts } from '../facts.ts';
+import { faultOf, valueOf } from '../reading.ts';
+import { unanswered, unhealthy, verdict, type Check } from './check.ts';
+
+export type RestoreCheck = Check<{
+  /** True: the database is a restored copy that no operator has released yet. */
+  readonly fenced: boolean | null;
+}>;
+
+export function judgeRestore({ fence }: Facts): RestoreCheck {
+  const fault = valueOf(fence);
+  return verdict({ fenced: 'value' in fence ? fault !== undefined : null }, [
+    unanswered('degraded', 'the marks of the restore fence could not be read', faultOf(fence)),
+    fault === undefined
+      ? undefined
+      : unhealthy(`${fenceFaults[fault]}: nothing is sent and no id is given (runbook restore.md)`),
+  ]);
+}

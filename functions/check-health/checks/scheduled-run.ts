@@ -1,0 +1,24 @@
+/** Whether the scheduled run comes, which sweeps incoming/. */
+import type { UtcTimestamp } from '../../../shared/platform/clock.ts';
+import type { Facts } from '../facts.ts';
+import { faultOf, valueOf } from '../reading.ts';
+import { degraded, secondsSince, unanswered, verdict, type Check } from './check.ts';
+
+/** Cloud Scheduler calls every minute. */
+const RUN_OVERDUE_SECONDS = 300;
+
+export type ScheduledRunCheck = Check<{ readonly last_run: UtcTimestamp | null }>;
+
+export function judgeScheduledRun({ lastRun, now }: Facts): ScheduledRunCheck {
+  const last = valueOf(lastRun)?.taken_at ?? null;
+  const age = last === null ? 0 : secondsSince(last, now);
+  return verdict({ last_run: last }, [
+    unanswered('degraded', 'the last scheduled run could not be read', faultOf(lastRun)),
+    'value' in lastRun && last === null
+      ? degraded('there was no scheduled run yet: nothing sweeps incoming/')
+      : undefined,
+    age > RUN_OVERDUE_SECONDS
+      ? degraded(`the last scheduled run was ${age} s ago: nothing sweeps incoming/`)
+      : undefined,
+  ]);
+}

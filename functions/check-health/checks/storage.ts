@@ -1,0 +1,42 @@
+/** How full the bucket is, and the disk of a drop folder. */
+import { MAX_FILE_BYTES } from '../../../shared/registration/registration-file.ts';
+import type { Facts } from '../facts.ts';
+import { faultOf, valueOf } from '../reading.ts';
+import { degraded, unanswered, unhealthy, verdict, type Check, type Limits } from './check.ts';
+
+/** Share of the quota; the alert on storage fires above it too. */
+export const FILLING = 0.8;
+/** Room for a hundred of the largest registration files. */
+const LITTLE_DISK_BYTES = 100 * MAX_FILE_BYTES;
+
+export type StorageCheck = Check<{
+  readonly bytes: number | null;
+  readonly quota_bytes: number;
+  readonly free_disk_bytes?: number | null;
+}>;
+
+export function judgeStorage({ lastRun, freeDisk }: Facts, limits: Limits): StorageCheck {
+  const quota = limits.IMPORT_STORAGE_QUOTA_BYTES;
+  const bytes = valueOf(lastRun)?.bucket?.bytes ?? null;
+  const used = bytes === null ? 0 : bytes / quota;
+  const free = valueOf(freeDisk);
+  const filled = `the bucket holds ${Math.round(used * 100)} % of its quota`;
+  const room = `${free} bytes are left on the disk of the drop folder`;
+  return verdict(
+    {
+      bytes,
+      quota_bytes: quota,
+      ...(freeDisk === undefined ? {} : { free_disk_bytes: free ?? null }),
+    },
+    [
+      unanswered('degraded', 'the size of the bucket is not known', faultOf(lastRun)),
+      unanswered('degraded', 'the disk of the drop folder could not be looked at', faultOf(freeDisk)),
+      used > 1 ? unhealthy(filled) : used > FILLING ? degraded(filled) : undefined,
+      free === undefined || free >= LITTLE_DISK_BYTES
+        ? undefined
+        : free < MAX_FILE_BYTES
+          ? unhealthy(room)
+          : degraded(room),
+    ],
+  );
+}
