@@ -8,6 +8,7 @@ import { expiringCollections } from '../../shared/store/expiry.ts';
 import { readNewestSnapshot } from '../../shared/store/health-snapshots.ts';
 import { BY_ADMIN, aRegistration } from '../../test/support/builders.ts';
 import { healthWorld } from '../../test/support/health-world.ts';
+import { repeatNextCommit } from '../../test/support/lost-answer.ts';
 import { documents, objectNames } from '../../test/support/import-world.ts';
 
 it('imports files older than a minute and leaves younger ones to their event', async () => {
@@ -65,6 +66,14 @@ it('runs only once at a time, however often it is called', async () => {
   expect((await run()).body.status).toBeDefined();
   expect(await documents(db, 'patients')).toHaveLength(5);
   expect(await documents(db, 'imports')).toHaveLength(5);
+});
+
+it('runs, and hands on its turn, although the answers to both were lost', async () => {
+  const { run } = await healthWorld();
+  onTestFinished(() => void vi.restoreAllMocks());
+  repeatNextCommit('/leases/scheduled-run');
+  expect((await run()).body).not.toHaveProperty('skipped');
+  expect((await run()).body).not.toHaveProperty('skipped');
 });
 
 it('completes an erasure that was interrupted', async () => {
