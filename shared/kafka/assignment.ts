@@ -17,6 +17,7 @@ import type { UnreadableBatch } from './record-set.ts';
 import { StartPositions } from './start-positions.ts';
 import { Standing, type UnreadableNotes } from './unreadable.ts';
 
+/** What an {@link Assignment} needs. Times are in milliseconds. */
 export interface AssignmentOptions extends WorkOptions {
   readonly client: KafkaClient;
   readonly group: string;
@@ -46,6 +47,7 @@ const LOOK_AGAIN_MS = 15_000;
 /** On shutdown, stop waiting at the deadline. */
 const giveUp = () => undefined;
 
+/** The partitions that one member of a group holds between two rebalances, and the work on them. */
 export class Assignment {
   private readonly options: AssignmentOptions;
   private readonly holder: Holder;

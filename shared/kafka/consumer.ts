@@ -17,6 +17,7 @@ import type { IncomingMessage, KafkaClient } from './ports.ts';
 import type { Publisher } from './publish.ts';
 import type { UnreadableNotes } from './unreadable.ts';
 
+/** What a consumer of one topic needs. Times are in milliseconds. */
 export interface ConsumerOptions {
   readonly client: KafkaClient;
   readonly topic: string;
@@ -41,8 +42,10 @@ export interface ConsumerOptions {
   readonly finishWithinMs?: number;
 }
 
+/** Whether the consumer is in its group, and what it holds. */
 export type ConsumerState = MembershipState;
 
+/** A consumer that runs until it is stopped. */
 export interface RunningConsumer {
   state(): ConsumerState;
   /** Ends within 10 s: what is in work is finished and committed, the rest is left to the group. */
@@ -53,6 +56,10 @@ const MAX_MESSAGE_BYTES = 512 * 1024;
 /** After a membership of this length the delays begin anew. */
 const LASTING_MS = 90_000;
 
+/**
+ * Starts to consume a topic. It never throws: failures are logged, and the consumer joins its group again with growing delays.
+ * Messages over 512 KiB become dead letters unless `maxMessageBytes` says otherwise.
+ */
 export function runConsumer(options: ConsumerOptions): RunningConsumer {
   const { client, topic, group, log, inFlight, lock, unreadable, publisher } = options;
   const backoff = options.backoff ?? { firstMs: 200, lastMs: 15_000 };

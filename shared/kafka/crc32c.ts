@@ -5,6 +5,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return rest;
 });
 
+/** @returns the checksum as an unsigned number of 32 bits */
 export function crc32c(bytes: Uint8Array): number {
   let rest = 0xffffffff;
   for (let at = 0; at < bytes.length; at += 1) {

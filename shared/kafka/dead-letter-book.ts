@@ -11,6 +11,7 @@ import type { Publisher } from './publish.ts';
 import { readTopic } from './read-topic.ts';
 import { deadLetterTopicOf } from './topics.ts';
 
+/** A message in a dead-letter topic that nobody has resolved. */
 export interface DeadLetter {
   /** The message in the dead-letter topic. */
   readonly message: IncomingMessage;
@@ -19,8 +20,10 @@ export interface DeadLetter {
 }
 
 const resolutions = ['replayed', 'dropped'] as const;
+/** What an operator did with a dead letter. */
 export type Resolution = (typeof resolutions)[number];
 
+/** The open dead letters of one topic, as far as they have been read. */
 export interface DeadLetterBook {
   /** Reads what has come since the last call. @throws ServiceError `kafka.unavailable` */
   refresh(): Promise<void>;

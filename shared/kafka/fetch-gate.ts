@@ -1,5 +1,6 @@
 /** Which partitions are fetched: one that is held for any reason is not, until the last reason is gone. */
 
+/** Why a partition is not fetched. */
 export type HoldReason =
   /** It has more in hand than its buffer holds. */
   | 'full'
@@ -8,6 +9,7 @@ export type HoldReason =
   /** Its position is being decided. */
   | 'opening';
 
+/** Pauses a partition at its first reason to be held and resumes it when the last reason is gone. */
 export class FetchGate {
   private readonly held = new Map<number, Set<HoldReason>>();
   private readonly pause: (partition: number) => void;

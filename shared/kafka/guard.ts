@@ -7,6 +7,7 @@ import type { SharedLock } from '../platform/shared-lock.ts';
 import type { IncomingMessage } from './ports.ts';
 import type { Trial } from './trial.ts';
 
+/** What a {@link Guard} needs. */
 export interface GuardOptions {
   readonly trial: Trial;
   readonly lock: SharedLock;
@@ -16,6 +17,7 @@ export interface GuardOptions {
   readonly signal: AbortSignal;
 }
 
+/** The guard of one partition: no message begins before a stored marker covers it. */
 export class Guard {
   private readonly options: GuardOptions;
   /** The marker that is being stored. */

@@ -2,6 +2,7 @@
 import type { Admin } from './ports.ts';
 import { decidePosition } from './position.ts';
 
+/** How far a group is behind in one partition. */
 export interface PartitionLag {
   readonly partition: number;
   /** The group's next offset; undefined when it has committed none. */
@@ -27,6 +28,7 @@ export async function lagOf(admin: Admin, group: string, topic: string): Promise
     .sort((a, b) => a.partition - b.partition);
 }
 
+/** @returns the messages that wait in all partitions together */
 export function totalLag(lags: readonly PartitionLag[]): number {
   return lags.reduce((sum, { lag }) => sum + lag, 0);
 }

@@ -11,8 +11,10 @@ interface Waiting<T> {
 
 /** The lane of an item that has none. */
 const ALONE = Symbol('alone');
+/** A lane's name, or the mark of an item that must run alone. */
 export type Lane = string | typeof ALONE;
 
+/** Items that wait, in their lanes. It only orders them: the caller runs them. */
 export class Lanes<T> {
   private readonly queues = new Map<Lane, Queue<T>>();
   /** Lanes whose first item has not been begun. */

@@ -7,6 +7,7 @@ import { ServiceError } from '../platform/errors.ts';
 import { Assignment, type AssignmentOptions } from './assignment.ts';
 import type { Member } from './ports.ts';
 
+/** What a membership is at this moment. */
 export interface MembershipState {
   /** Member of the group at present. */
   readonly connected: boolean;
@@ -22,6 +23,7 @@ const SILENT_AFTER_MS = 90_000;
 const LOOK_EVERY_MS = 5_000;
 const LEAVE_WITHIN_MS = 2_500;
 
+/** Begins to join when it is made. It ends once, and a new one is made to join again. */
 export class Membership {
   private readonly over = Promise.withResolvers<unknown>();
   private readonly assignment: Assignment;

@@ -4,6 +4,7 @@
  */
 const COMMIT_EVERY_MS = 100;
 
+/** Collects the next offset of each partition and stores them together every 100 ms. */
 export class OffsetCommits {
   private readonly due = new Map<number, bigint>();
   private readonly store: (offsets: ReadonlyMap<number, bigint>) => Promise<void>;

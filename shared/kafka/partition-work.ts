@@ -16,6 +16,7 @@ import { Lanes, type Lane } from './lanes.ts';
 import { Progress, type Step } from './progress.ts';
 import { Trial } from './trial.ts';
 
+/** What the work on one partition needs. */
 export interface PartitionOptions {
   /** The offset of the first message that is accepted. */
   readonly start: bigint;
@@ -41,6 +42,9 @@ interface Entry extends Step {
   readonly message: IncomingMessage;
 }
 
+/**
+ * Applies the messages of one partition: in order within a lane, each one until it is stored or is a dead letter.
+ */
 export class PartitionWork {
   private readonly options: PartitionOptions;
   private readonly lanes = new Lanes<Entry>();

@@ -36,6 +36,7 @@ export interface Producer {
   close(): Promise<void>;
 }
 
+/** An administrator's connection. Methods reject with the client's error when Kafka cannot be asked. */
 export interface Admin {
   /** Range by partition. Fails when the topic does not exist. */
   ranges(topic: string): Promise<Map<number, OffsetRange>>;
@@ -79,6 +80,7 @@ export interface Fetched {
   readonly topicId: string | undefined;
 }
 
+/** A member of a consumer group. */
 export interface Member {
   /** The next message to be fetched. Fetches under way for the partition are thrown away. */
   seek(partition: number, offset: bigint): void;
@@ -89,6 +91,9 @@ export interface Member {
   leave(): Promise<void>;
 }
 
+/**
+ * Opens connections to the configured brokers. Each method rejects with the client's error when it cannot connect.
+ */
 export interface KafkaClient {
   producer(): Promise<Producer>;
   admin(): Promise<Admin>;

@@ -18,6 +18,7 @@ export interface CommittedOffset {
   readonly topicId: string | undefined;
 }
 
+/** What is known of a partition when its position is decided. */
 export interface PositionFacts {
   readonly committed: CommittedOffset | undefined;
   readonly range: OffsetRange;
@@ -25,6 +26,7 @@ export interface PositionFacts {
   readonly topicId: string | undefined;
 }
 
+/** Where to read on, and why there. */
 export interface Position {
   readonly start: bigint;
   readonly why:
@@ -41,6 +43,7 @@ export interface Position {
   readonly missing: bigint;
 }
 
+/** Decides where to read on. Pure; where the facts allow two answers it takes the earlier offset. */
 export function decidePosition({ committed, range, topicId }: PositionFacts): Position {
   if (committed === undefined) return { start: range.low, why: 'first', missing: 0n };
   const { offset } = committed;

@@ -10,6 +10,9 @@ export interface Step {
   done: boolean;
 }
 
+/**
+ * The steps of one partition, from the first that is not done. Steps are added in the order of their offsets.
+ */
 export class Progress<S extends Step> {
   /** Taken over and not done, or done behind one that is not. */
   private readonly steps = new Queue<S>();

@@ -8,6 +8,7 @@ import { ServiceError } from '../platform/errors.ts';
 import { failureOf } from './failure.ts';
 import type { KafkaClient, OutgoingMessage, Producer } from './ports.ts';
 
+/** Sends messages in the order of the calls, one batch at a time. */
 export interface Publisher {
   /** Connects ahead of the first message. A failure is left to that message. */
   connect(): Promise<void>;
@@ -28,6 +29,10 @@ const CHUNK_BYTES = 900 * 1024;
 /** Record framing and the usual headers, generously. */
 const OVERHEAD_BYTES = 100;
 
+/**
+ * @param attempts how often a batch is tried during an outage before `publish` fails
+ * @param delayMs the pause after the first failed attempt; it doubles with each further one
+ */
 export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 200 } = {}): Publisher {
   let current: Promise<Producer> | undefined;
   let failures = 0;

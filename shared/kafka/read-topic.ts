@@ -10,6 +10,7 @@ import { failureOf } from './failure.ts';
 import type { Admin, IncomingMessage, KafkaClient, Member } from './ports.ts';
 import type { UnreadableBatch } from './record-set.ts';
 
+/** How to read a topic, and where to put what is read. */
 export interface ReadOptions {
   /** Name of the reading group; a random part is added, and the group removed afterwards. */
   readonly group: string;

@@ -20,6 +20,7 @@ export const UNREADABLE = {
   broker_refuses: 'the broker cannot read it',
 } as const;
 
+/** Why a batch cannot be read. */
 export type UnreadableReason = keyof typeof UNREADABLE;
 
 /** The bytes of the header that every batch has, up to and with the number of records. */
@@ -31,6 +32,7 @@ const CHECKSUM_AT = 17;
 const CHECKED_FROM = 21;
 const MAGIC = 2;
 
+/** The header of a batch as its bytes claim; {@link faultOfBatch} says whether to believe it. */
 export interface BatchHeader {
   readonly baseOffset: bigint;
   /** Of the whole batch. */
@@ -50,6 +52,7 @@ export interface BatchHeader {
   readonly records: number;
 }
 
+/** One record of a batch. `timestamp` is in milliseconds since the epoch. */
 export interface BatchRecord {
   readonly offset: bigint;
   readonly timestamp: number;

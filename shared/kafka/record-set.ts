@@ -12,6 +12,7 @@ import {
   type UnreadableReason,
 } from './record-batch.ts';
 
+/** The bytes that a fetch returned for one partition, and what the broker said about them. */
 export interface FetchedRecords {
   readonly bytes: Buffer;
   /** The offset that was asked for: batches may begin before it. */
@@ -21,11 +22,13 @@ export interface FetchedRecords {
   readonly aborted: readonly AbortedTransaction[];
 }
 
+/** A transaction whose messages from `firstOffset` on must not be applied. */
 export interface AbortedTransaction {
   readonly producerId: bigint;
   readonly firstOffset: bigint;
 }
 
+/** What was read of a fetch. */
 export interface RecordSet {
   readonly records: readonly BatchRecord[];
   /** Everything before it is in `records` or has no message. */
@@ -48,6 +51,9 @@ export interface UnreadableBatch {
 /** Batches are left to the next fetch once they have unpacked to this many records or bytes of keys and values. */
 const ENOUGH = { records: 20_000, bytes: 4 * 1024 * 1024 };
 
+/**
+ * Reads batches until the bytes end, a batch cannot be read, or enough is unpacked. It never throws for bad bytes.
+ */
 export async function readRecordSet(fetched: FetchedRecords): Promise<RecordSet> {
   const records: BatchRecord[] = [];
   const isAborted = abortedBatches(fetched.aborted);

@@ -6,6 +6,7 @@ import type { Config } from '../platform/config.ts';
 import { ServiceError } from '../platform/errors.ts';
 import type { VariableName } from '../platform/variables.ts';
 
+/** The variables that a deployable reads to reach Kafka. */
 export const kafkaVariables = [
   'KAFKA_BOOTSTRAP_SERVERS',
   'KAFKA_LOG_LEVEL',
@@ -18,12 +19,15 @@ export const kafkaVariables = [
   'KAFKA_SSL_CA',
 ] as const satisfies readonly VariableName[];
 
+/** Their values, read and checked one by one. */
 export type KafkaConfig = Config<(typeof kafkaVariables)[number]>;
 
+/** How a connection is secured. `ca` is a PEM certificate; without it the system's authorities count. */
 export type Security =
   | { readonly protocol: 'PLAINTEXT' }
   | { readonly protocol: 'SASL_SSL'; readonly ca?: string; readonly credentials: Credentials };
 
+/** How the client proves who it is. */
 export type Credentials =
   | { readonly mechanism: 'OAUTHBEARER' }
   | { readonly mechanism: 'PLAIN' | 'SCRAM-SHA-512'; readonly username: string; readonly password: string };

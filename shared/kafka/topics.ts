@@ -20,6 +20,7 @@ export const groups = {
 
 /** The topics that the worker reads. */
 export const consumedTopics = ['communication', 'therapists'] as const satisfies (keyof typeof topics)[];
+/** One of {@link consumedTopics}. */
 export type ConsumedTopic = (typeof consumedTopics)[number];
 
 /** Partitions of each topic. A key stays in its partition only while their number does not change. */
@@ -27,6 +28,7 @@ export const PARTITIONS = 6;
 
 type Prefixes = Config<'KAFKA_TOPIC_PREFIX' | 'KAFKA_GROUP_PREFIX'>;
 
+/** Names of topics and groups with the prefixes of an environment. */
 export interface Names {
   readonly topics: Record<keyof typeof topics, string>;
   readonly groups: Record<keyof typeof groups, string>;
@@ -40,6 +42,7 @@ export function namesIn(config: Prefixes): Names {
   };
 }
 
+/** @returns the name of the topic that holds the dead letters of `topic` */
 export function deadLetterTopicOf(topic: string): string {
   return `${topic}.dlq`;
 }

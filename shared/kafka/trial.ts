@@ -21,6 +21,7 @@ export const CLAIM = 200n;
  */
 export const DEADLY_TIMES = 3;
 
+/** The suspicion in one partition: which messages may have ended a process, and what a marker must say. */
 export class Trial {
   /** Messages before this offset may have ended a process: until they are done, each message is noted. */
   private readonly until: bigint;

@@ -23,6 +23,7 @@ export interface UnreadableNotes {
 
 const LOG_AGAIN_AFTER_MS = 10 * 60_000;
 
+/** What {@link Standing} needs. */
 export interface StandingOptions {
   readonly topic: string;
   readonly notes: UnreadableNotes;

@@ -53,6 +53,7 @@ export interface Mail {
   readonly idempotencyKey: string;
 }
 
+/** What a change causes that changes nothing. */
 export const NOTHING: Consequences = { events: [], mails: [] };
 
 /**

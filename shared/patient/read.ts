@@ -8,6 +8,7 @@ import type { Violation } from '../platform/errors.ts';
 import { BLANK_IS_NULL, PAST_DATES, SERVICE_FIELDS } from './schema.ts';
 import { isBlank } from './text.ts';
 
+/** The value, or every rule that the input breaks. */
 export type Reading<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly violations: readonly Violation[] };
@@ -34,6 +35,7 @@ export function readPatientFields<T>(
     : { ok: false, violations };
 }
 
+/** True of a JSON object: neither null nor an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -15,19 +15,23 @@ import {
 import { ServiceError } from '../platform/errors.ts';
 import type { Patient } from './schema.ts';
 
+/** `unpaid`: registered and never paid. `closed`: the search or the therapy is over. */
 export type RetentionRule = 'unpaid' | 'closed';
 
 /** Days for each rule; undefined: the rule is off. */
 export type RetentionDays = Readonly<Record<RetentionRule, number | undefined>>;
 
+/** All rules. */
 export const RETENTION_RULES: readonly RetentionRule[] = ['unpaid', 'closed'];
 
+/** The statuses that the rule `closed` concerns. */
 export const CLOSED_STATUSES = [
   'Therapie_abgeschlossen',
   'Suche_abgebrochen',
   'Therapie_abgebrochen',
 ] as const satisfies readonly Patient['status'][];
 
+/** The rule that ends the keeping of a patient, and when. */
 export interface Retention {
   readonly rule: RetentionRule;
   /** The first day on which the patient may be erased. */

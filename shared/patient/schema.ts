@@ -17,6 +17,7 @@ export {
 } from './values.ts';
 
 type Fields = typeof fields;
+/** The name of a patient field. */
 export type FieldName = keyof Fields;
 
 type NamesWhere<Property extends keyof FieldRow, Value> = {
@@ -36,6 +37,7 @@ export const FIELD_NAMES = Object.keys(fields) as readonly FieldName[];
 export const patientSchema = z.strictObject(
   valuesOf(FIELD_NAMES, ({ schema }) => schema) as { [K in FieldName]: Fields[K]['schema'] },
 );
+/** A patient's public fields, read through {@link patientSchema}. */
 export type Patient = z.output<typeof patientSchema>;
 
 /** Written by the service alone. A body that names one is refused. */
@@ -56,6 +58,7 @@ type Written = { [K in ClientField]: Fields[K]['written']['inChange'] };
 export const patchSchema = z
   .strictObject(valuesOf(clientFields, ({ written }) => written.inChange) as Written)
   .partial();
+/** Fields that a change sets. */
 export type PatientPatch = z.output<typeof patchSchema>;
 
 /** A new patient: the required fields, and whatever else is known. */
@@ -63,6 +66,7 @@ export const newPatientSchema = z
   .strictObject(valuesOf(clientFields, ({ written }) => written.inNew) as Written)
   .partial()
   .required(maskOf(({ initially }) => initially === 'required') as Record<RequiredField, true>);
+/** What a client gives for a new patient. */
 export type NewPatient = z.output<typeof newPatientSchema>;
 
 type NotInFile = Extract<NamesWhere<'inFile', 'never'>, ClientField>;

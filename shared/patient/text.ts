@@ -35,6 +35,7 @@ export function trimmed(text: string): string {
   return text.slice(start, end);
 }
 
+/** True of a text that has nothing but blanks. */
 export function isBlank(text: string): boolean {
   return trimmed(text) === '';
 }
@@ -95,11 +96,13 @@ export function name(max: number) {
     .meta({ maxLength: max, minLength: 1, description: 'Holds at least one letter' });
 }
 
+/** A German postal code: five digits, kept as text because leading zeros count. */
 export const postalCode = z
   .string()
   .overwrite(trimmed)
   .regex(/^\d{5}$/, 'must be a German postal code of 5 digits');
 
+/** A date of the calendar, YYYY-MM-DD. */
 export const calendarDate = z
   .string()
   .refine((value) => isCalendarDate(value), 'must be a date of the calendar, YYYY-MM-DD')

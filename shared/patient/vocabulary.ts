@@ -3,6 +3,7 @@
  * here.
  */
 
+/** Where a patient stands. */
 export const PATIENTENSTATUS = [
   'offen',
   'auf_der_Suche',
@@ -12,20 +13,26 @@ export const PATIENTENSTATUS = [
   'Therapie_abgebrochen',
 ] as const;
 
+/** Salutations. */
 export const ANREDE = ['Herr', 'Frau'] as const;
 
+/** Genders. */
 export const GESCHLECHT = ['männlich', 'weiblich', 'divers', 'keine_Angabe'] as const;
 
+/** Preferred genders of the therapist. */
 export const THERAPEUTGESCHLECHTSPRAEFERENZ = ['Männlich', 'Weiblich', 'Egal'] as const;
 
+/** Methods of therapy. */
 export const THERAPIEVERFAHREN = [
   'egal',
   'Verhaltenstherapie',
   'tiefenpsychologisch_fundierte_Psychotherapie',
 ] as const;
 
+/** Means of transport. */
 export const VERKEHRSMITTEL = ['Auto', 'ÖPNV'] as const;
 
+/** Weekdays, from Monday. */
 export const WOCHENTAGE = [
   'montag',
   'dienstag',
@@ -36,6 +43,7 @@ export const WOCHENTAGE = [
   'sonntag',
 ] as const;
 
+/** The 30 symptoms of the registration form. */
 export const SYMPTOME = [
   'Depression / Niedergeschlagenheit',
   'Ängste / Panikattacken',

@@ -12,6 +12,7 @@ import { readTurnsWithin, writeTurns } from './therapist-turns.ts';
 /** More are not noted one by one; all whom the event concerns are then visited again. */
 const MAX_LEFT = 1000;
 
+/** How far one therapist event has been applied. */
 export interface EventState {
   /** Place among the events of the therapist, from 1, by first delivery. */
   readonly turn: number;

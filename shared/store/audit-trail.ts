@@ -30,6 +30,7 @@ export interface Author {
   readonly route: string;
 }
 
+/** One change of a patient, by ids and names only. */
 export interface AuditEntry extends Author {
   readonly auditId: string;
   readonly patientId: PatientId;
@@ -38,6 +39,7 @@ export interface AuditEntry extends Author {
   readonly traceparent: string | undefined;
 }
 
+/** An entry with a new id and the trace of the current request. */
 export function newAuditEntry(author: Author, patientId: PatientId, fields: readonly string[]): AuditEntry {
   const trace = currentTrace();
   return {
@@ -118,6 +120,7 @@ export function logCompletedErasure(log: Log, patientId: PatientId, author: Auth
 
 const PAGE = 300;
 
+/** The oldest entries that were written until then, a page of them. */
 export function auditTrailQuery(db: Firestore, until: Instant): Query {
   return auditDocs(db)
     .where('created_at', '<=', Timestamp.fromMillis(until.epochMilliseconds))

@@ -9,6 +9,7 @@ import type { UtcTimestamp } from '../platform/clock.ts';
 import { translated, type Writer } from './firestore.ts';
 import { patientDoc } from './patients.ts';
 
+/** One contact with a patient, from one consumed event. */
 export interface CommunicationEntry {
   readonly event_id: string;
   readonly event_type: string;

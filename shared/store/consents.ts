@@ -7,6 +7,9 @@ import type { PatientId } from '../patient/schema.ts';
 import type { UtcTimestamp } from '../platform/clock.ts';
 import { translated, type Writer } from './firestore.ts';
 
+/**
+ * The consent that a person gave with the registration. `registration_timestamp` is as the website sent it.
+ */
 export interface Consent {
   /** The website's block, unchanged. */
   readonly consent_metadata: Readonly<Record<string, unknown>>;
@@ -14,6 +17,7 @@ export interface Consent {
   readonly stored_at: UtcTimestamp;
 }
 
+/** The document of a patient's consent. */
 export function consentDoc(db: Firestore, patientId: PatientId): DocumentReference {
   return db.collection('consents').doc(String(patientId));
 }
@@ -29,6 +33,7 @@ export async function readConsent(db: Firestore, patientId: PatientId): Promise<
   };
 }
 
+/** Adds the consent to a write, which fails as a whole with ALREADY_EXISTS when the patient has one. */
 export function addConsent(db: Firestore, writer: Writer, patientId: PatientId, consent: Consent): void {
   // As text: an open object may hold what a Firestore map cannot, such as an array within an array.
   const { consent_metadata, ...rest } = consent;

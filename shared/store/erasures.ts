@@ -27,6 +27,7 @@ import { paymentReferenceDoc } from './payment-references.ts';
 import { keysOfPatient, readSalt, type PersonKey } from './person-keys.ts';
 import { buryToken, patientTokensQuery, type TokenHash } from './registration-tokens.ts';
 
+/** An erasure that is under way. */
 export interface Erasure {
   readonly patient_id: PatientId;
   readonly token_hashes: readonly TokenHash[];
@@ -43,6 +44,7 @@ export interface Erasure {
   readonly requested_by?: Author;
 }
 
+/** How an erasure begins. */
 export interface ErasureOptions {
   /** Who asks for it, for the audit trail. */
   readonly by: Author;
@@ -52,6 +54,7 @@ export interface ErasureOptions {
   readonly isAnnounced?: boolean;
 }
 
+/** What the beginning of an erasure did. */
 export interface Begun {
   /** Undefined when `onlyIf` said no. */
   readonly erasure: Erasure | undefined;
@@ -69,6 +72,7 @@ function erasureDocs(db: Firestore): CollectionReference {
   return db.collection('erasures');
 }
 
+/** The document of a patient's erasure while it is under way. */
 export function erasureDoc(db: Firestore, id: PatientId): DocumentReference {
   return erasureDocs(db).doc(String(id));
 }
@@ -191,14 +195,17 @@ export async function eraseHistory(db: Firestore, id: PatientId): Promise<void> 
   }
 }
 
+/** Records of files that belong to the patient. */
 export function importsOfPatientQuery(db: Firestore, id: PatientId): Query {
   return importDocs(db).where('patient_id', '==', id);
 }
 
+/** Records of files with the token. */
 export function importsOfTokenQuery(db: Firestore, hash: TokenHash): Query {
   return importDocs(db).where('token_sha256', '==', hash);
 }
 
+/** Records of files with one of the person's keys. */
 export function importsOfPersonQuery(db: Firestore, keys: readonly PersonKey[]): Query {
   return importDocs(db).where('person_keys', 'array-contains-any', keys);
 }

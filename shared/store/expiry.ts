@@ -21,6 +21,7 @@ export function expiringCollections(db: Firestore): CollectionReference[] {
 
 const PAGE = 300;
 
+/** The documents that expired first, a page of them. */
 export function expiredQuery(collection: CollectionReference, now: Instant): Query {
   return collection
     .where('expires_at', '<=', Timestamp.fromMillis(now.epochMilliseconds))

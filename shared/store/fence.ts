@@ -9,6 +9,7 @@ import type { UtcTimestamp } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { inTransaction, translated } from './firestore.ts';
 
+/** The mark that is kept in the database and in the bucket. */
 export interface Mark {
   /** Random; a new one after each restore. */
   readonly incarnation: string;
@@ -34,6 +35,7 @@ export interface InsideMark extends Mark {
 /** Why a database is fenced. */
 export type FenceFault = 'mark_missing' | 'mark_foreign' | 'mark_older' | 'bucket_mark_missing';
 
+/** Each fault in words, for operators. */
 export const fenceFaults: Readonly<Record<FenceFault, string>> = {
   mark_missing: 'the bucket knows of an earlier database, and this one has no mark',
   mark_foreign: "the database's mark and that of the bucket have different incarnations",
@@ -58,10 +60,12 @@ export function refuseFenced(inside: InsideMark | undefined, outside: Mark | und
   if (fault !== undefined) throw new ServiceError('store.fenced', { detail: fenceFaults[fault] });
 }
 
+/** The document of the database's mark. */
 export function markDoc(db: Firestore): DocumentReference {
   return db.collection('fences').doc('current');
 }
 
+/** The mark that a snapshot holds; undefined when the document does not exist. */
 export function markIn(snapshot: DocumentSnapshot | undefined): InsideMark | undefined {
   return snapshot?.data() as InsideMark | undefined;
 }

@@ -43,6 +43,7 @@ const FAILED_PRECONDITION = 9;
 const ABORTED = 10;
 const UNAVAILABLE = 14;
 
+/** True when a write failed because its document exists. */
 export function isAlreadyExists(error: unknown): boolean {
   return grpcCode(error) === ALREADY_EXISTS;
 }
@@ -135,6 +136,7 @@ function isInvalid(error: unknown): boolean {
   return grpcCode(error) === INVALID_ARGUMENT && isCall;
 }
 
+/** A document to delete. */
 export interface Deletion {
   readonly ref: DocumentReference;
   /** Only if it has not been written since. */

@@ -7,6 +7,7 @@ import type { Instant, UtcTimestamp } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
 import { expiryOf } from './kept-days.ts';
 
+/** What one scheduled run found, and what the next one needs of it. */
 export interface HealthSnapshot {
   readonly taken_at: UtcTimestamp;
   readonly status: string;
@@ -23,6 +24,7 @@ export interface HealthSnapshot {
   readonly retention: RetentionFigures | null;
 }
 
+/** What one run did about patients whose time is over. `paused` says why it erased nobody. */
 export interface RetentionFigures {
   /** Patients whom the run erased. */
   readonly erased: number;
@@ -42,6 +44,7 @@ export interface BucketWalk {
   readonly page_token: string | null;
 }
 
+/** The size of all objects in the bucket. */
 export interface BucketSize {
   readonly bytes: number;
   readonly measured_at: UtcTimestamp;
@@ -60,6 +63,7 @@ export async function writeSnapshot(db: Firestore, snapshot: HealthSnapshot, now
   await translated(() => snapshotDocs(db).add({ ...snapshot, expires_at: expires }));
 }
 
+/** The newest snapshot. */
 export function newestSnapshotQuery(db: Firestore): Query {
   return snapshotDocs(db).orderBy('taken_at', 'desc').limit(1);
 }

@@ -26,6 +26,7 @@ export interface IdempotentRequest {
   readonly bodyHash: string;
 }
 
+/** What an earlier request with the same key created. */
 export interface EarlierRequest {
   readonly patientId: PatientId;
   /** The patient's sequence after it. */
@@ -93,6 +94,7 @@ async function discard(ref: DocumentReference, readAt: Timestamp): Promise<void>
   }
 }
 
+/** The keys of requests that created the patient. */
 export function patientKeysQuery(db: Firestore, patientId: PatientId) {
   return idempotencyKeyDocs(db).where('patient_id', '==', patientId);
 }

@@ -4,6 +4,7 @@ import { utcTimestamp, type Instant, type UtcTimestamp } from '../platform/clock
 import { translated } from './firestore.ts';
 import { importDocs, type ImportRecord, type RecordId } from './imports.ts';
 
+/** All outcomes that a record can have. */
 export const IMPORT_OUTCOMES = [
   'imported',
   'duplicate',
@@ -11,8 +12,10 @@ export const IMPORT_OUTCOMES = [
   'erased',
 ] as const satisfies readonly ImportRecord['outcome'][];
 
+/** Number of records by outcome. */
 export type ImportCounts = Readonly<Record<ImportRecord['outcome'], number>>;
 
+/** An import as lists show it: without personal data. */
 export type ListedImport = Pick<
   ImportRecord,
   'outcome' | 'patient_id' | 'reason' | 'received_at' | 'archived_at'
@@ -47,6 +50,7 @@ export async function lastImportAt(
   return (page.docs[0]?.get('received_at') as UtcTimestamp | undefined) ?? null;
 }
 
+/** Records of any outcome, newest first. */
 export function lastImportsQuery(db: Firestore, limit: number): Query {
   return importDocs(db).orderBy('received_at', 'desc').limit(limit);
 }

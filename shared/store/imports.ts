@@ -13,8 +13,10 @@ import { expiryOf } from './kept-days.ts';
 import type { PersonKey } from './person-keys.ts';
 import type { TokenHash } from './registration-tokens.ts';
 
+/** The id of an import record, see {@link recordIdOf}. */
 export type RecordId = string & { readonly recordId: true };
 
+/** What became of one object generation, without personal data. */
 export interface ImportRecord {
   readonly outcome: 'imported' | 'duplicate' | 'failed' | 'erased';
   /** Null where no patient came of the file. */
@@ -45,6 +47,7 @@ export function importDocs(db: Firestore): CollectionReference {
   return db.collection('imports');
 }
 
+/** The document of a record. */
 export function importDoc(db: Firestore, id: RecordId): DocumentReference {
   return importDocs(db).doc(id);
 }
@@ -55,6 +58,7 @@ export function toImportDocument(record: ImportRecord, now: Instant): object {
   return { ...record, expires_at: expires };
 }
 
+/** Undefined when there is no such record. @throws ServiceError `store.unavailable` */
 export async function readImport(db: Firestore, id: RecordId): Promise<ImportRecord | undefined> {
   const snapshot = await translated(() => importDoc(db, id).get());
   return snapshot.data() as ImportRecord | undefined;

@@ -4,6 +4,7 @@
 import { Timestamp } from '@google-cloud/firestore';
 import type { Instant } from '../platform/clock.ts';
 
+/** Days for which each kind of data is kept. */
 export const KEPT_DAYS = {
   /** Registration files below `processed/`: a rule of the bucket deletes them (infra/storage.tf). */
   processedFiles: 30,

@@ -6,6 +6,7 @@
 import { FieldValue, type DocumentReference, type Firestore, type Timestamp } from '@google-cloud/firestore';
 import { isAlreadyExists, isPreconditionLost, translated } from './firestore.ts';
 
+/** A lease that this process holds. */
 export interface Lease {
   readonly ref: DocumentReference;
   /** Rises by one with each new holding, so it has one holder. */

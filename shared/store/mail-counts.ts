@@ -19,6 +19,7 @@ const WINDOW_MS = 24 * 3600 * 1000;
 
 declare const counterId: unique symbol;
 
+/** Names the counter of one mailbox. */
 export type CounterId = string & { readonly [counterId]: true };
 
 /** The messages to staff about mails that were held back. */

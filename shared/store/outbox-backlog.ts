@@ -14,6 +14,7 @@ import { entriesOf, outboxDocs } from './outbox.ts';
 
 type Kind = 'kafka' | 'mail';
 
+/** What waits in the outbox. */
 export interface OutboxBacklog {
   readonly events: number;
   readonly mails: number;
@@ -21,6 +22,7 @@ export interface OutboxBacklog {
   readonly oldest: Instant | undefined;
 }
 
+/** All entries of a kind. */
 export function waitingQuery(db: Firestore, kind: Kind): Query {
   return outboxDocs(db).where('kind', '==', kind);
 }

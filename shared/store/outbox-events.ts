@@ -52,6 +52,7 @@ function oldestFirst(events: Query): Query {
   return events.orderBy('created_at').orderBy('sequence');
 }
 
+/** Which events of a shard to read. */
 export interface EventsRange {
   /** Leaves out what was committed earlier, in milliseconds since the epoch. */
   readonly since?: number | undefined;

@@ -18,6 +18,7 @@ import type { Instant } from '../platform/clock.ts';
 import { currentTrace, traceparentOf } from '../platform/trace.ts';
 import type { Writer } from './firestore.ts';
 
+/** The events of a patient are all in one of so many shards. Changing the number needs an empty outbox. */
 export const SHARDS = 16;
 const everyShard = Array.from({ length: SHARDS }, (_, shard) => shard);
 
@@ -100,6 +101,7 @@ export function entriesOf(db: Firestore, kind: 'kafka' | 'mail', shard?: number)
   return sharded.where('kind', '==', kind);
 }
 
+/** All entries of a patient, events and mails. */
 export function patientEntriesQuery(db: Firestore, patientId: PatientId): Query {
   return outboxDocs(db).where('patient_id', '==', patientId);
 }

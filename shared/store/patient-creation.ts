@@ -15,6 +15,7 @@ import type { AllocatePatientId } from './patient-ids.ts';
 import { addPatient, patientDoc, readPatient, type StoredPatient } from './patients.ts';
 import { paymentReferenceDoc, referenceTaken } from './payment-references.ts';
 
+/** What a request to create a patient did. */
 export interface Creation {
   /** As it was created, also when it has changed since. */
   readonly stored: StoredPatient;

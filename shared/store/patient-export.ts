@@ -25,6 +25,7 @@ export const keptDaysVariables = [
   'AUDIT_RETENTION_DAYS',
   'AUDIT_TRAIL_RETENTION_DAYS',
 ] as const;
+/** Days for which systems around this service keep data, as configured. */
 export type KeptDays = Config<(typeof keptDaysVariables)[number]>;
 
 /**

@@ -21,6 +21,7 @@ export interface Continuation extends ListPosition {
   readonly skip?: number | undefined;
 }
 
+/** Which page of a list. */
 export interface PageRequest {
   readonly limit: number;
   readonly after?: Continuation | undefined;
@@ -28,6 +29,7 @@ export interface PageRequest {
   readonly offset: number;
 }
 
+/** One page of patients; `next` is undefined on the last one. */
 export interface PatientPage {
   readonly patients: readonly Patient[];
   /** Null above 10,000, and where a search has not seen all its candidates. */
@@ -35,6 +37,7 @@ export interface PatientPage {
   readonly next: Continuation | undefined;
 }
 
+/** Only patients with this status; undefined: all. */
 export type StatusFilter = Patient['status'] | undefined;
 
 /** @throws ServiceError `store.unavailable` */
@@ -68,6 +71,7 @@ export function patientsQuery(db: Firestore, status: StatusFilter, gram?: string
   return holding.orderBy('created_at', 'desc').orderBy('id', 'desc');
 }
 
+/** The place of a patient in the order of {@link patientsQuery}. */
 export function positionOf({ created_at, id }: Patient): ListPosition {
   return { created_at, id };
 }

@@ -7,6 +7,7 @@ import { patientId, type PatientId } from '../patient/schema.ts';
 import { translated } from './firestore.ts';
 import { patientDocs } from './patients.ts';
 
+/** What a scan of all patients reads of each one. */
 export interface ScannedPatient {
   readonly id: PatientId;
   /** Number of the patient's last event. */

@@ -22,6 +22,7 @@ import { addConsequences } from './outbox.ts';
 import { exchangeReference, takeReference } from './payment-references.ts';
 import { inTurn } from './turns.ts';
 
+/** A patient as stored. */
 export interface StoredPatient {
   readonly patient: Patient;
   /** Number of the patient's last event. Every change has an event, so it is the document's version too. */
@@ -41,6 +42,7 @@ export function patientDocs(db: Firestore): CollectionReference {
   return db.collection('patients');
 }
 
+/** The document of a patient. */
 export function patientDoc(db: Firestore, id: PatientId): DocumentReference {
   return patientDocs(db).doc(String(id));
 }
@@ -68,6 +70,7 @@ export async function readPatient(db: Firestore, id: PatientId): Promise<StoredP
   return fromSnapshot(await translated(() => patientDoc(db, id).get()));
 }
 
+/** What a change did. */
 export interface Update {
   /** The patient after the change, or as it was found when nothing changed. */
   readonly stored: StoredPatient;

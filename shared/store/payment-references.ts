@@ -8,6 +8,7 @@ import type { PatientId, PaymentReference } from '../patient/schema.ts';
 import { ServiceError } from '../platform/errors.ts';
 import type { Writer } from './firestore.ts';
 
+/** The document that says who holds the reference. Its id is a SHA-256 of the reference. */
 export function paymentReferenceDoc(db: Firestore, reference: PaymentReference): DocumentReference {
   return db.collection('payment_references').doc(createHash('sha256').update(reference).digest('hex'));
 }
@@ -48,6 +49,7 @@ async function refuseTaken(
   if (taken.exists) throw referenceTaken();
 }
 
+/** The error for a reference that another patient holds. */
 export function referenceTaken(): ServiceError {
   return new ServiceError('patient.reference_taken', {
     violations: [{ pointer: '/zahlungsreferenz', detail: 'is the reference of another patient' }],

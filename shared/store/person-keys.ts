@@ -9,6 +9,7 @@ import { identifyingPairs } from '../patient/identity.ts';
 import type { Patient } from '../patient/schema.ts';
 import { isAlreadyExists, translated } from './firestore.ts';
 
+/** A keyed hash of two things that identify a person. */
 export type PersonKey = string & { readonly personKey: true };
 
 function saltDoc(db: Firestore): DocumentReference {

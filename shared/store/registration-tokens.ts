@@ -15,12 +15,14 @@ declare const tokenHash: unique symbol;
 /** SHA-256 of a token in hexadecimal. */
 export type TokenHash = string & { readonly [tokenHash]: true };
 
+/** Whose registration it was. */
 export interface TokenRecord {
   /** Null once the patient is erased. */
   readonly patient_id: PatientId | null;
   readonly erased_at: UtcTimestamp | null;
 }
 
+/** SHA-256 of a token, in hexadecimal. */
 export function hashToken(token: string): TokenHash {
   return createHash('sha256').update(token).digest('hex') as TokenHash;
 }
@@ -30,6 +32,7 @@ function tokenDocs(db: Firestore): CollectionReference {
   return db.collection('registration_tokens');
 }
 
+/** The document of a token. */
 export function tokenDoc(db: Firestore, hash: TokenHash): DocumentReference {
   return tokenDocs(db).doc(hash);
 }
@@ -46,6 +49,7 @@ export function buryToken(db: Firestore, transaction: Transaction, hash: TokenHa
   transaction.set(tokenDoc(db, hash), record);
 }
 
+/** The tokens of a patient. */
 export function patientTokensQuery(db: Firestore, patientId: PatientId) {
   return tokenDocs(db).where('patient_id', '==', patientId);
 }

@@ -17,6 +17,7 @@ import { addPatient } from './patients.ts';
 import { paymentReferenceDoc } from './payment-references.ts';
 import { addToken, tokenDoc, type TokenHash, type TokenRecord } from './registration-tokens.ts';
 
+/** Everything that one registration writes. */
 export interface Registration {
   /** With the mails that confirm it. */
   readonly created: ChangeResult;

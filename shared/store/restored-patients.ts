@@ -23,6 +23,7 @@ export interface PublishedState {
   isUnpublished(eventId: string): boolean;
 }
 
+/** What a repair did to one patient. */
 export interface Repair {
   readonly raised: boolean;
   /** Waiting events that were published already, and are removed. */

@@ -12,6 +12,7 @@ import { patientDocs } from './patients.ts';
 const PAGE_SIZE = 300;
 const AT_ONCE = 20;
 
+/** How far a rebuild has come. */
 export interface RebuildProgress {
   /** Patients looked at since the beginning, and how many of them had another index. */
   readonly looked: number;

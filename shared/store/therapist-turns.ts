@@ -6,6 +6,7 @@
 import type { Firestore, Transaction } from '@google-cloud/firestore';
 import type { TherapistId } from '../patient/schema.ts';
 
+/** The order of a therapist's events. */
 export interface TherapistTurns {
   /** Turn of the event that came last; 0 before the first. */
   readonly last: number;
@@ -17,6 +18,7 @@ function turnsDoc(db: Firestore, therapist: TherapistId) {
   return db.collection('therapist_turns').doc(String(therapist));
 }
 
+/** Reads the turns within a transaction; zeros before the first event. */
 export async function readTurnsWithin(
   db: Firestore,
   transaction: Transaction,
@@ -26,6 +28,7 @@ export async function readTurnsWithin(
   return (snapshot.data() as TherapistTurns | undefined) ?? { last: 0, applied: 0 };
 }
 
+/** Writes the turns within the transaction that read them. */
 export function writeTurns(
   db: Firestore,
   transaction: Transaction,

@@ -132,10 +132,12 @@ function recordOf(group: string, place: Place, batch: Batch, now: Instant): Unre
   };
 }
 
+/** All batches that the group has met. */
 export function knownQuery(db: Firestore, group: string): Query {
   return batches(db).where('group', '==', group);
 }
 
+/** The batches that partitions of the group stand before. */
 export function standingQuery(db: Firestore, group: string): Query {
   return batches(db).where('group', '==', group).where('state', '==', 'standing');
 }

@@ -6,6 +6,7 @@ import type { Firestore } from '@google-cloud/firestore';
 import type { UtcTimestamp } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
 
+/** What a worker reports every few seconds. */
 export interface WorkerStatus {
   readonly written_at: UtcTimestamp;
   readonly kafka_reachable: boolean;
@@ -18,6 +19,7 @@ export interface WorkerStatus {
   readonly unreadable: readonly UnreadableStatus[] | null;
 }
 
+/** One consumer group of the report. */
 export interface GroupStatus {
   readonly group: string;
   readonly topic: string;
@@ -28,6 +30,7 @@ export interface GroupStatus {
   readonly partitions: readonly PartitionStatus[];
 }
 
+/** One partition of a group. */
 export interface PartitionStatus {
   readonly partition: number;
   /** The next offset that the group will read, in decimal; null when it has never committed one. */
@@ -38,6 +41,7 @@ export interface PartitionStatus {
   readonly waiting_since: UtcTimestamp | null;
 }
 
+/** A batch that a partition stands before. */
 export interface UnreadableStatus {
   readonly topic: string;
   readonly partition: number;
