@@ -11,6 +11,8 @@ import { runOps, type MayRun } from './program.ts';
 
 /** Commands that change nothing. A new command counts as one that does until it is named here. */
 const reading: ReadonlySet<string> = new Set([
+  'batch list',
+  'batch show',
   'dlq list',
   'dlq show',
   'import list',
