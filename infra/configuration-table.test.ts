@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { updatedReadme } from './configuration-table.ts';
+import { updatedPage } from './configuration-table.ts';
 
-it('stands in the README as the variables are (npm run configuration)', async () => {
-  const { now, updated } = await updatedReadme();
+it('stands in docs/configuration.md as the variables are (npm run configuration)', async () => {
+  const { now, updated } = await updatedPage();
   expect(now).toBe(updated);
   expect(now).toContain('`GCS_IMPORT_BUCKET`');
 });

@@ -1,12 +1,12 @@
 /**
- * The README's configuration table, made from the variables themselves: `npm run configuration` writes it
- * between the markers, and a test fails when it is out of date.
+ * The table of docs/configuration.md, made from the variables themselves: `npm run configuration` writes it between the
+ * markers, and a test fails when it is out of date.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { variables } from '../shared/platform/variables.ts';
 
-const README = new URL('../README.md', import.meta.url);
+const PAGE = new URL('../docs/configuration.md', import.meta.url);
 const BLOCK = /(<!-- configuration -->\n)[^]*(\n<!-- \/configuration -->)/;
 
 export function configurationTable(): string {
@@ -18,9 +18,9 @@ export function configurationTable(): string {
   return ['| Variable | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
 }
 
-/** The README with the table of today. */
-export async function updatedReadme(): Promise<{ readonly now: string; readonly updated: string }> {
-  const now = await readFile(README, 'utf8');
+/** The page as it stands, and with the table of today. */
+export async function updatedPage(): Promise<{ readonly now: string; readonly updated: string }> {
+  const now = await readFile(PAGE, 'utf8');
   return {
     now,
     updated: now.replace(BLOCK, (_, open: string, close: string) => open + configurationTable() + close),
@@ -32,4 +32,4 @@ function shown(value: string | number | boolean | string[] | undefined): string 
   return text === '' ? '' : `\`${text}\``;
 }
 
-if (import.meta.main) await writeFile(README, (await updatedReadme()).updated);
+if (import.meta.main) await writeFile(PAGE, (await updatedPage()).updated);

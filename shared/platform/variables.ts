@@ -1,5 +1,5 @@
 /**
- * The environment variables of the service, each with its rule, default and meaning. The README's configuration table
+ * The environment variables of the service, each with its rule, default and meaning. The table of docs/configuration.md
  * and the checks of the infrastructure code are generated from this list.
  */
 import { isValidBIC, isValidIBAN } from 'ibantools';
