@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
-import packageJson from '../../package.json' with { type: 'json' };
 import { runOps } from '../../functions/ops/program.ts';
 import { readOnly } from '../../functions/ops/service.ts';
 import type { Command } from './shell-commands.ts';
@@ -29,20 +28,21 @@ const isMention = (place: Command['place'], args: readonly string[]) => place ==
 /** Tools of every machine, whose options are for their own manuals. */
 const COMMON = new Set('cp curl echo head jq kcat local openssl printf sed sleep tr'.split(' '));
 
-/** @param functions that the page defines */
+/** @param functions that the page or one that it links to defines */
 export async function problemOf(
   command: Command,
   functions: ReadonlySet<string>,
 ): Promise<string | undefined> {
   const { name, place } = command;
-  if (name === 'ops' && place === 'block' && !functions.has('ops')) return 'ops is not defined on this page';
+  if (name === 'ops' && place === 'block' && !functions.has('ops'))
+    return 'ops is defined neither here nor on a linked page';
   const check = checks[name];
   if (check !== undefined) return check(command);
   if (name.includes('/')) return scriptProblem(name, command.args);
   return functions.has(name) || COMMON.has(name) ? undefined : `${name} is no command that this test knows`;
 }
 
-const scripts: Readonly<Record<string, string>> = packageJson.scripts;
+const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Readonly<Record<string, string>> };
 
 function npmProblem(args: readonly string[]): string | undefined | Promise<string | undefined> {
   const [verb = '', ...rest] = args;
@@ -127,8 +127,9 @@ export const gcloudTree = readGcloudTree();
 function readGcloudTree(): Tree | undefined {
   const format = '--format=value(installation.sdk_root)';
   const { status, stdout } = spawnSync('gcloud', ['info', format], { encoding: 'utf8' });
-  const file = join(String(stdout).trim(), 'data/cli/gcloud_completions.py');
-  if (status !== 0 || !existsSync(file)) return undefined;
+  if (status !== 0) return undefined;
+  const file = join(stdout.trim(), 'data/cli/gcloud_completions.py');
+  if (!existsSync(file)) return undefined;
   const text = readFileSync(file, 'utf8');
   return JSON.parse(text.slice(text.indexOf('{'))) as Tree;
 }

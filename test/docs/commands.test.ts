@@ -3,7 +3,7 @@
  * run are run as well: test/e2e/examples.test.ts.
  */
 import { glob, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { gcloudTree, problemOf } from './command-checks.ts';
 import { commandsIn } from './shell-commands.ts';
@@ -17,15 +17,25 @@ for await (const page of glob(['*.md', 'docs/**/*.md'], { cwd: root })) {
 if (gcloudTree === undefined)
   console.warn('SKIPPED: gcloud commands of the pages, because the Google Cloud CLI is not installed.');
 
-async function problemsIn(page: string): Promise<string[]> {
+/** @param file below the repository, whose links are followed: a page may use the shell functions of those it names */
+async function problemsIn(page: string, file = 'page.md'): Promise<string[]> {
   const { commands, functions, syntaxErrors } = commandsIn(page);
+  const known = new Set([...functions, ...(await functionsOfLinked(page, file))]);
   const problems = [...syntaxErrors];
   for (const command of commands) {
-    const problem = await problemOf(command, functions);
+    const problem = await problemOf(command, known);
     const shown = [command.name, ...command.args].join(' ');
     if (problem !== undefined) problems.push(`line ${command.line}: ${shown}: ${problem}`);
   }
   return problems;
+}
+
+async function functionsOfLinked(page: string, file: string): Promise<string[]> {
+  const linked = [...page.matchAll(/\]\(([\w./-]+\.md)(?:#[\w-]+)?\)/g)].map(([, target = '']) =>
+    join(root, dirname(file), target),
+  );
+  const texts = await Promise.all([...new Set(linked)].map((path) => readFile(path, 'utf8')));
+  return texts.flatMap((text) => [...commandsIn(text).functions]);
 }
 
 const block = (script: string) => `text\n\n\`\`\`sh\n${script}\n\`\`\`\n`;
@@ -34,7 +44,7 @@ const OPS = 'ops() { curl "$@"; }';
 
 describe('the commands of', () => {
   it.each(pages)('%s exist', async (page) => {
-    expect(await problemsIn(await readFile(join(root, page), 'utf8'))).toEqual([]);
+    expect(await problemsIn(await readFile(join(root, page), 'utf8'), page)).toEqual([]);
   });
 });
 
@@ -51,7 +61,7 @@ describe('a wrong command', () => {
     [block('npx vitest run test/none.test.ts'), 'test/none.test.ts'],
     [block("npx vitest run shared/patient/change.test.ts -t 'no such title'"), 'no such title'],
     [block('npx nosuch'), 'no package here brings nosuch'],
-    [block('ops verify'), 'not defined on this page'],
+    [block('ops verify'), 'ops is defined neither'],
     [block(`${OPS}\nops republish --all`), 'OPS=write is missing'],
     [block(`${OPS}\nops dlq show PLACE --value`), 'OPS=write is missing'],
     [block(`${OPS}\nOPS=write ops import retry`), "missing required argument 'file'"],
