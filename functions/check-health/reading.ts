@@ -17,12 +17,12 @@ export async function ask<T>(
     (value): Reply<T> => ({ value }),
     (error: unknown): Reply<T> => {
       log.warn('Check failed', { check, ...errorFields(error) });
-      return { fault: error instanceof ServiceError ? fateOf(error.code).title : 'the question failed' };
+      return { fault: error instanceof ServiceError ? fateOf(error.code).title : 'the query failed' };
     },
   );
   return within(withinMs, answer, () => {
     log.warn('Check timed out', { check, duration_ms: withinMs });
-    return { fault: `not answered within ${withinMs / 1000} s` };
+    return { fault: `no response within ${withinMs / 1000} s` };
   });
 }
 

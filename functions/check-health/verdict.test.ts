@@ -11,7 +11,7 @@ import { judge } from './verdict.ts';
 const now = Temporal.Instant.from('2026-11-02T09:00:00Z');
 const ago = (seconds: number) => utcTimestamp(now.subtract({ seconds }));
 const limits = { IMPORT_STUCK_AFTER_SECONDS: 900, IMPORT_STORAGE_QUOTA_BYTES: 1000 };
-const HANGING = { fault: 'not answered within 1 s' };
+const HANGING = { fault: 'no response within 1 s' };
 
 function group(name: string, topic: string, lag: number | null, waiting_since: UtcTimestamp | null = null) {
   const partitions = [{ partition: 4, committed: '17', lag: lag ?? 0, waiting_since }];
@@ -38,7 +38,7 @@ const lastRun = {
   retention: null,
 };
 
-/** A service in order, but for what the test names. */
+/** The facts of a healthy service, except for those that the test sets. */
 function facts(differing: Partial<Facts> = {}): Facts {
   return {
     now,
@@ -77,7 +77,7 @@ const rules: Rule[] = [
     incoming(901),
     'import',
     'unhealthy',
-    'a file has waited in incoming/ for 901 s, 900 s are promised',
+    'a file has been waiting in incoming/ for 901 s, longer than the promised 900 s',
   ],
   ['one failed file of five', counted(4, 1), 'import', 'healthy'],
   ['more than a fifth failed', counted(3, 1), 'import', 'degraded', '1 of 4 files failed in the last 24 h'],
@@ -96,7 +96,7 @@ const rules: Rule[] = [
     { incoming: HANGING },
     'import',
     'unhealthy',
-    'incoming/ could not be looked into: not answered within 1 s',
+    'incoming/ could not be listed: no response within 1 s',
   ],
   ['import records that hang', { imports: HANGING }, 'import', 'degraded'],
   [
@@ -110,7 +110,7 @@ const rules: Rule[] = [
     { outbox: { value: { entries: 4, oldest_seconds: 31 } } },
     'outbox',
     'degraded',
-    'events or mails that wait to be sent: 4, the oldest for 31 s',
+    'events or mails waiting to be sent: 4, the oldest for 31 s',
   ],
   ['an outbox that hangs', { outbox: HANGING }, 'outbox', 'degraded'],
   ['a worker that reported 30 s ago', reported({ written_at: ago(30) }), 'kafka', 'healthy'],
@@ -140,7 +140,7 @@ const rules: Rule[] = [
     reported({ groups: [{ ...worker.groups[0]!, lag: 1001 }] }),
     'kafka',
     'degraded',
-    'consumed messages that are not applied yet: 1001',
+    'consumed messages not applied yet: 1001',
   ],
   [
     'one message that has waited for 120 s',
@@ -153,7 +153,7 @@ const rules: Rule[] = [
     reported({ groups: [group('comm', 'communication-events', 1, ago(121))] }),
     'kafka',
     'degraded',
-    'partition 4 of communication-events has stood at offset 17 for 121 s while messages wait: 1',
+    'partition 4 of communication-events has been stuck at offset 17 for 121 s, waiting messages: 1',
   ],
   [
     'a batch that cannot be read',
@@ -162,35 +162,35 @@ const rules: Rule[] = [
     }),
     'kafka',
     'degraded',
-    'partition 2 of therapist-events stands at offset 9 before a batch that cannot be read: its checksum is wrong',
+    'partition 2 of therapist-events is stuck at offset 9 because a batch cannot be read: its checksum is wrong',
   ],
   [
-    'a lag that is not known',
+    'an unknown lag',
     reported({ groups: [group('comm', 'communication-events', null)] }),
     'kafka',
     'degraded',
-    'it is not known how many messages of communication-events wait',
+    'the number of waiting messages of communication-events is unknown',
   ],
   [
     'dead letters that are not counted',
     reported({ dead_letters: null }),
     'kafka',
     'degraded',
-    'it is not known how many dead letters wait for an operator',
+    'the number of waiting dead letters is unknown',
   ],
   [
-    'unreadable batches that are not known',
+    'an unknown number of unreadable batches',
     reported({ unreadable: null }),
     'kafka',
     'degraded',
-    'it is not known whether batches cannot be read',
+    'it is unknown whether there are unreadable batches',
   ],
   [
     'a dead letter',
     reported({ dead_letters: 1 }),
     'kafka',
     'degraded',
-    'dead letters that wait for an operator: 1',
+    'dead letters waiting for an operator: 1',
   ],
   ['a bucket at 80 % of its quota', filled(800), 'storage', 'healthy'],
   [
@@ -204,14 +204,14 @@ const rules: Rule[] = [
   ['a disk with room for a hundred files', disk(100 * MIB), 'storage', 'healthy'],
   ['a disk with room for fewer', disk(100 * MIB - 1), 'storage', 'degraded'],
   ['a disk without room for one file', disk(MIB - 1), 'storage', 'unhealthy'],
-  ['a drop folder that is not there', { freeDisk: { fault: 'the question failed' } }, 'storage', 'degraded'],
+  ['a drop folder that is not there', { freeDisk: { fault: 'the query failed' } }, 'storage', 'degraded'],
   ['one read of Firestore that hangs', { imports: HANGING }, 'firestore', 'healthy'],
   [
     'a Firestore that hangs',
     { imports: HANGING, outbox: HANGING, worker: HANGING, lastRun: HANGING },
     'firestore',
     'unhealthy',
-    'Firestore does not answer: not answered within 1 s',
+    'Firestore does not respond: no response within 1 s',
   ],
   ['a restored copy', { fence: { value: 'mark_older' } }, 'restore', 'unhealthy'],
   ['marks that nobody can read', { fence: HANGING }, 'restore', 'degraded'],
@@ -220,13 +220,13 @@ const rules: Rule[] = [
 ];
 
 describe('the verdict', () => {
-  it('finds a service in order healthy, without a reason', () => {
+  it('is healthy without a reason when everything works', () => {
     const { status, checks } = judge(facts(), limits);
     expect(status).toBe('healthy');
     expect(Object.values(checks).flatMap((check) => check.reasons)).toEqual([]);
   });
 
-  it.each(rules)('on %s', (_, differing, name, status, reason) => {
+  it.each(rules)('on %s sets status and reason', (_, differing, name, status, reason) => {
     const report = judge(facts(differing), limits);
     const check = report.checks[name as keyof typeof report.checks];
     expect(check.status).toBe(status);
@@ -235,13 +235,13 @@ describe('the verdict', () => {
     if (status !== 'healthy') expect(report.status).not.toBe('healthy');
   });
 
-  it('says nothing of Kafka that a silent worker once knew', () => {
+  it('does not claim that Kafka is reachable when the worker no longer reports', () => {
     const { kafka } = judge(facts(reported({ written_at: ago(600) })), limits).checks;
     expect(kafka.reachable).toBeNull();
     expect(kafka.reported_seconds_ago).toBe(600);
   });
 
-  it('adds up the lag of all groups, and knows none where one is unknown', () => {
+  it('adds up the lag of all groups, and is unknown when one is', () => {
     const lagOf = (differing: Partial<Facts>) => judge(facts(differing), limits).checks.kafka.consumer_lag;
     expect(lagOf({})).toBe(5);
     const [comm, therapist] = worker.groups;
@@ -254,7 +254,7 @@ describe('the verdict', () => {
 const reading = <T>(value: fc.Arbitrary<T>) =>
   fc.oneof(
     value.map((value) => ({ value })),
-    fc.constant({ fault: 'not answered within 1 s' }),
+    fc.constant({ fault: 'no response within 1 s' }),
   );
 const count = fc.nat({ max: 5000 });
 const anyFacts: fc.Arbitrary<Facts> = fc.record({
@@ -307,8 +307,8 @@ const anyFacts: fc.Arbitrary<Facts> = fc.record({
   freeDisk: fc.option(reading(fc.nat()), { nil: undefined }),
 });
 
-describe('whatever the facts', () => {
-  it('the whole is as bad as its worst check, and only a sound check has no reason', () => {
+describe('for any facts', () => {
+  it('the status is that of the worst check, and only a healthy check has no reason', () => {
     fc.assert(
       fc.property(anyFacts, (facts) => {
         const { status, checks } = judge(facts, limits);
@@ -335,7 +335,7 @@ describe('whatever the facts', () => {
     );
   });
 
-  it('no reason and no figure is undefined or NaN: the answer is JSON as it stands', () => {
+  it('no reason or figure is undefined or NaN, so the report is plain JSON', () => {
     fc.assert(
       fc.property(anyFacts, (facts) => {
         const report = judge(facts, limits);

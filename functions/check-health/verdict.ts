@@ -1,7 +1,6 @@
 /**
- * The verdict on the service's health (docs/domain.md#health): facts in, a status with its reasons in words out. Pure.
- * Each check is in a file of its own, with its limits. A figure that could not be found out is null, one that has
- * nothing to count is zero.
+ * The verdict on the service's health (docs/domain.md#health). Turns facts into a status with reasons in words. Pure.
+ * Each check has its own file with its limits. An unknown figure is null; a figure with nothing to count is zero.
  */
 import { utcTimestamp, type UtcTimestamp } from '../../shared/platform/clock.ts';
 import { worstOf, type Limits, type Status } from './checks/check.ts';
@@ -15,7 +14,7 @@ import { judgeScheduledRun } from './checks/scheduled-run.ts';
 import { judgeStorage } from './checks/storage.ts';
 import type { Facts } from './facts.ts';
 
-/** As `/health` answers it. */
+/** The response of `/health`. */
 export interface Report {
   /** The worst of the checks. */
   readonly status: Status;
@@ -23,7 +22,7 @@ export interface Report {
   readonly checks: ReturnType<typeof check>;
 }
 
-/** Judges the facts as they stood at `facts.now`. */
+/** Judges the facts as of `facts.now`. */
 export function judge(facts: Facts, limits: Limits): Report {
   const checks = check(facts, limits);
   return {

@@ -136,7 +136,7 @@ describe('the runbook', () => {
     expect(code).toBe(200);
     const { body } = await health();
     expect(body.status).toBe('degraded');
-    expect(body.checks['outbox']!.reasons.join()).toContain('wait to be sent');
+    expect(body.checks['outbox']!.reasons.join()).toContain('waiting to be sent');
     // Seen for half a minute here; the alert waits for ten times as long.
     expect(firesIfItLasts('outbox-age', value * 10)).toBe(true);
     expect(await ops('outbox', 'status')).toMatch(/events\s+\d/);

@@ -63,7 +63,7 @@ it('shows two messages that wait for a consumer that has never joined, whichever
   expect(check).toMatchObject({ status: 'degraded', standing_partitions: 1 });
   expect(check.reasons).toEqual([
     expect.stringMatching(
-      new RegExp(`^partition 1 of ${topic} has stood at offset none for 12\\d s while messages wait: 2$`),
+      new RegExp(`^partition 1 of ${topic} has been stuck at offset none for 12\\d s, waiting messages: 2$`),
     ),
   ]);
 });

@@ -1,17 +1,18 @@
-/** What the checks have in common: from findings to a status with its reasons. */
+/** Shared by all checks: combines findings to a status with its reasons. */
 import { parseTimestamp, type Instant, type UtcTimestamp } from '../../../shared/platform/clock.ts';
 
-/** From best to worst. */
+/** The statuses from best to worst. */
 const STATUSES = ['healthy', 'degraded', 'unhealthy'] as const;
+/** `degraded`: staff should look. `unhealthy`: a promise is broken. */
 export type Status = (typeof STATUSES)[number];
 
-/** What configuration decides. */
+/** The configured limits. */
 export interface Limits {
   readonly IMPORT_STUCK_AFTER_SECONDS: number;
   readonly IMPORT_STORAGE_QUOTA_BYTES: number;
 }
 
-/** One part of the verdict: its figures, and in words why it is not healthy. */
+/** One part of the verdict: its figures, and the reasons in words why it is not healthy. */
 export type Check<Figures> = Figures & { readonly status: Status; readonly reasons: readonly string[] };
 
 interface Finding {
@@ -19,22 +20,22 @@ interface Finding {
   readonly reason: string;
 }
 
-/** Staff should look at it. */
+/** A finding that staff should look at. */
 export function degraded(reason: string): Finding {
   return { status: 'degraded', reason };
 }
 
-/** A promise is broken. */
+/** A finding that breaks a promise. */
 export function unhealthy(reason: string): Finding {
   return { status: 'unhealthy', reason };
 }
 
-/** What could not be found out, if so. @param fault why there was no answer; undefined when there was one */
+/** A finding about a query without a result. @param fault why there is none; undefined, and then no finding, if there is one */
 export function unanswered(status: Status, what: string, fault: string | undefined): Finding | undefined {
   return fault === undefined ? undefined : { status, reason: `${what}: ${fault}` };
 }
 
-/** The figures with the worst status of the findings, and their reasons. */
+/** Combines the figures with the worst status and the reasons of the findings. */
 export function verdict<Figures extends object>(
   figures: Figures,
   candidates: readonly (Finding | undefined)[],
@@ -47,12 +48,12 @@ export function verdict<Figures extends object>(
   };
 }
 
-/** `healthy` where there is none. */
+/** The worst of the statuses; `healthy` when there are none. */
 export function worstOf(statuses: readonly Status[]): Status {
   return STATUSES.findLast((status) => statuses.includes(status)) ?? 'healthy';
 }
 
-/** Whole seconds, at least 0. */
+/** The age of a timestamp in whole seconds, at least 0. */
 export function secondsSince(timestamp: UtcTimestamp, now: Instant): number {
   const then = parseTimestamp(timestamp)?.epochMilliseconds ?? 0;
   return Math.max(0, Math.floor((now.epochMilliseconds - then) / 1000));

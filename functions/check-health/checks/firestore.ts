@@ -1,14 +1,14 @@
-/** Whether the database answers. */
+/** Checks whether Firestore responds. */
 import type { Facts } from '../facts.ts';
 import { faultOf } from '../reading.ts';
 import { unanswered, verdict, type Check } from './check.ts';
 
 export type FirestoreCheck = Check<{ readonly reachable: boolean }>;
 
-/** Reachable as long as one of several reads is answered; one alone may be slow for reasons of its own. */
+/** Firestore is reachable if one of several reads succeeded. A single read may be slow for other reasons. */
 export function judgeFirestore({ imports, outbox, worker }: Facts): FirestoreCheck {
   const reachable = [imports, outbox, worker].some((reading) => 'value' in reading);
   return verdict({ reachable }, [
-    reachable ? undefined : unanswered('unhealthy', 'Firestore does not answer', faultOf(worker)),
+    reachable ? undefined : unanswered('unhealthy', 'Firestore does not respond', faultOf(worker)),
   ]);
 }

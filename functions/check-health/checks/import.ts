@@ -1,10 +1,10 @@
-/** Whether files come in: what waits, and how many fail. */
+/** Checks the import: how long files wait and how many fail. */
 import type { UtcTimestamp } from '../../../shared/platform/clock.ts';
 import type { Facts } from '../facts.ts';
 import { faultOf, valueOf } from '../reading.ts';
 import { degraded, unanswered, unhealthy, verdict, type Check, type Limits } from './check.ts';
 
-/** The rates above which failed files count, and how many files it takes for the higher one. */
+/** Failure rates above which the check is degraded or unhealthy, and the number of files required for unhealthy. */
 export const FAILING = { degraded: 0.2, unhealthy: 0.5, ofAtLeast: 5 };
 
 export type ImportCheck = Check<{
@@ -36,11 +36,11 @@ export function judgeImport({ incoming, imports }: Facts, limits: Limits): Impor
       oldest_incoming_seconds: waiting?.oldest_seconds ?? null,
     },
     [
-      unanswered('unhealthy', 'incoming/ could not be looked into', faultOf(incoming)),
+      unanswered('unhealthy', 'incoming/ could not be listed', faultOf(incoming)),
       unanswered('degraded', 'the import records could not be read', faultOf(imports)),
       waiting !== undefined && waiting.oldest_seconds > promised
         ? unhealthy(
-            `a file has waited in incoming/ for ${waiting.oldest_seconds} s, ${promised} s are promised`,
+            `a file has been waiting in incoming/ for ${waiting.oldest_seconds} s, longer than the promised ${promised} s`,
           )
         : undefined,
       rate === undefined || rate <= FAILING.degraded

@@ -1,28 +1,28 @@
-/** What the worker says of Kafka: whether it is reached, and what waits in the consumed topics. */
+/** Checks what the worker reports about Kafka: whether it is reachable, and what is waiting in the consumed topics. */
 import type { Instant } from '../../../shared/platform/clock.ts';
 import type { GroupStatus, WorkerStatus } from '../../../shared/store/worker-status.ts';
 import type { Facts } from '../facts.ts';
 import { faultOf, valueOf } from '../reading.ts';
 import { degraded, secondsSince, unanswered, verdict, type Check } from './check.ts';
 
-/** The worker reports every 10 s. */
+/** The worker reports every 10 s, so it has missed two reports. */
 const WORKER_SILENT_SECONDS = 30;
-/** Messages that may wait; the alert on consumer lag fires above it too. */
+/** Waiting messages that are acceptable. The alert on consumer lag has the same limit. */
 export const LAG = 1000;
-/** How long a partition's committed offset may stand still while messages wait. */
+/** How long a partition's committed offset may stay the same while messages are waiting. */
 const STANDING_SECONDS = 120;
 
 export type KafkaCheck = Check<{
   readonly reachable: boolean | null;
-  /** Messages of all groups that are not applied yet. */
+  /** Messages of all groups that are not applied yet; null when one group's number is unknown. */
   readonly consumer_lag: number | null;
   readonly groups: readonly GroupStatus[];
   readonly dead_letters: number | null;
-  /** Partitions in which messages wait and the committed offset has stood still for 2 minutes. */
+  /** Partitions with waiting messages whose committed offset has not moved for 2 minutes. */
   readonly standing_partitions: number | null;
   /** Batches that no worker can read. */
   readonly unreadable_batches: number | null;
-  /** Age of the worker's status document. */
+  /** Age of the worker's report. */
   readonly reported_seconds_ago: number | null;
 }>;
 
@@ -34,7 +34,7 @@ export function judgeKafka({ worker, now }: Facts): KafkaCheck {
   const lag = lags.reduce((sum, one) => (sum === null || one === null ? null : sum + one), 0);
   const standing = standingPartitions(reported, now);
   const unreadable = reported?.unreadable;
-  // Figures that are missing because the worker or Kafka is away have that reason already.
+  // If the worker or Kafka is down, that is already a reason. Then missing figures are not reported in addition.
   const answers = reported?.kafka_reachable === true && !silent;
   return verdict(
     {
@@ -53,34 +53,36 @@ export function judgeKafka({ worker, now }: Facts): KafkaCheck {
         : undefined,
       silent ? degraded(`the worker has not reported for ${age} s`) : undefined,
       reported?.kafka_reachable === false ? degraded('the worker does not reach Kafka') : undefined,
-      lag !== null && lag > LAG ? degraded(`consumed messages that are not applied yet: ${lag}`) : undefined,
+      lag !== null && lag > LAG ? degraded(`consumed messages not applied yet: ${lag}`) : undefined,
       ...(reported?.groups ?? []).map((group) =>
         answers && group.lag === null
-          ? degraded(`it is not known how many messages of ${group.topic} wait`)
+          ? degraded(`the number of waiting messages of ${group.topic} is unknown`)
           : undefined,
       ),
       ...(standing ?? []).map(({ topic, partition, committed, seconds, waiting }) =>
         degraded(
-          `partition ${partition} of ${topic} has stood at offset ${committed ?? 'none'} for ${seconds} s while messages wait: ${waiting}`,
+          `partition ${partition} of ${topic} has been stuck at offset ${committed ?? 'none'} for ${seconds} s, waiting messages: ${waiting}`,
         ),
       ),
       ...(unreadable ?? []).map(({ topic, partition, offset, reason }) =>
         degraded(
-          `partition ${partition} of ${topic} stands at offset ${offset} before a batch that cannot be read: ${reason}`,
+          `partition ${partition} of ${topic} is stuck at offset ${offset} because a batch cannot be read: ${reason}`,
         ),
       ),
-      answers && unreadable === null ? degraded('it is not known whether batches cannot be read') : undefined,
+      answers && unreadable === null
+        ? degraded('it is unknown whether there are unreadable batches')
+        : undefined,
       (reported?.dead_letters ?? 0) > 0
-        ? degraded(`dead letters that wait for an operator: ${reported?.dead_letters}`)
+        ? degraded(`dead letters waiting for an operator: ${reported?.dead_letters}`)
         : undefined,
       answers && reported.dead_letters === null
-        ? degraded('it is not known how many dead letters wait for an operator')
+        ? degraded('the number of waiting dead letters is unknown')
         : undefined,
     ],
   );
 }
 
-/** The partitions whose committed offset has stood still for longer than allowed while messages waited. */
+/** Partitions with waiting messages whose committed offset has not moved for longer than the limit. */
 function standingPartitions(reported: WorkerStatus | undefined, now: Instant) {
   return reported?.groups.flatMap(({ topic, partitions }) =>
     partitions.flatMap(({ partition, committed, lag, waiting_since }) => {

@@ -1,9 +1,9 @@
-/** Whether events and mails leave. */
+/** Checks whether events and mails are sent. */
 import type { Facts } from '../facts.ts';
 import { faultOf, valueOf } from '../reading.ts';
 import { degraded, unanswered, verdict, type Check } from './check.ts';
 
-/** The relay takes milliseconds: an entry this old is not being sent. */
+/** The relay takes milliseconds, so an older entry is not being sent. */
 const OUTBOX_LATE_SECONDS = 30;
 
 export type OutboxCheck = Check<{ readonly entries: number | null; readonly oldest_seconds: number | null }>;
@@ -14,7 +14,7 @@ export function judgeOutbox({ outbox }: Facts): OutboxCheck {
     unanswered('degraded', 'the outbox could not be read', faultOf(outbox)),
     backlog !== undefined && backlog.oldest_seconds > OUTBOX_LATE_SECONDS
       ? degraded(
-          `events or mails that wait to be sent: ${backlog.entries}, the oldest for ${backlog.oldest_seconds} s`,
+          `events or mails waiting to be sent: ${backlog.entries}, the oldest for ${backlog.oldest_seconds} s`,
         )
       : undefined,
   ]);

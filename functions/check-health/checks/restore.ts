@@ -1,11 +1,11 @@
-/** Whether the database is a restored copy that no operator has released (docs/runbooks/restore.md). */
+/** Checks whether the database is a restored copy that no operator has released (docs/runbooks/restore.md). */
 import { fenceFaults } from '../../../shared/store/fence.ts';
 import type { Facts } from '../facts.ts';
 import { faultOf, valueOf } from '../reading.ts';
 import { unanswered, unhealthy, verdict, type Check } from './check.ts';
 
 export type RestoreCheck = Check<{
-  /** True: the database is a restored copy that no operator has released yet. */
+  /** Whether the database is such a copy; null when it is unknown. */
   readonly fenced: boolean | null;
 }>;
 
@@ -15,6 +15,6 @@ export function judgeRestore({ fence }: Facts): RestoreCheck {
     unanswered('degraded', 'the marks of the restore fence could not be read', faultOf(fence)),
     fault === undefined
       ? undefined
-      : unhealthy(`${fenceFaults[fault]}: nothing is sent and no id is given (runbook restore.md)`),
+      : unhealthy(`${fenceFaults[fault]}: nothing is sent and no ids are allocated (runbook restore.md)`),
   ]);
 }

@@ -1,10 +1,10 @@
-/** Whether the scheduled run comes, which sweeps incoming/. */
+/** Checks whether the scheduled run takes place, which imports missed files. */
 import type { UtcTimestamp } from '../../../shared/platform/clock.ts';
 import type { Facts } from '../facts.ts';
 import { faultOf, valueOf } from '../reading.ts';
 import { degraded, secondsSince, unanswered, verdict, type Check } from './check.ts';
 
-/** Cloud Scheduler calls every minute. */
+/** Cloud Scheduler starts a run every minute, so four were missed. */
 const RUN_OVERDUE_SECONDS = 300;
 
 export type ScheduledRunCheck = Check<{ readonly last_run: UtcTimestamp | null }>;
@@ -15,10 +15,10 @@ export function judgeScheduledRun({ lastRun, now }: Facts): ScheduledRunCheck {
   return verdict({ last_run: last }, [
     unanswered('degraded', 'the last scheduled run could not be read', faultOf(lastRun)),
     'value' in lastRun && last === null
-      ? degraded('there was no scheduled run yet: nothing sweeps incoming/')
+      ? degraded('there has been no scheduled run yet, so missed files are not imported')
       : undefined,
     age > RUN_OVERDUE_SECONDS
-      ? degraded(`the last scheduled run was ${age} s ago: nothing sweeps incoming/`)
+      ? degraded(`the last scheduled run was ${age} s ago, so missed files are not imported`)
       : undefined,
   ]);
 }

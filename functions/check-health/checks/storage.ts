@@ -1,12 +1,12 @@
-/** How full the bucket is, and the disk of a drop folder. */
+/** Checks the size of the bucket and the free space of a drop folder. */
 import { MAX_FILE_BYTES } from '../../../shared/registration/registration-file.ts';
 import type { Facts } from '../facts.ts';
 import { faultOf, valueOf } from '../reading.ts';
 import { degraded, unanswered, unhealthy, verdict, type Check, type Limits } from './check.ts';
 
-/** Share of the quota; the alert on storage fires above it too. */
+/** Share of the quota. The alert on storage has the same limit. */
 export const FILLING = 0.8;
-/** Room for a hundred of the largest registration files. */
+/** Room for 100 of the largest registration files. */
 const LITTLE_DISK_BYTES = 100 * MAX_FILE_BYTES;
 
 export type StorageCheck = Check<{
@@ -29,8 +29,8 @@ export function judgeStorage({ lastRun, freeDisk }: Facts, limits: Limits): Stor
       ...(freeDisk === undefined ? {} : { free_disk_bytes: free ?? null }),
     },
     [
-      unanswered('degraded', 'the size of the bucket is not known', faultOf(lastRun)),
-      unanswered('degraded', 'the disk of the drop folder could not be looked at', faultOf(freeDisk)),
+      unanswered('degraded', 'the size of the bucket is unknown', faultOf(lastRun)),
+      unanswered('degraded', 'the free space of the drop folder could not be read', faultOf(freeDisk)),
       used > 1 ? unhealthy(filled) : used > FILLING ? degraded(filled) : undefined,
       free === undefined || free >= LITTLE_DISK_BYTES
         ? undefined

@@ -65,8 +65,8 @@ function runbookOf(check: string, sentence: string): string | null {
   if (check !== 'kafka') return runbooks[check] ?? null;
   if (/dead letter/.test(sentence)) return 'dead-letters';
   if (/batch/.test(sentence)) return 'unreadable-batch';
-  if (/has stood/.test(sentence)) return 'standing-partition';
-  if (/not applied yet|how many messages/.test(sentence)) return 'consumer-lag';
+  if (/has been stuck/.test(sentence)) return 'standing-partition';
+  if (/not applied yet|number of waiting messages/.test(sentence)) return 'consumer-lag';
   return 'worker-not-polling';
 }
 
