@@ -8,6 +8,8 @@ import { followLines, parseLine } from './lines.ts';
 import { addressesOf, startStack, type Stack, type StackFile } from './stack.ts';
 
 const root = resolve(import.meta.dirname, '../..');
+// Google's clients would look for a metadata server, wait for it, and warn that there is none.
+process.env['METADATA_SERVER_DETECTION'] ??= 'none';
 
 const command = new Command('npm start --')
   .description('Starts the local stack: emulators, Kafka, the functions, the worker and the stand-ins.')

@@ -21,6 +21,7 @@ const candidates = [
   '/usr/bin/chromium-browser',
   '/usr/bin/google-chrome',
 ];
+const isPictured = process.env['UPDATE_SCREENSHOTS'] !== undefined;
 const executablePath = candidates.find(existsSync);
 if (executablePath === undefined)
   console.warn('SKIPPED: the local page in a browser, without Chromium (Debian: apt-get install chromium).');
@@ -36,9 +37,9 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     stack = await startTestStack();
     browser = await chromium.launch({ executablePath: String(executablePath), args: ['--no-sandbox'] });
     page = await browser.newPage({
-      viewport: { width: 1280, height: 800 },
+      viewport: { width: 1200, height: 1000 },
       colorScheme: 'light',
-      reducedMotion: process.env['UPDATE_SCREENSHOTS'] === undefined ? 'reduce' : 'no-preference',
+      reducedMotion: isPictured ? 'no-preference' : 'reduce',
     });
     page.setDefaultTimeout(WITHIN_MS);
     page.on('pageerror', (error) => complaints.push(error.message));
@@ -66,9 +67,7 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
       .filter({ hasText: String(status) })
       .waitFor();
   const screenshot = async (name: string) => {
-    if (process.env['UPDATE_SCREENSHOTS'] !== undefined) {
-      await page.screenshot({ path: join(IMAGES, `${name}.png`), animations: 'allow' });
-    }
+    if (isPictured) await page.screenshot({ path: join(IMAGES, `${name}.png`), animations: 'allow' });
   };
 
   it('registers, pays and signs, by keyboard alone', async () => {
@@ -146,6 +145,8 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     const health = page.getByRole('region', { name: 'Health' });
     await health.getByText('event.not_json').waitFor();
     await health.getByText('drop this one').waitFor();
+    await page.locator('#files').evaluate((section) => section.scrollIntoView());
+    await screenshot('files');
     await health.getByRole('button', { name: /^Drop / }).click();
     await health.getByText('event.not_json').waitFor({ state: 'detached' });
   });
@@ -164,7 +165,17 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     }, 60_000);
     for (const name of ['lost', 'order broken', 'mails doubled'])
       expect(await counter(name).innerText(), name).toBe('0');
-    await screenshot('page');
+    if (isPictured) {
+      await page.evaluate(() =>
+        fetch('/local/examples', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: '{"kind":"good","count":3}',
+        }),
+      );
+      await page.locator('.flow .dot').first().waitFor({ state: 'attached' });
+      await screenshot('page');
+    }
   });
 
   it('says what a stopped part means, and starts it again', async () => {

@@ -133,7 +133,7 @@ export function Flow({
           ))}
         </svg>
       </div>
-      <Journeys journeys={journeys.slice(0, 8)} />
+      <Journeys journeys={journeys.slice(0, 6)} />
     </Section>
   );
 }

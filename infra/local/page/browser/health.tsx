@@ -2,6 +2,7 @@
 import type { DeadLetter, Figures, PartitionLag } from '../messages.ts';
 import { post } from './ask.ts';
 import { Badge, Copy, Do, Section } from './ui.tsx';
+import { Word } from './words.tsx';
 
 export const kindOf = (status: string): string =>
   status === 'healthy' ? 'good' : status === 'degraded' ? 'warn' : 'bad';
@@ -34,7 +35,9 @@ export function Health({ figures }: { figures: Figures | null }) {
           ))}
         </ul>
       )}
-      <h3>Outbox</h3>
+      <h3>
+        <Word>Outbox</Word>
+      </h3>
       {outbox === null ? (
         <p class="quiet">Firestore does not answer.</p>
       ) : (
@@ -43,9 +46,13 @@ export function Health({ figures }: { figures: Figures | null }) {
           {outbox.events + outbox.mails > 0 && `, the oldest for ${outbox.oldestSeconds} s`}.
         </p>
       )}
-      <h3>Lag</h3>
+      <h3>
+        <Word>Lag</Word>
+      </h3>
       {lag === null ? <p class="quiet">Kafka does not answer.</p> : <Lag lag={lag} />}
-      <h3>Dead letters</h3>
+      <h3>
+        <Word>Dead letters</Word>
+      </h3>
       {deadLetters === null ? (
         <p class="quiet">Kafka does not answer.</p>
       ) : deadLetters.length === 0 ? (

@@ -4,6 +4,7 @@ import type { Mail, PublishedEvent } from '../messages.ts';
 import { callApi, get } from './ask.ts';
 import { Calls } from './calls.tsx';
 import { Badge, clock, Term } from './ui.tsx';
+import { Word } from './words.tsx';
 
 type Data = Readonly<Record<string, unknown>>;
 
@@ -49,7 +50,11 @@ export function Patient({ id, version }: { id: number; version: string }) {
     <div class="patient">
       <h3>
         Patient {id} <span>{name}</span>{' '}
-        {data !== null && <Badge kind="plain">{String(data['status'])}</Badge>}
+        {data !== null && (
+          <Badge kind="plain">
+            <Word>{String(data['status'])}</Word>
+          </Badge>
+        )}
         {seen?.status === 404 && <Badge kind="bad">not found: erased</Badge>}
       </h3>
       <Tabs chosen={tab} onChoose={setTab} counts={countsOf(seen)} />

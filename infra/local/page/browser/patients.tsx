@@ -4,6 +4,7 @@ import type { State } from '../messages.ts';
 import { callApi, curlOf, type ApiCall } from './ask.ts';
 import { Patient } from './patient.tsx';
 import { Copy, Do, Section, Term } from './ui.tsx';
+import { meaningOf } from './words.tsx';
 
 interface Listed {
   readonly id: number;
@@ -78,7 +79,9 @@ export function Patients({
               <li key={id}>
                 <button type="button" aria-pressed={id === chosen} onClick={() => onChoose(id)}>
                   <span class="quiet">{id}</span> {vorname} {nachname}
-                  <span class="status">{status}</span>
+                  <span class="status" title={meaningOf(status)}>
+                    {status}
+                  </span>
                 </button>
               </li>
             ))}

@@ -84,7 +84,7 @@ export function Term({ name, children }: { name: string; children?: ComponentChi
   );
 }
 
-function Tip({ id, text, children }: { id: string; text: string; children: ComponentChildren }) {
+export function Tip({ id, text, children }: { id: string; text: string; children: ComponentChildren }) {
   const close = (event: KeyboardEvent) => {
     if (event.key === 'Escape') (event.currentTarget as HTMLElement).blur();
   };
