@@ -62,9 +62,18 @@ function addressTable(stack: StackFile): string {
 async function showPublished(stack: Stack): Promise<void> {
   const lines = followLines(stack.logFile('worker'), { signal: ended.signal, last: keep ? 0 : undefined });
   for await (const line of lines) {
-    const entry = parseLine(line) as Partial<Record<string, string | number>> | undefined;
-    if (entry?.['message'] !== 'event published') continue;
-    const { event_type, patient_id, sequence, delay_ms } = entry;
-    say('published', `${event_type} · patient ${patient_id} · sequence ${sequence} · ${delay_ms} ms`);
+    const entry = parseLine(line) as Published | undefined;
+    const delay = entry?.metrics?.publish_latency_ms;
+    if (entry === undefined || delay === undefined) continue;
+    const { event_type, patient_id, sequence } = entry;
+    say('published', `${event_type} · patient ${patient_id} · sequence ${sequence} · ${delay} ms`);
   }
+}
+
+/** What the worker logs of an event, as far as it is shown; every other line lacks the metric. */
+interface Published {
+  readonly event_type: string;
+  readonly patient_id: number;
+  readonly sequence: number;
+  readonly metrics?: { readonly publish_latency_ms?: number };
 }

@@ -9,16 +9,19 @@ const line = (second: number, trace: string, fields: object = {}) => ({
 
 const imported = (record_id: string, outcome = 'imported') => ({
   record_id,
-  generation: '1',
   outcome,
-  delay_ms: 38,
+  metrics: { imports: 1, import_latency_ms: 38 },
 });
 const published = (event_type: string, sequence: number) => ({
   event_type,
   sequence,
-  event_id: `${event_type}-${sequence}`,
   patient_id: 7,
   metrics: { events_published: 1, publish_latency_ms: 12 },
+});
+const mailed = (record_id: string) => ({ record_id, metrics: { mails_sent: 1 } });
+const answered = (route: string) => ({
+  metrics: { requests: 1, request_latency_ms: 9 },
+  labels: { route },
 });
 
 it('follows a file from the bucket to Kafka and to the mail, by record and by trace', () => {
@@ -26,7 +29,7 @@ it('follows a file from the bucket to Kafka and to the mail, by record and by tr
   journeys.addUpload({ recordId: 'r1', name: 'lena.json', at: 1000 });
   journeys.addLine(line(2, 't1', { ...imported('r1'), patient_id: 7 }));
   journeys.addLine(line(3, 't1', published('patient.created', 1)));
-  journeys.addLine(line(4, 't1', { record_id: 'r1', attempt: 1 }));
+  journeys.addLine(line(4, 't1', mailed('r1')));
   const [journey, ...others] = journeys.latest();
   expect(others).toEqual([]);
   expect(journey).toMatchObject({ title: 'lena.json', patientId: 7 });
@@ -41,8 +44,7 @@ it('follows a file from the bucket to Kafka and to the mail, by record and by tr
 it('follows a request, also when its event is logged before its answer', () => {
   const journeys = createJourneys();
   journeys.addLine(line(2, 't2', published('patient.updated', 2)));
-  const labels = { route: 'PATCH /api/patients/{id}' };
-  journeys.addLine(line(1, 't2', { metrics: { requests: 1, request_latency_ms: 9 }, labels }));
+  journeys.addLine(line(1, 't2', answered('PATCH /api/patients/{id}')));
   expect(journeys.latest()).toMatchObject([
     {
       title: 'PATCH /api/patients/{id}',

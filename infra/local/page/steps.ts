@@ -2,11 +2,16 @@
  * The way of each registration, request and consumed event, put together from what the parts log anyway: a line
  * belongs to a journey by its trace, a file also by the id of its import record. Pure: lines in, journeys out.
  */
+import type { metrics } from '../../../shared/platform/metrics.ts';
 import type { Journey, Station, Step } from './messages.ts';
+
+type MetricName = keyof typeof metrics;
 
 /** A line of a part's log, as far as it matters here. */
 export interface LogLine {
   readonly time?: unknown;
+  readonly metrics?: Readonly<Partial<Record<MetricName, number>>>;
+  readonly labels?: unknown;
   readonly [field: string]: unknown;
 }
 
@@ -22,63 +27,55 @@ const KEPT = 60;
 const TRACE = 'logging.googleapis.com/trace';
 
 /**
- * What a line says, or undefined when it says nothing of the way. A line is known by its fields, which are a closed set
- * (shared/platform/log.ts), and not by its sentence.
+ * What a line says, or undefined when it says nothing of the way. A line is known by the metrics it carries, which are a
+ * closed set (shared/platform/metrics.ts), and not by its sentence.
  */
 function stepOf(line: LogLine): Found | undefined {
-  const at = Date.parse(textOf(line.time));
   const text = (name: string) => textOf(line[name]);
-  const has = (...names: string[]) => names.every((name) => line[name] !== undefined);
-  const patientId = typeof line['patient_id'] === 'number' ? line['patient_id'] : undefined;
-  const step: MakeStep = (station, what, ms, more = {}) => ({
-    at,
+  const { route = '', topic = '', error_code = '' } = (line.labels ?? {}) as Labels;
+  const { metrics = {} } = line;
+  const step = (station: Station, what: string, more: Partial<Found> = {}): Found => ({
+    at: Date.parse(textOf(line.time)),
     station,
     what,
-    ms: typeof ms === 'number' ? ms : null,
+    ms: null,
     isGood: true,
-    patientId,
+    patientId: typeof line['patient_id'] === 'number' ? line['patient_id'] : undefined,
     ...more,
   });
-  const metrics = (line['metrics'] ?? {}) as Readonly<Record<string, number>>;
-  const labels = (line['labels'] ?? {}) as Readonly<Record<string, string>>;
-  const { route = '', topic = '', error_code = '' } = labels;
-  if (metrics['request_latency_ms'] !== undefined)
-    return route.includes(' /api/')
-      ? step('api', 'answered', metrics['request_latency_ms'], { title: route })
-      : undefined;
-  if (metrics['dead_letters'] !== undefined)
-    return step('consumers', `dead letter: ${error_code}`, null, {
-      title: `Message on ${topic}`,
-      isGood: false,
-    });
   if (isImport(line)) {
-    return step('import', text('outcome'), line['delay_ms'], {
+    return step('import', text('outcome'), {
+      ms: metrics.import_latency_ms ?? null,
       recordId: text('record_id'),
       title: 'Registration file',
       isGood: line['outcome'] !== 'failed',
     });
   }
-  if (has('event_type', 'event_id', 'sequence') && metrics['events_published'] !== undefined)
-    return step('kafka', `${text('event_type')} ${text('sequence')}`, metrics['publish_latency_ms']);
-  if (has('event_type', 'event_id', 'outcome'))
-    return step('consumers', text('outcome'), null, { title: text('event_type') });
-  if (has('record_id', 'attempt', 'error_class'))
-    return step('mailer', 'mail not accepted', null, { recordId: text('record_id'), isGood: false });
-  if (has('record_id', 'attempt'))
-    return step('communication', 'mail accepted', null, { recordId: text('record_id') });
+  if (metrics.publish_latency_ms !== undefined)
+    return step('kafka', `${text('event_type')} ${text('sequence')}`, { ms: metrics.publish_latency_ms });
+  if (metrics.consume_latency_ms !== undefined)
+    return step('consumers', text('outcome'), { ms: metrics.consume_latency_ms, title: text('event_type') });
+  if (metrics.mails_sent !== undefined)
+    return step('communication', 'mail accepted', { recordId: text('record_id') });
+  if (metrics.request_latency_ms !== undefined && route.includes(' /api/'))
+    return step('api', 'answered', { ms: metrics.request_latency_ms, title: route });
+  if (metrics.dead_letters !== undefined)
+    return step('consumers', `dead letter: ${error_code}`, { title: `Message on ${topic}`, isGood: false });
+  if (['record_id', 'attempt', 'error_class'].every((name) => line[name] !== undefined))
+    return step('mailer', 'mail not accepted', { recordId: text('record_id'), isGood: false });
   if (VERDICTS.has(text('status')))
-    return step('health', text('status'), null, { isGood: line['status'] !== 'unhealthy' });
+    return step('health', text('status'), { isGood: line['status'] !== 'unhealthy' });
   return undefined;
 }
+
+type Labels = Readonly<Partial<Record<string, string>>>;
 
 const VERDICTS: ReadonlySet<string> = new Set(['healthy', 'degraded', 'unhealthy']);
 
 /** The line with which the import ends its work on a file. */
-export function isImport(line: LogLine): boolean {
-  return ['record_id', 'generation', 'outcome', 'delay_ms'].every((name) => line[name] !== undefined);
+export function isImport({ metrics, record_id }: LogLine): boolean {
+  return metrics?.imports !== undefined && record_id !== undefined;
 }
-
-type MakeStep = (station: Station, what: string, ms: unknown, more?: Partial<Found>) => Found;
 
 function textOf(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
