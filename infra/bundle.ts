@@ -2,9 +2,9 @@
  * Builds what is deployed: one ES module for each function, holding only what it uses (`npm run build`).
  * functions-framework stays outside the bundles: inlined, it would keep a second registry of functions.
  */
-import { cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { build } from 'esbuild';
+import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { sbomOf, sbomOfLockFile } from './sbom.ts';
 
 const root = new URL('../', import.meta.url);
@@ -24,10 +24,47 @@ export const bundleTarget = 'node24';
 
 export type Deployable = keyof typeof deployables;
 
-/** Further entry points of a deployable: file of the bundle → source below its folder. */
-const furtherEntries: Partial<Record<Deployable, Record<string, string>>> = {
-  ops: { serve: 'serve.ts' },
+/** File of the bundle → its entry point. */
+function entriesOf(name: Deployable): Record<string, string> {
+  return {
+    index: `functions/${name}/index.ts`,
+    ...(name === 'ops' ? { serve: 'functions/ops/serve.ts' } : {}),
+    ...(deployables[name] === undefined ? {} : { warm: 'infra/warm.ts' }),
+  };
+}
+
+/** A source map of one place, since esbuild ignores one of none: https://github.com/evanw/esbuild/issues/1685#issuecomment-944916409 */
+const SMALLEST_MAP = `//# sourceMappingURL=data:application/json;base64,${Buffer.from('{"version":3,"sources":["library"],"names":[],"mappings":"AAAA"}').toString('base64')}`;
+
+/** Leaves libraries out of the source maps: stack traces need only our code, and the map is read while an error is reported. */
+const ownSourcesOnly: Plugin = {
+  name: 'own-sources-only',
+  setup(build) {
+    build.onLoad({ filter: /node_modules\/.*\.[cm]?js$/ }, async ({ path }) => ({
+      contents: `${await readFile(path, 'utf8')}\n${SMALLEST_MAP}`,
+      loader: 'js',
+    }));
+  },
 };
+
+/** How all of them are built. */
+export const bundling = {
+  bundle: true,
+  platform: 'node',
+  target: bundleTarget,
+  format: 'esm',
+  // What a function needs later, such as Secret Manager, is a file of its own that its start does not read.
+  splitting: true,
+  sourcemap: true,
+  sourcesContent: false,
+  plugins: [ownSourcesOnly],
+  external: [framework],
+  logLevel: 'warning',
+  // Google's clients are CommonJS inside; an ES module has no require of its own.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; import { fileURLToPath as __fileURLToPath } from 'node:url'; const require = __createRequire(import.meta.url); const __filename = __fileURLToPath(import.meta.url); const __dirname = __fileURLToPath(new URL('.', import.meta.url));",
+  },
+} satisfies BuildOptions;
 
 /** @param dist folder of the bundles; below the root, where they find functions-framework */
 export async function bundle(
@@ -38,31 +75,20 @@ export async function bundle(
   await rm(target, { recursive: true, force: true });
   await mkdir(target, { recursive: true });
   const { metafile } = await build({
-    metafile: true,
     entryPoints: Object.fromEntries(
-      Object.entries({ index: 'index.ts', ...furtherEntries[name] }).map(([output, source]) => [
-        output,
-        new URL(`functions/${name}/${source}`, root).pathname,
-      ]),
+      Object.entries(entriesOf(name)).map(([output, source]) => [output, new URL(source, root).pathname]),
     ),
     outdir: target.pathname,
-    bundle: true,
-    platform: 'node',
-    target: bundleTarget,
-    format: 'esm',
-    sourcemap: true,
-    sourcesContent: false,
-    external: [framework],
-    logLevel: 'warning',
-    // Google's clients are CommonJS inside; an ES module has no require of its own.
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'; import { fileURLToPath as __fileURLToPath } from 'node:url'; const require = __createRequire(import.meta.url); const __filename = __fileURLToPath(import.meta.url); const __dirname = __fileURLToPath(new URL('.', import.meta.url));",
-    },
+    metafile: true,
+    ...bundling,
   });
   await writeFile(new URL('package.json', target), `${JSON.stringify(await manifest(name), undefined, 2)}\n`);
   await copyAssets(name, target);
   return {
-    bytes: (await stat(new URL('index.js', target))).size,
+    bytes: Object.entries(metafile.outputs).reduce(
+      (sum, [file, { bytes }]) => (file.endsWith('.js') ? sum + bytes : sum),
+      0,
+    ),
     packages: await packagesOf(Object.keys(metafile.inputs), served[name] ?? []),
   };
 }

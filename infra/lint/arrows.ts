@@ -46,6 +46,8 @@ export const arrows: Readonly<Record<string, Arrows>> = {
       'zod',
     ],
   },
+  // It reads the source maps beside the bundle.
+  'shared/platform/sources.ts': { files: [], packages: ['node:fs', 'node:module', 'node:url'] },
   'shared/patient': {
     files: pure,
     packages: ['libphonenumber-js/min', 'node:url{domainToASCII}', 'node:util{isDeepStrictEqual}', 'zod'],

@@ -2,6 +2,7 @@
  * The environment in which the deployables run locally: the variables of shared/platform/variables.ts with
  * invented values, and the addresses of this stack. What the user's own environment sets wins.
  */
+import { invented } from './invented.ts';
 import { AUDIENCE, jwksUrlOf } from './issuer.ts';
 import { HOST } from './ports.ts';
 import type { Settings } from './settings.ts';
@@ -16,17 +17,6 @@ export interface EngineAddresses {
 function issuerUrl({ ports }: Settings): string {
   return `http://${HOST}:${ports.issuer}`;
 }
-
-const invented = {
-  ENVIRONMENT: 'local',
-  PAYMENT_ACCOUNT_HOLDER: 'Therapieplatzsuche Beispiel gGmbH',
-  PAYMENT_IBAN: 'DE89370400440532013000',
-  PAYMENT_BIC: 'COBADEFFXXX',
-  MAIL_SENDER_ADDRESS: 'platzsuche@example.org',
-  MAIL_SENDER_NAME: 'Therapieplatzsuche Beispiel',
-  CONTRACT_URL: 'https://example.org/vertrag',
-  CONTACT_ADDRESS: 'hilfe@example.org',
-} as const;
 
 export function environmentOf(settings: Settings, engines: EngineAddresses): NodeJS.ProcessEnv {
   return {

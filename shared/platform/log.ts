@@ -6,6 +6,7 @@
 import pino from 'pino';
 import { ServiceError, type ErrorCode } from './errors.ts';
 import type { Impersonal } from './personal.ts';
+import { inSources } from './sources.ts';
 import { currentTrace } from './trace.ts';
 
 /** All fields of a log line. They are listed in one place because every new field is a decision about privacy. */
@@ -136,6 +137,9 @@ export function errorFields(error: unknown): LogFields {
 function headAndFrames(error: Error): string {
   const code = (error as { code?: unknown }).code;
   const known = typeof code === 'number' || (typeof code === 'string' && /^[\w.]{1,40}$/.test(code));
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  const frames = (error.stack ?? '')
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .map(inSources);
   return [known ? `${error.name} [${code}]` : error.name, ...frames].join('\n');
 }

@@ -1,6 +1,6 @@
 /**
  * The API as deployed against a bare function under the same framework that does the same Firestore work, in turn;
- * what its start costs against a hello-world; and whether Kafka's absence is felt.
+ * and whether Kafka's absence is felt.
  */
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
@@ -24,7 +24,6 @@ const SEARCHED = 2_000;
 const FIRST_ID = 1_000_000;
 const ROUNDS = 3;
 const CONCURRENCY = 8;
-const STARTS = 7;
 const UNREACHABLE = '127.0.0.1:1';
 
 const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-framework')).replace(
@@ -80,8 +79,6 @@ export const bench: Bench = async (progress) => {
     const listed = [ours('/api/patients?limit=50'), theirs('/list')];
     rows.push(...latencies(`list 50 of ${PATIENTS}`, await alternating(10, listed, 1)));
     rows.push({ name: 'bundle', value: build.bytes / 1024, unit: 'KiB' });
-    progress('starting');
-    rows.push(await starts(() => build.start(environment), environment));
     return rows;
   } finally {
     await Promise.all([apis.up.stop(), apis.down.stop(), bare.stop()]);
@@ -188,25 +185,6 @@ async function startFunction(name: string, environment: Readonly<Record<string, 
   const url = `http://${HOST}:${port}`;
   await untilReady(running, name, async () => (await fetch(url)).ok);
   return { ...running, url };
-}
-
-/** Process start → first 200, the median of several. */
-async function starts(
-  startApi: () => Promise<{ stop(): Promise<void> }>,
-  environment: Readonly<Record<string, string>>,
-): Promise<Row> {
-  const hello = () => startFunction('hello', environment);
-  const times: Record<'api' | 'hello', number[]> = { api: [], hello: [] };
-  for (let start = 0; start < STARTS; start += 1) {
-    for (const [name, begin] of [['api', startApi] as const, ['hello', hello] as const]) {
-      const started = performance.now();
-      const running = await begin();
-      times[name].push(performance.now() - started);
-      await running.stop();
-    }
-  }
-  const [value, bare] = [percentile(times.api, 0.5), percentile(times.hello, 0.5)];
-  return { name: 'start → first 200', value, unit: 'ms', bare, goal: '≤ 350 ms more than hello-world' };
 }
 
 /** One stored patient, and the two documents that creating one writes. */
