@@ -5,7 +5,6 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { parse as parseYaml } from 'yaml';
 import { FAILING } from '../functions/check-health/checks/import.ts';
 import { LAG } from '../functions/check-health/checks/kafka.ts';
 import { FILLING } from '../functions/check-health/checks/storage.ts';
@@ -288,22 +287,6 @@ describe('versions', () => {
     expect(await read('cloudbuild.yaml')).toContain(`hashicorp/terraform:${program}`);
     expect(said(/`terraform` ≥ (\d+\.\d+)/)).toEqual([program]);
     expect(said(/provider\s(\d+\.\d+)/)).toEqual([provider]);
-  });
-
-  it('of the engines with Docker listen where the stack looks for them', async () => {
-    const { services } = parseYaml(await read('infra/local/compose.yaml')) as {
-      services: Record<string, { ports?: string[] }>;
-    };
-    const { emulators } = JSON.parse(await read('emulator.json')) as {
-      emulators: {
-        firestore: { port: number };
-        extensions: { 'patient-service': { ports: { kafka: number } } };
-      };
-    };
-    expect(services['firestore']?.ports?.[0]).toContain(`:${emulators.firestore.port}:`);
-    expect(services['kafka']?.ports?.[0]).toContain(
-      `:${emulators.extensions['patient-service'].ports.kafka}:`,
-    );
   });
 });
 

@@ -37,7 +37,7 @@ export function logChange(call: Call, { db, log }: Dependencies, entry: AuditEnt
 }
 
 /**
- * Leaves the audit entry of each response to the request's own line (observe.ts), unless its change is already logged or the
+ * Passes the audit entry of each response to the request's log line (observe.ts), unless its change is already logged or the
  * route returns no personal data.
  */
 export function auditAnswers(): MiddlewareHandler {

@@ -1,6 +1,6 @@
 /**
- * Continues the caller's trace and writes each request's line: its metrics, by the route's pattern and never by the path, and
- * below /api its audit entry.
+ * Continues the caller's trace and writes one log line per request: its metrics, labelled by the route's pattern and never by
+ * the path, and below /api its audit entry.
  */
 import type { MiddlewareHandler } from 'hono';
 import type { Log } from '../../shared/platform/log.ts';

@@ -38,7 +38,7 @@ export type Call = Context<{
     acting: Acting;
     /** The patients whose data the response contains, or the one in the path. */
     subjects: readonly PatientId[];
-    /** What the line of this request says for the audit trail; set last. */
+    /** The audit fields of this request's log line; set last. */
     audit: LogFields;
     isChangeLogged: boolean;
     isImpersonal: boolean;

@@ -44,7 +44,7 @@ export const requestSchemas = {
   NewContact: lastContactSchema,
 } as const;
 
-/** A body that works as it stands, for the contract and those who try it. */
+/** A valid body for each request schema, as an example in the contract. */
 export const requestExamples = {
   NewPatient: {
     anrede: 'Frau',
@@ -120,7 +120,7 @@ export const answerSchemas = {
         archived_at: timestamp.nullable(),
         received_at: timestamp,
         uploaded_at: timestamp,
-        person_keys: z.array(sha256).describe('Keyed hashes that tie a failed file to its person'),
+        person_keys: z.array(sha256).describe('Keyed hashes that connect a failed file to its person'),
       }),
     ),
     idempotency_keys: z.array(z.object({ key_sha256: sha256, body_sha256: sha256, expires_at: timestamp })),

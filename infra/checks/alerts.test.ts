@@ -41,7 +41,7 @@ const alerts = Object.fromEntries(
 
 const pages = new URL('../../docs/runbooks/', import.meta.url);
 const page = (name: string) => readFile(new URL(`${name}.md`, pages), 'utf8');
-/** The definitions of the runbooks' commands. */
+/** The page that defines the shell functions of the runbooks. */
 const commandsPage = await page('README');
 
 const runbooks = (await readdir(pages))
@@ -157,7 +157,7 @@ describe('alerts', () => {
     );
   });
 
-  it('carry the runbook and the definitions of its commands, in less than 8 KiB', async () => {
+  it('carry the runbook and the definitions of its shell functions in less than 8 KiB', async () => {
     const contents = resources
       .filter(({ type }) => type === 'google_monitoring_alert_policy')
       .flatMap(({ body }) => [...stringsIn(body)])
@@ -173,7 +173,7 @@ describe('alerts', () => {
       expect(Buffer.byteLength(`${await page(name)}\n${commandsPage}`), name).toBeLessThan(8192);
   });
 
-  it('carry runbooks that run in production, and define no command that the README defines', async () => {
+  it('carry runbooks that work in production and do not repeat the definitions of the README', async () => {
     expect(commandsPage.match(/^\w+(?=\(\) \{)/gm)).toEqual(['log', 'ops', 'health']);
     for (const name of runbooks) {
       const [steps = ''] = (await page(name)).split('## Tested');

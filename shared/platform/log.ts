@@ -49,7 +49,7 @@ export interface LogFields {
   readonly patient_ids?: readonly number[];
   /** Names of fields, never their values. */
   readonly fields?: readonly string[];
-  /** What Cloud Logging makes metrics of (metrics.ts). */
+  /** Values from which Cloud Logging makes metrics (metrics.ts). */
   readonly metrics?: Readonly<Record<string, number>>;
   readonly labels?: Readonly<Record<string, string>>;
 }

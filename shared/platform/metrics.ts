@@ -39,10 +39,9 @@ type MetricName = keyof typeof metrics;
 type LabelOf<M extends MetricName> = (typeof metrics)[M]['labels'][number];
 
 /**
- * The fields of a line that carries the values of metrics, beside whatever else it says. A value is added to a counter, or is
- * one sample of a distribution; its unit is in the metric's name. Write such a line with `log.record`, which no log level
- * silences.
- * @param labels those of all its metrics
+ * Log fields with the values of metrics; the line may have other fields too. A value is added to a counter, or is one sample
+ * of a distribution. Its unit is in the metric's name. Write the line with `log.record`, which ignores the log level.
+ * @param labels the labels of all these metrics
  */
 export function measured<V extends Partial<Record<MetricName, number>>>(
   values: V,
@@ -51,7 +50,7 @@ export function measured<V extends Partial<Record<MetricName, number>>>(
   return { metrics: values, labels };
 }
 
-/** Writes a line of its own for one value. */
+/** Writes a separate line for one value. */
 export function measure<M extends MetricName>(
   log: Log,
   metric: M,

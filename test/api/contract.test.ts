@@ -47,7 +47,7 @@ describe('the OpenAPI document', () => {
     expect(new Set(operations.map((operation) => operation.operationId)).size).toBe(routes.length);
   });
 
-  it.each(Object.entries(requestExamples))('has an example of %s that is taken', (name, example) => {
+  it.each(Object.entries(requestExamples))('has a valid example of %s', (name, example) => {
     expect(requestSchemas[name as keyof typeof requestSchemas].safeParse(example).error).toBeUndefined();
   });
 

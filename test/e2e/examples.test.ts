@@ -35,7 +35,7 @@ function expectInOrder(output: string, expected: readonly string[]): void {
 
 describe.skipIf(missing.length > 0)('the examples', () => {
   let stack: TestStack;
-  /** As the project's folder is to its reader, with this stack as the one that runs. */
+  /** A copy of the project's folder in which this stack is the running one. */
   let folder: string;
   beforeAll(async () => {
     stack = await startTestStack();
@@ -55,7 +55,7 @@ describe.skipIf(missing.length > 0)('the examples', () => {
     return (await promisify(execFile)('bash', ['-c', `set -eu\n${script}`], options)).stdout;
   }
 
-  /** Everything that a dropped file causes has come to rest. */
+  /** Waits until all effects of an uploaded file have happened. */
   async function settled(imports: number): Promise<void> {
     await eventually(async () => {
       expect((await stack.db.collection('imports').count().get()).data().count).toBe(imports);
@@ -67,7 +67,7 @@ describe.skipIf(missing.length > 0)('the examples', () => {
     const [drop, look, broken, failed] = blocksOf('docs/local-stack.md') as [string, string, string, string];
     await run(drop);
     await settled(1);
-    // The mail's own event comes back by way of Kafka.
+    // The mail causes an event, which comes back through Kafka.
     await eventually(async () => {
       const patients = await stack.db.collection('patients').where('letzter_kontakt', '!=', null).get();
       expect(patients.size).toBe(1);
@@ -89,7 +89,7 @@ describe.skipIf(missing.length > 0)('the examples', () => {
 
   it('of the README print what it says', { timeout: 120_000 }, async () => {
     const [install, drop, walk] = blocksOf('README.md') as [string, string, string];
-    // What continuous integration does (.ci/run).
+    // Continuous integration runs these commands (.ci/run).
     expect(install).toMatch(/^npm ci && npm start .*\nnpm ci && npm test /);
     expect(await run(drop)).toContain('uploaded test/fixtures/registration-valid.json to incoming/');
     expectInOrder(await run(walk), [
@@ -135,7 +135,7 @@ describe.skipIf(missing.length > 0)('the examples', () => {
   });
 });
 
-/** The test run's own engines must not be taken for the stack's. */
+/** The environment without the addresses of the test run's engines, so that the commands use the stack's. */
 function withoutStack(): NodeJS.ProcessEnv {
   const {
     GOOGLE_CLOUD_PROJECT: _project,

@@ -1,6 +1,6 @@
 /**
- * A `docker` on the PATH that keeps account of containers and volumes as Docker does, and starts the engines themselves in place of
- * their images: by the Java of this machine, on the published port, on the data of the volume.
+ * A stand-in for `docker` on the PATH. It keeps track of containers and volumes as Docker does. Instead of images it starts the
+ * engines themselves with this machine's Java, on the published port, with the data of the volume.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,19 +11,19 @@ import { firestoreJar } from '../../infra/local/engines/machine.ts';
 import { launch, run, type Running } from '../../infra/local/process.ts';
 
 export interface DockerStandIn extends AsyncDisposable {
-  /** What `docker run` was given. */
+  /** The arguments of `docker run`. */
   readonly runs: string[][];
   readonly containers: Map<string, { readonly labels: readonly string[]; readonly engine?: Running }>;
   readonly volumes: Map<string, { readonly labels: readonly string[] }>;
 }
 
-/** Every image but these is unknown to the registry. */
+/** The images that the registry knows. */
 const IMAGES = /google-cloud-cli|redpanda/;
 const OLD_JAVA = 'openjdk version "11.0.2" 2019-01-15';
 
 /**
- * Puts it on the PATH until it is disposed of.
- * @param java `old`: what asks for the version of Java is told that it is too old
+ * Puts the stand-in on the PATH until it is disposed of.
+ * @param java with `old`, Java reports a version that is too old
  */
 export async function dockerStandIn({
   java = 'real',
@@ -80,7 +80,7 @@ export async function dockerStandIn({
     const engine = await (name.includes('kafka') ? kafka(args, port) : firestore(args, port));
     containers.set(name, { labels, engine });
     await engine.exited;
-    // As --rm has it.
+    // Because of --rm.
     containers.delete(name);
     return {};
   }
@@ -133,7 +133,7 @@ function valuesOf(args: readonly string[], option: string): string[] {
   return args.filter((arg) => arg.startsWith(`${option}=`)).map((arg) => arg.slice(option.length + 1));
 }
 
-/** What a format of `name<TAB>label` prints. */
+/** The output for a format of `name<TAB>label`. */
 function listed(
   things: ReadonlyMap<string, { readonly labels: readonly string[] }>,
   args: readonly string[],

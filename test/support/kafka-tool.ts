@@ -21,7 +21,7 @@ export async function kcat(topic: string, value: string, ...options: readonly st
   await child;
 }
 
-/** Whether tests of Apache Kafka's own programs, or of its kinds of brokers, cannot run here. Says so, and why. */
+/** Whether tests that need Apache Kafka's own programs or brokers cannot run here. Then prints the reason. */
 export async function withoutApacheKafka(what: string): Promise<boolean> {
   const reason = await whyNoApacheKafka();
   if (reason !== undefined) console.warn(`SKIPPED: ${what}, because ${reason}.`);

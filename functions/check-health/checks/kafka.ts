@@ -7,7 +7,7 @@ import { degraded, secondsSince, unanswered, verdict, type Check } from './check
 
 /** The worker reports every 10 s, so it has missed two reports. */
 const WORKER_SILENT_SECONDS = 30;
-/** Waiting messages that are acceptable. The alert on consumer lag has the same limit. */
+/** Acceptable number of waiting messages. The alert on consumer lag has the same limit. */
 export const LAG = 1000;
 /** How long a partition's committed offset may stay the same while messages are waiting. */
 const STANDING_SECONDS = 120;
