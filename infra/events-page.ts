@@ -195,7 +195,9 @@ function story(): Record<PatientEventType, NumberedEnvelope> {
   return Object.fromEntries(first) as Record<PatientEventType, NumberedEnvelope>;
 }
 
-const receivedExamples: Readonly<Record<string, object>> = {
+type Consumed = keyof typeof communicationEventPayloads | keyof typeof therapistEventPayloads;
+
+const receivedExamples: Readonly<Record<Consumed, object>> = {
   'email.sent': {
     email_id: 815,
     email_data: { betreff: 'Ihre Anmeldung' },

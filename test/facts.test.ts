@@ -99,6 +99,17 @@ describe('limits', () => {
       expect(sentence?.replaceAll(',', '')).toMatch(new RegExp(`\\b${limit}${unit}`));
   });
 
+  it('each have a row in docs/operations.md, named like the alert and its runbook', () => {
+    const rows = (pages.get('docs/operations.md') ?? '').matchAll(
+      /^\| \[([\w-]+)\]\(runbooks\/([\w-]+)\.md\) \|/gm,
+    );
+    const listed = [...rows].map(([, name = '', file]) =>
+      name === file ? name : `${name} links to ${file}`,
+    );
+    const objectives = Object.keys(terraform.locals['slos'] as object);
+    expect(listed.sort()).toEqual([...Object.keys(alerts), ...objectives].sort());
+  });
+
   it('of a waiting file are 15 minutes everywhere', () => {
     const seconds = variables.IMPORT_STUCK_AFTER_SECONDS.parse(undefined);
     expect(said(/IMPORT_STUCK_AFTER_SECONDS` \((\d+)\)/)).toEqual([String(seconds)]);
