@@ -110,7 +110,7 @@ const search = (unit: string) => (bytes: number) => {
 };
 
 /** Parses a command line without running it. */
-const command = (...args: readonly string[]) => {
+const command = (args: readonly string[]) => {
   const streams = { out: nowhere(), err: nowhere() };
   return () => runOps(args, { GOOGLE_CLOUD_PROJECT: 'test' }, streams, { mayRun: () => false });
 };
@@ -216,12 +216,13 @@ export const hostileInputs: Record<string, HostileInput> = {
     const request = call(Object.fromEntries(names));
     return quietly(() => readQuery(listPatientsRoute.query!, request));
   },
-  'a command of one long word': (bytes) => command('d'.repeat(bytes)),
-  'a command of many words': (bytes) => command('dlq', 'show', ...Array<string>(bytes / 8).fill('x')),
-  'a command of many options': (bytes) => command('dlq', 'list', ...Array<string>(bytes / 8).fill('--x=y')),
-  'a command with a long number': (bytes) => command('dlq', 'list', '--since', '9'.repeat(bytes)),
+  'a command of one long word': (bytes) => command(['d'.repeat(bytes)]),
+  'a command of many words': (bytes) => command(['dlq', 'show'].concat(Array<string>(bytes / 8).fill('x'))),
+  'a command of many options': (bytes) =>
+    command(['dlq', 'list'].concat(Array<string>(bytes / 8).fill('--x=y'))),
+  'a command with a long number': (bytes) => command(['dlq', 'list', '--since', '9'.repeat(bytes)]),
   'a command with a long place': (bytes) =>
-    command('dlq', 'show', 'communication', '0'.repeat(bytes), `${'1'.repeat(bytes)}x`),
+    command(['dlq', 'show', 'communication', '0'.repeat(bytes), `${'1'.repeat(bytes)}x`]),
   'a page token': (bytes) => {
     const text = Buffer.from('['.repeat(bytes)).toString('base64url');
     return quietly(() => readPageToken(text, patientId, []));
