@@ -33,7 +33,7 @@ const TRACE = 'logging.googleapis.com/trace';
 function stepOf(line: LogLine): Found | undefined {
   const text = (name: string) => textOf(line[name]);
   const { route = '', topic = '', error_code = '' } = (line.labels ?? {}) as Labels;
-  const { metrics = {} } = line;
+  const metrics = line.metrics ?? {};
   const step = (station: Station, what: string, more: Partial<Found> = {}): Found => ({
     at: Date.parse(textOf(line.time)),
     station,
