@@ -53,6 +53,34 @@ it('leaves a part down that was stopped', async () => {
   expect(changes).toEqual([]);
 });
 
+it('starts only when the process that is being stopped has ended', async () => {
+  let alive = 0;
+  let most = 0;
+  const start = async () => {
+    alive += 1;
+    most = Math.max(most, alive);
+    const { promise: exited, resolve } = Promise.withResolvers<void>();
+    const stop = async () => {
+      await delay(200);
+      alive -= 1;
+      resolve();
+    };
+    return { pid: alive, exited, stop, kill: stop };
+  };
+  const part = supervise({ name: 'slow', start });
+  await part.start();
+  const stopping = part.stop();
+  expect(part.state).toBe('down');
+  await part.start();
+  expect(most).toBe(1);
+  expect(part.state).toBe('up');
+  await stopping;
+  const [last] = [part.stop(), part.start(), part.stop()];
+  await last;
+  await delay(50);
+  expect([alive, part.state]).toEqual([0, 'stopped']);
+});
+
 it('is one process when it is stopped and started while it waits to be started again', async () => {
   const alive = new Set<number>();
   let starts = 0;

@@ -15,7 +15,7 @@ export interface Supervised {
   readonly name: string;
   /** Undefined while it is down, and for an engine that somebody else runs. */
   readonly pid: number | undefined;
-  /** `down`: about to be started, or started again; `stopped`: on purpose, until `start()`. */
+  /** `down`: about to be started, or started again, or just ending; `stopped`: on purpose, until `start()`. */
   readonly state: 'up' | 'down' | 'stopped';
   /** Resolves when it is ready. Starting what runs already, or is about to be started again, changes nothing. */
   start(): Promise<void>;
@@ -40,6 +40,8 @@ export function supervise(
   let wanted: AbortController | undefined;
   let wait = FIRST_WAIT_MS;
   let pending: Promise<void> | undefined;
+  let stopping: Promise<void> | undefined;
+  let stops = 0;
 
   const startOnce = async (unwanted: AbortSignal): Promise<void> => {
     const started = await part.start();
@@ -72,16 +74,27 @@ export function supervise(
     if (!unwanted.aborted) onChange('restarted', part.name);
   };
 
+  const end = async (): Promise<void> => {
+    await pending?.catch(() => undefined);
+    const stopped = running;
+    running = undefined;
+    await stopped?.stop();
+  };
+
   return {
     name: part.name,
     get pid() {
       return running?.pid;
     },
     get state() {
-      if (wanted === undefined) return 'stopped';
+      if (wanted === undefined) return stopping === undefined ? 'stopped' : 'down';
       return running === undefined ? 'down' : 'up';
     },
     async start() {
+      const before = stops;
+      // Until it has ended, its port and its data are those of the process that is being stopped.
+      await stopping;
+      if (stops !== before) return;
       if (wanted !== undefined) return pending;
       wanted = new AbortController();
       wait = FIRST_WAIT_MS;
@@ -92,12 +105,11 @@ export function supervise(
       });
     },
     async stop() {
+      stops += 1;
       wanted?.abort();
       wanted = undefined;
-      await pending?.catch(() => undefined);
-      const stopped = running;
-      running = undefined;
-      await stopped?.stop();
+      stopping ??= end().finally(() => (stopping = undefined));
+      await stopping;
     },
     async kill() {
       await running?.kill();
