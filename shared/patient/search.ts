@@ -4,9 +4,11 @@
  * most patients hold it, so the list itself finds it. After a change of {@link fold} the stored index is out of date until
  * `ops search rebuild` has run.
  */
-import type { Patient } from './schema.ts';
+import type { FieldName, Patient } from './schema.ts';
 
-type Searched = Pick<Patient, 'vorname' | 'nachname' | 'email'>;
+/** The fields in which a search looks. After a change `ops search rebuild` must run. */
+export const SEARCHED_FIELDS = ['vorname', 'nachname', 'email'] as const satisfies readonly FieldName[];
+type Searched = Pick<Patient, (typeof SEARCHED_FIELDS)[number]>;
 
 const GRAM_LENGTHS = [2, 3] as const;
 
@@ -91,8 +93,8 @@ export function matches(patient: Searched, words: readonly string[]): boolean {
   return words.every((word) => fields.some((field) => field.includes(word)));
 }
 
-function searched({ vorname, nachname, email }: Searched): string[] {
-  return [vorname, nachname, email ?? ''];
+function searched(patient: Searched): string[] {
+  return SEARCHED_FIELDS.map((name) => patient[name] ?? '');
 }
 
 function runs(text: string, length: number): string[] {

@@ -4,7 +4,7 @@ import { FieldPath, type DocumentSnapshot, type Firestore } from '@google-cloud/
 import pLimit from 'p-limit';
 import pRetry from 'p-retry';
 import { patientId, type Patient, type PatientId } from '../patient/schema.ts';
-import { gramsOf } from '../patient/search.ts';
+import { gramsOf, SEARCHED_FIELDS } from '../patient/search.ts';
 import { isServiceError } from '../platform/errors.ts';
 import { isPreconditionLost, translated } from './firestore.ts';
 import { patientDocs } from './patients.ts';
@@ -30,7 +30,7 @@ export interface RebuildProgress {
  */
 export async function* rebuildSearchIndex(db: Firestore, after?: PatientId): AsyncGenerator<RebuildProgress> {
   const everyone = patientDocs(db)
-    .select('vorname', 'nachname', 'email', '_meta.grams')
+    .select(...SEARCHED_FIELDS, '_meta.grams')
     .orderBy(FieldPath.documentId())
     .limit(PAGE_SIZE);
   const limit = pLimit(AT_ONCE);

@@ -3,6 +3,7 @@ import type { Facts } from '../facts.ts';
 import { faultOf } from '../reading.ts';
 import { unanswered, verdict, type Check } from './check.ts';
 
+/** As `/health` answers it. */
 export type FirestoreCheck = Check<{ readonly reachable: boolean }>;
 
 /** Firestore is reachable if one of several reads succeeded. A single read may be slow for other reasons. */

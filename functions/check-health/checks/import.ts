@@ -7,6 +7,7 @@ import { degraded, unanswered, unhealthy, verdict, type Check, type Limits } fro
 /** Failure rates above which the check is degraded or unhealthy, and the number of files required for unhealthy. */
 export const FAILING = { degraded: 0.2, unhealthy: 0.5, ofAtLeast: 5 };
 
+/** As `/health` answers it; null: not known. */
 export type ImportCheck = Check<{
   readonly last_success: UtcTimestamp | null;
   readonly last_failure: UtcTimestamp | null;
@@ -18,6 +19,7 @@ export type ImportCheck = Check<{
   readonly oldest_incoming_seconds: number | null;
 }>;
 
+/** Unhealthy when a file waits for longer than is promised, or too many fail. */
 export function judgeImport({ incoming, imports }: Facts, limits: Limits): ImportCheck {
   const promised = limits.IMPORT_STUCK_AFTER_SECONDS;
   const waiting = valueOf(incoming);

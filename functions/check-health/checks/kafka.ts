@@ -12,6 +12,7 @@ export const LAG = 1000;
 /** How long a partition's committed offset may stay the same while messages are waiting. */
 const STANDING_SECONDS = 120;
 
+/** As `/health` answers it; null: not known. */
 export type KafkaCheck = Check<{
   readonly reachable: boolean | null;
   /** Messages of all groups that are not applied yet; null when one group's number is unknown. */
@@ -26,6 +27,7 @@ export type KafkaCheck = Check<{
   readonly reported_seconds_ago: number | null;
 }>;
 
+/** Degraded at worst: imports and requests go on without Kafka. */
 export function judgeKafka({ worker, now }: Facts): KafkaCheck {
   const reported = valueOf(worker);
   const age = reported === undefined ? null : secondsSince(reported.written_at, now);

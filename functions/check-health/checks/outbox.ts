@@ -6,8 +6,10 @@ import { degraded, unanswered, verdict, type Check } from './check.ts';
 /** The relay takes milliseconds, so an older entry is not being sent. */
 const OUTBOX_LATE_SECONDS = 30;
 
+/** As `/health` answers it; null: not known. */
 export type OutboxCheck = Check<{ readonly entries: number | null; readonly oldest_seconds: number | null }>;
 
+/** Degraded when an entry waits for longer than the relay takes. */
 export function judgeOutbox({ outbox }: Facts): OutboxCheck {
   const backlog = valueOf(outbox);
   return verdict({ entries: backlog?.entries ?? null, oldest_seconds: backlog?.oldest_seconds ?? null }, [

@@ -4,11 +4,13 @@ import type { Facts } from '../facts.ts';
 import { faultOf, valueOf } from '../reading.ts';
 import { unanswered, unhealthy, verdict, type Check } from './check.ts';
 
+/** As `/health` answers it; null: not known. */
 export type RestoreCheck = Check<{
   /** Whether the database is such a copy; null when it is unknown. */
   readonly fenced: boolean | null;
 }>;
 
+/** Unhealthy while the database is fenced. */
 export function judgeRestore({ fence }: Facts): RestoreCheck {
   const fault = valueOf(fence);
   return verdict({ fenced: 'value' in fence ? fault !== undefined : null }, [

@@ -3,6 +3,7 @@ import type { Facts } from '../facts.ts';
 import { valueOf } from '../reading.ts';
 import { verdict, type Check } from './check.ts';
 
+/** As `/health` answers it; null where no rule is on. */
 export type RetentionCheck = Check<{
   readonly erased_last_run: number | null;
   readonly due: number | null;

@@ -7,8 +7,10 @@ import { degraded, secondsSince, unanswered, verdict, type Check } from './check
 /** Cloud Scheduler starts a run every minute, so four were missed. */
 const RUN_OVERDUE_SECONDS = 300;
 
+/** As `/health` answers it; null: not known. */
 export type ScheduledRunCheck = Check<{ readonly last_run: UtcTimestamp | null }>;
 
+/** Degraded when the last run is overdue, or there was none. */
 export function judgeScheduledRun({ lastRun, now }: Facts): ScheduledRunCheck {
   const last = valueOf(lastRun)?.taken_at ?? null;
   const age = last === null ? 0 : secondsSince(last, now);

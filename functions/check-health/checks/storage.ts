@@ -9,12 +9,14 @@ export const FILLING = 0.8;
 /** Room for 100 of the largest registration files. */
 const LITTLE_DISK_BYTES = 100 * MAX_FILE_BYTES;
 
+/** As `/health` answers it; null: not known. */
 export type StorageCheck = Check<{
   readonly bytes: number | null;
   readonly quota_bytes: number;
   readonly free_disk_bytes?: number | null;
 }>;
 
+/** Degraded when space gets scarce, unhealthy when there is none. */
 export function judgeStorage({ lastRun, freeDisk }: Facts, limits: Limits): StorageCheck {
   const quota = limits.IMPORT_STORAGE_QUOTA_BYTES;
   const bytes = valueOf(lastRun)?.bucket?.bytes ?? null;

@@ -21,6 +21,7 @@ import type { Term } from './leadership.ts';
 import { inSequence, isWhole, letterOf, withoutLastMoment, type Letter } from './page.ts';
 import { reportPublished } from './report.ts';
 
+/** What all shards share. */
 export interface ShardDependencies {
   readonly db: Firestore;
   readonly publisher: Publisher;

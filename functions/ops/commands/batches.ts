@@ -5,6 +5,7 @@ import { listBatches, showBatch, skipBatch } from '../batches.ts';
 import type { Invocation } from '../command-line.ts';
 import { consumedTopics, type ConsumedTopic } from '../../../shared/kafka/topics.ts';
 
+/** Adds `batch list`, `show` and `skip` to the program. */
 export function addBatches(program: Command, { context, output }: Invocation): void {
   const batch = program.command('batch').description('batches of consumed topics that cannot be read');
   batch

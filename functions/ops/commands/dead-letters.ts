@@ -17,6 +17,7 @@ interface HandlingOptions extends FilterOptions {
   readonly rate?: number;
 }
 
+/** Adds `dlq list`, `show`, `replay` and `drop` to the program. */
 export function addDeadLetters(program: Command, { context, output, finish }: Invocation): void {
   const dlq = program.command('dlq').description('messages that could not be applied');
   const filtered = (command: Command) =>

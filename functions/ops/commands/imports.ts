@@ -6,6 +6,7 @@ import { parseCount } from '../arguments.ts';
 import type { Invocation } from '../command-line.ts';
 import { deleteImport, listImports, listWaiting, retryImports, showImport } from '../imports.ts';
 
+/** Adds `import list`, `show`, `waiting`, `retry` and `delete` to the program. */
 export function addImports(program: Command, { context, output }: Invocation): void {
   const imports = program.command('import').description('registration files');
   imports

@@ -16,6 +16,7 @@ interface RepublishOptions {
   readonly rate?: number;
 }
 
+/** Adds `patient export`, `republish`, `search rebuild` and `retention preview` to the program. */
 export function addPatients(program: Command, { context, streams, output }: Invocation): void {
   program
     .command('patient')

@@ -4,6 +4,7 @@ import { exitCodes, type Invocation } from '../command-line.ts';
 import { lag, outboxStatus } from '../queues.ts';
 import { verify } from '../verify.ts';
 
+/** Adds `outbox status`, `lag` and `verify` to the program. */
 export function addQueues(program: Command, { context, output, finish }: Invocation): void {
   program
     .command('outbox')

@@ -4,6 +4,7 @@ import { parseTime } from '../arguments.ts';
 import { exitCodes, type Invocation } from '../command-line.ts';
 import { fence, rewind } from '../restore.ts';
 
+/** Adds `restore fence` and `rewind` to the program. */
 export function addRestore(program: Command, { context, output, finish }: Invocation): void {
   const restored = program.command('restore').description('after the database was put back from a backup');
   restored
