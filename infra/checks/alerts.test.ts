@@ -182,7 +182,7 @@ describe('alerts', () => {
         .join('\n');
       expect(commands, name).not.toMatch(/^\w+\(\) \{/m);
       const usesThem = /^(OPS=write )?(ops|log|health) /m.test(commands);
-      if (usesThem) expect(steps, name).toContain('defined in the [README](README.md)');
+      if (usesThem) expect(steps, name).toContain('[README](README.md)');
       expect(steps, name).not.toMatch(/npm run|\$[A-Z]|gcloud logging read (?!.*--bucket)|--order=asc/);
     }
   });
