@@ -100,7 +100,8 @@ async function readOn(
   }
 }
 
-function toEvent(doc: QueryDocumentSnapshot): OutboxEvent {
+/** The event of a document that a query of this module found. */
+export function toEvent(doc: QueryDocumentSnapshot): OutboxEvent {
   return {
     place: doc,
     eventId: doc.id,

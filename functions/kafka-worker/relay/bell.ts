@@ -1,17 +1,25 @@
-/** A bell that wakes one waiting loop. Rung while nobody waits, it is heard at the next wait; many rings are one. */
-export interface Bell {
-  ring(): void;
-  /** Resolves when it rings, when the time is over, or when the signal is given. */
-  heard(withinMs: number, signal: AbortSignal): Promise<void>;
+/**
+ * A bell that wakes one waiting loop. Rung while nobody waits, it is heard at the next wait; many rings are one. It may bring
+ * news, which only a loop that waits already gets: news that lay about might be out of date.
+ */
+export interface Bell<News = never> {
+  ring(news?: News): void;
+  /**
+   * Resolves when it rings, when the time is over, or when the signal is given.
+   * @returns the news of the last ring, if it brought any
+   */
+  heard(withinMs: number, signal: AbortSignal): Promise<News | undefined>;
 }
 
-export function createBell(): Bell {
+export function createBell<News = never>(): Bell<News> {
   let rung = false;
-  let wake = () => {};
+  let latest: News | undefined;
+  let wake: (() => void) | undefined;
   return {
-    ring() {
+    ring(news) {
       rung = true;
-      wake();
+      latest = wake === undefined ? undefined : news;
+      wake?.();
     },
     async heard(withinMs, signal) {
       if (!rung && !signal.aborted) {
@@ -21,10 +29,14 @@ export function createBell(): Bell {
         signal.addEventListener('abort', stop);
         wake = stop;
         await promise;
+        wake = undefined;
         signal.removeEventListener('abort', stop);
         clearTimeout(timer);
       }
+      const news = latest;
       rung = false;
+      latest = undefined;
+      return news;
     },
   };
 }

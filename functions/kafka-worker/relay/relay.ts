@@ -8,7 +8,7 @@ import type { Publisher } from '../../../shared/kafka/publish.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';
 import type { ErrorCode } from '../../../shared/platform/errors.ts';
 import type { Log } from '../../../shared/platform/log.ts';
-import { frontEventsQuery } from '../../../shared/store/outbox-events.ts';
+import { frontEventsQuery, toEvent, type OutboxEvent } from '../../../shared/store/outbox-events.ts';
 import { claimedUntil, mailsQuery } from '../../../shared/store/outbox-mails.ts';
 import { SHARDS } from '../../../shared/store/outbox.ts';
 import { logAuditLeftovers } from './audit-leftovers.ts';
@@ -38,6 +38,9 @@ export interface RelayOptions {
   readonly markMs?: number;
 }
 
+/** How old a listener's view may be for its events to be sent as they are. */
+const SEEN_WITHIN_MS = 1_000;
+
 /** Times are in milliseconds since the epoch. */
 export interface RelayState {
   /** False for a stand-by. */
@@ -66,10 +69,15 @@ export function startRelay({ db, log, lease, raiseMarks, markMs, ...rest }: Rela
     if (!(await untilReleased(raiseMarks, term, log))) return { isSettled: lateArrivals.isSettled() };
     const backlog = createBacklog();
     const mailBell = createBell();
-    const bells = Array.from({ length: SHARDS }, createBell);
+    const bells = Array.from({ length: SHARDS }, () => createBell<readonly OutboxEvent[]>());
     const wakeAll = () => [...bells, mailBell].forEach((bell) => bell.ring());
-    const eventsSeen = ({ docs }: QuerySnapshot) => {
-      for (const doc of docs) bells[doc.get('shard') as number]?.ring();
+    const eventsSeen = ({ docs, readTime }: QuerySnapshot) => {
+      // A view with room left is the whole outbox, so that what it holds of a shard need not be read again. An old one is no
+      // longer true: an erasure may have taken an event away since.
+      const isWhole = docs.length < SHARDS && Date.now() - readTime.toMillis() < SEEN_WITHIN_MS;
+      for (const [shard, ofShard] of Map.groupBy(docs, (doc) => doc.get('shard') as number)) {
+        bells[shard]?.ring(isWhole ? ofShard.map(toEvent) : undefined);
+      }
     };
     // A mail that is being sent comes up once more when it is claimed, and nobody has to look at it again.
     const mailsSeen = ({ docs }: QuerySnapshot) => {

@@ -1,5 +1,6 @@
 /** One shard's loop against a publisher that the test commands: interleavings that a real broker shows once in a thousand runs. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Timestamp } from '@google-cloud/firestore';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { OutgoingMessage } from '../../../shared/kafka/ports.ts';
@@ -9,6 +10,7 @@ import { ServiceError } from '../../../shared/platform/errors.ts';
 import { connectFirestore } from '../../../shared/store/firestore.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { testLog } from '../../../test/support/kafka.ts';
+import { eventsQuery, toEvent, type OutboxEvent } from '../../../shared/store/outbox-events.ts';
 import { createBacklog } from './backlog.ts';
 import { createBell } from './bell.ts';
 import { createJournal } from './journal.ts';
@@ -31,6 +33,7 @@ function shardWorld({ underWayMs = 0 } = {}) {
   const db = connectFirestore({ GOOGLE_CLOUD_PROJECT: `demo-${randomUUID().slice(0, 8)}` });
   const lateArrivals = createLateArrivals(underWayMs);
   const requests: string[][] = [];
+  const bell = createBell<readonly OutboxEvent[]>();
   const ended = new AbortController();
   const name = ({ key, value }: OutgoingMessage) => `${String(key)}:${String(value)}`;
   let beforeAnswer: (sent: readonly string[]) => Promise<void> = async () => {};
@@ -75,6 +78,12 @@ function shardWorld({ underWayMs = 0 } = {}) {
         await batch.commit();
       }
     },
+    /** Rings as the listener does that sees the events of these patients. */
+    async bring(...patients: number[]): Promise<void> {
+      const { docs } = await eventsQuery(db, 0, 500).get();
+      bell.ring(docs.map(toEvent).filter(({ patientId }) => patients.includes(patientId)));
+    },
+    ring: (news?: readonly OutboxEvent[]) => bell.ring(news),
     start(): void {
       const term = {
         signal: ended.signal,
@@ -83,7 +92,7 @@ function shardWorld({ underWayMs = 0 } = {}) {
         resign: () => ended.abort(),
       };
       const deps = { db, publisher, topic: 't', clock: systemClock, log: testLog(), lateArrivals };
-      const done = relayShard(0, deps, term, createBell(), createJournal(), createBacklog(), () => {});
+      const done = relayShard(0, deps, term, bell, createJournal(), createBacklog(), () => {});
       onTestFinished(async () => {
         ended.abort();
         await done;
@@ -196,5 +205,76 @@ describe('patient.deleted', () => {
     await eventually(() => expect(world.published()).toEqual(['1:deleted']));
 
     expect(Date.now()).toBeGreaterThanOrEqual(notBefore);
+  });
+});
+
+describe('what the listener brings', () => {
+  const started = async () => {
+    const world = shardWorld();
+    await world.put([{ patient: 1, sequence: 1, at: 0 }]);
+    world.start();
+    await eventually(() => expect(world.published()).toEqual(['1:1']));
+    await eventually(async () => expect((await world.db.collection('outbox').get()).size).toBe(0));
+    // It waits for the bell by now.
+    await sleep(100);
+    return world;
+  };
+
+  it('is sent without a look at the outbox where it comes next, and leaves the outbox', async () => {
+    const world = await started();
+    await world.put([
+      { patient: 1, sequence: 2, at: 1 },
+      { patient: 2, sequence: 1, at: 1 },
+      { patient: 3, sequence: 1, at: 1 },
+    ]);
+    await world.bring(1, 2);
+    await eventually(() => expect(world.published().toSorted()).toEqual(['1:1', '1:2', '2:1']));
+    await eventually(async () => expect((await world.db.collection('outbox').get()).size).toBe(1));
+
+    world.ring();
+    await eventually(() => expect(world.published().at(-1)).toBe('3:1'));
+  });
+
+  it('is looked for where an earlier event may wait, so that the earlier one goes first', async () => {
+    const world = await started();
+    await world.put([
+      { patient: 1, sequence: 2, at: 1 },
+      { patient: 2, sequence: 1, at: 1 },
+    ]);
+    await world.bring(2);
+    await eventually(() => expect(world.published()).toEqual(['1:1', '2:1']));
+    await sleep(100);
+    await world.put([{ patient: 1, sequence: 3, at: 2 }]);
+    const { docs } = await eventsQuery(world.db, 0, 500).get();
+    world.ring(docs.map(toEvent).filter(({ sequence }) => sequence === 3));
+    await eventually(() => expect(world.published()).toEqual(['1:1', '2:1', '1:2', '1:3']));
+  });
+
+  it('is not sent once more when it was sent and deleted meanwhile', async () => {
+    const world = await started();
+    await world.put([{ patient: 2, sequence: 1, at: 1 }]);
+    const { docs } = await eventsQuery(world.db, 0, 500).get();
+    for (let twice = 0; twice < 2; twice += 1) {
+      world.ring(docs.map(toEvent));
+      await eventually(() => expect(world.published()).toEqual(['1:1', '2:1']));
+      await sleep(200);
+    }
+    expect(world.published()).toEqual(['1:1', '2:1']);
+  });
+
+  it('is dropped while the shard is busy: it may have been taken away before its turn', async () => {
+    const world = await started();
+    await world.put([{ patient: 2, sequence: 1, at: 1 }]);
+    world.whileSending(async () => {
+      world.whileSending(async () => {});
+      await world.put([{ patient: 3, sequence: 1, at: 2 }]);
+      const { docs } = await eventsQuery(world.db, 0, 500).where('patient_id', '==', 3).get();
+      world.ring(docs.map(toEvent));
+      await docs[0]!.ref.delete();
+    });
+    await world.bring(2);
+    await eventually(() => expect(world.published()).toEqual(['1:1', '2:1']));
+    await sleep(300);
+    expect(world.published()).toEqual(['1:1', '2:1']);
   });
 });

@@ -19,6 +19,7 @@ import type { Journal } from './journal.ts';
 import type { LateArrivals } from './late-arrivals.ts';
 import type { Term } from './leadership.ts';
 import { inSequence, isWhole, letterOf, withoutLastMoment, type Letter } from './page.ts';
+import { createSentNumbers } from './sent-numbers.ts';
 import { reportPublished } from './report.ts';
 
 /** What all shards share. */
@@ -55,7 +56,7 @@ export async function relayShard(
   shard: number,
   { db, publisher, topic, clock, log, lateArrivals }: ShardDependencies,
   term: Term,
-  bell: Bell,
+  bell: Bell<readonly OutboxEvent[]>,
   journal: Journal,
   backlog: Backlog,
   wakeAll: () => void,
@@ -63,9 +64,23 @@ export async function relayShard(
   /** Sent, and not yet deleted. */
   let acknowledged: OutboxEvent[] = [];
   const holds = createHolds();
+  const sentNumbers = createSentNumbers();
+  /** When the outbox was last read. */
+  let lookedAt = -Infinity;
+
+  /** @param news what the listener saw of this shard; undefined: it has to be looked for */
+  async function relay(news: readonly OutboxEvent[] | undefined): Promise<void> {
+    holds.expire();
+    const isFresh = performance.now() - lookedAt < POLL_MS;
+    if (news === undefined || !isFresh || !holds.isEmpty() || !sentNumbers.areNext(news)) return relayAll();
+    journal.turned(shard);
+    await clear();
+    await send(news);
+    await clear();
+  }
 
   async function relayAll(): Promise<void> {
-    holds.expire();
+    lookedAt = performance.now();
     let since: number | undefined;
     do {
       journal.turned(shard);
@@ -172,6 +187,7 @@ export async function relayShard(
   function acknowledge(letters: readonly Letter[]): void {
     const entries = letters.map(({ entry }) => entry);
     acknowledged.push(...entries);
+    for (const entry of entries) sentNumbers.acknowledged(entry);
     reportPublished(log, entries, clock().epochMilliseconds);
   }
 
@@ -186,15 +202,17 @@ export async function relayShard(
     acknowledged = [];
   }
 
+  let news: readonly OutboxEvent[] | undefined;
   for (let failures = 0; !term.signal.aborted;) {
     try {
-      await relayAll().finally(() => backlog.caughtUp(shard));
+      await relay(news).finally(() => backlog.caughtUp(shard));
       failures = 0;
       if (holds.isEmpty() && term.isHeld()) journal.emptied(shard);
-      await bell.heard(holds.isEmpty() ? POLL_MS : POLL_BEHIND_HELD_MS, term.signal);
+      news = await bell.heard(holds.isEmpty() ? POLL_MS : POLL_BEHIND_HELD_MS, term.signal);
       if (!holds.isEmpty()) wakeAll();
     } catch (error) {
       failures += 1;
+      news = undefined;
       const delay = delayAfter(failures, BACKOFF);
       // What is cut off because another leads by now has not failed.
       if (!term.isHeld()) {

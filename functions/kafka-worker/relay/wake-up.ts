@@ -1,6 +1,6 @@
 /**
- * Listens to a query for as long as it is asked to. A listener only wakes: what is to be done is read by its
- * receiver, so that a lost or doubled notification costs time at most.
+ * Listens to a query for as long as it is asked to. A listener wakes: its receiver reads what is to be done, or
+ * knows by itself that what the listener saw comes next. So a lost or doubled notification costs time at most.
  */
 import type { Query, QuerySnapshot } from '@google-cloud/firestore';
 import { delayAfter, pauseFor } from '../../../shared/platform/backoff.ts';
