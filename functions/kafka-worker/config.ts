@@ -1,4 +1,4 @@
-/** What the worker reads from its environment. */
+/** The variables that the worker reads from its environment. */
 import { kafkaVariables } from '../../shared/kafka/settings.ts';
 
 export const variableNames = [

@@ -1,4 +1,4 @@
-/** The consumer half of the worker: which topic has which effect. */
+/** The consumers of the worker: maps each topic to its effect. */
 import type { Firestore } from '@google-cloud/firestore';
 import { runConsumer, type RunningConsumer } from '../../shared/kafka/consumer.ts';
 import type { KafkaClient } from '../../shared/kafka/ports.ts';
@@ -16,7 +16,7 @@ import { therapistEffect } from './effects/therapist.ts';
 export interface ConsumerDependencies {
   readonly client: KafkaClient;
   readonly names: Names;
-  /** Takes the dead letters. */
+  /** Publishes the dead letters. */
   readonly publisher: Publisher;
   readonly db: Firestore;
   readonly clock: Clock;
@@ -28,7 +28,7 @@ export interface TopicConsumer extends RunningConsumer {
   readonly group: string;
 }
 
-/** Starts a consumer for each topic that is read. None needs Kafka to be there yet. */
+/** Starts a consumer for each consumed topic. Kafka need not be reachable yet. */
 export function startConsumers(dependencies: ConsumerDependencies): readonly TopicConsumer[] {
   const { client, names, publisher, db, clock, log } = dependencies;
   const markersOf = inFlightMarkers(db);

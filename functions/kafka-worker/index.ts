@@ -1,6 +1,5 @@
 /**
- * The Kafka worker, a plain process of two halves: the relay of the outbox and the consumers. Neither waits for
- * the other. Nothing else in the service talks to Kafka.
+ * The Kafka worker: one process that runs the relay of the outbox and the consumers. Neither waits for the other.
  */
 import { kafkaClient } from '../../shared/kafka/kafkajs.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
@@ -31,7 +30,7 @@ const client = kafkaClient(config, log);
 const names = namesIn(config);
 const relayPublisher = createPublisher(client, { attempts: 1 });
 const deadLetterPublisher = createPublisher(client);
-// The first event should not pay for the connection.
+// Connect now, so that the first event does not wait for the connection.
 void relayPublisher.connect();
 
 const relay = startRelay({
@@ -71,7 +70,7 @@ const liveness: Probe = () => ({
 const readiness: Probe = () => byTopic((consumer) => consumer.state().connected);
 const probes = await serveProbes(config.PORT, { '/livez': liveness, '/readyz': readiness });
 
-// Where nobody asks the probes, as on the local stack, a stuck worker ends itself; what has ended is started again.
+// A stuck worker exits, because the local stack does not query the probes. The process is then restarted.
 setInterval(() => {
   const stuck = Object.entries(liveness()).filter(([, isAlive]) => !isAlive);
   if (stuck.length === 0) return;

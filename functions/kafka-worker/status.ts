@@ -1,6 +1,6 @@
 /**
- * The worker's status document, written every 10 s whatever the state of Kafka: a missing answer is written
- * as such, and only a dead worker writes nothing.
+ * Writes the worker's status document every 10 s, whatever the state of Kafka: a value that Kafka does not answer for is
+ * written as null, so only a dead worker writes nothing.
  */
 import type { Firestore } from '@google-cloud/firestore';
 import { openDeadLetterBook, type DeadLetterBook } from '../../shared/kafka/dead-letter-book.ts';
@@ -36,7 +36,7 @@ export interface StatusSources {
 }
 
 const EVERY_MS = 10_000;
-/** One question to Kafka must not keep the document from being written in time. */
+/** Give up a request to Kafka after this time, so that the document is written on schedule. */
 const ASK_WITHIN_MS = 5_000;
 
 export function reportStatus(sources: StatusSources): { stop(): Promise<void> } {
@@ -77,7 +77,7 @@ export function reportStatus(sources: StatusSources): { stop(): Promise<void> } 
     }
   }
 
-  /** The batches that partitions still stand before; null while Firestore does not say. */
+  /** The unreadable batches that partitions are stuck at; null while Firestore does not answer. */
   async function unreadableNow(
     lags: readonly (PartitionLag[] | undefined)[],
   ): Promise<UnreadableStatus[] | null> {
@@ -96,7 +96,7 @@ export function reportStatus(sources: StatusSources): { stop(): Promise<void> } 
     );
   }
 
-  /** For each consumer its lag, or undefined where Kafka does not tell: one missing topic hides no other. */
+  /** The lag of each consumer; undefined for those Kafka does not answer for, so one missing topic hides no other. */
   async function askLags(): Promise<(PartitionLag[] | undefined)[]> {
     admin ??= client.admin();
     const asked = admin;
@@ -110,7 +110,7 @@ export function reportStatus(sources: StatusSources): { stop(): Promise<void> } 
     return lags;
   }
 
-  /** One that takes longer than the interval, because Firestore is away, is not followed by a queue of others. */
+  /** Skips a report while one still runs, so that reports do not pile up while Firestore is unavailable. */
   const next = () => {
     writing ??= report().finally(() => (writing = undefined));
   };
@@ -125,7 +125,7 @@ export function reportStatus(sources: StatusSources): { stop(): Promise<void> } 
   };
 }
 
-/** True when the group has committed an offset behind this one: nothing stands there any more. */
+/** True when the group has committed a later offset: the partition is no longer stuck at this one. */
 function isBehind(lags: PartitionLag[] | undefined, partition: number, offset: bigint): boolean {
   const committed = lags?.find((lag) => lag.partition === partition)?.committed;
   return committed !== undefined && committed > offset;

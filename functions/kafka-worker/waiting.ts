@@ -1,14 +1,14 @@
 /**
- * Since when a partition stands still: judged by the offsets that the group has committed on the broker, and carried
- * from one status document to the next, so that neither a restart nor a second worker begins to count anew.
+ * Since when a partition has stood still, judged by the group's committed offsets on the broker. The time is carried from
+ * one status document to the next, so neither a restart nor a second worker resets it.
  */
 import type { PartitionLag } from '../../shared/kafka/lag.ts';
 import type { UtcTimestamp } from '../../shared/platform/clock.ts';
 import type { PartitionStatus } from '../../shared/store/worker-status.ts';
 
 /**
- * The partitions as they are now.
- * @param before what the last status said of the same group and topic
+ * The current status of each partition.
+ * @param before the last stored status of the same group and topic
  */
 export function partitionStatuses(
   lags: readonly PartitionLag[],

@@ -1,7 +1,7 @@
 /**
- * What a mail or a call does to its patient: one entry in the communication history, and `letzter_kontakt`, both in one
- * transaction. A repeat changes nothing, neither of the event nor of the contact under a new event id: what came first
- * counts, its time too.
+ * Records a mail or a call: one transaction adds an entry to the patient's communication history and sets
+ * `letzter_kontakt`. A repeated event changes nothing, and neither does the same contact under a new event id: the first
+ * event and its time count.
  */
 import type { Firestore } from '@google-cloud/firestore';
 import { communicationEventPayloads } from '../../../shared/events/consumed-events.ts';
@@ -52,7 +52,7 @@ function read(event: ForeignEnvelope): { patientId: PatientId | null; entry: Com
   };
 }
 
-/** JSON.parse follows brackets to any depth, JSON.stringify only as far as the stack reaches. */
+/** JSON.parse accepts brackets nested to any depth; JSON.stringify overflows the stack on deep ones. */
 function canBeWritten(payload: object): boolean {
   try {
     JSON.stringify(payload);
@@ -73,7 +73,7 @@ async function record(
   if (await isKnownContact(db, patientId, entry)) return { outcome: 'duplicate', patientId };
   try {
     return await inTransaction<Applied>(db, async (transaction, earlier) => {
-      // The answer to an earlier run's commit was lost: what that run wrote is no duplicate.
+      // The answer to an earlier run's commit was lost: the entry that this run wrote is not a duplicate.
       const made = earlier.at(-1);
       if (made !== undefined && (await eventOfContact(db, transaction, patientId, entry)) === entry.event_id)
         return made;

@@ -1,6 +1,6 @@
 /**
- * What all effects of consumed events have in common: the envelope is read, the type chosen, the outcome
- * counted and logged by ids. What an event means stands in the modules beside this one.
+ * The part that all effects of consumed events share: it reads the envelope, selects by type, and counts and logs the
+ * outcome by ids. The modules beside this one define what each event does.
  */
 import { readEnvelope, type ForeignEnvelope } from '../../../shared/events/envelope.ts';
 import type { IncomingMessage } from '../../../shared/kafka/ports.ts';
@@ -9,7 +9,7 @@ import type { Log } from '../../../shared/platform/log.ts';
 import { measure, measured } from '../../../shared/platform/metrics.ts';
 
 export interface Effect {
-  /** Types that are acted on; all others of the topic are somebody else's. */
+  /** Event types that this effect handles; all other types of the topic are ignored. */
   readonly types: readonly string[];
   /** Stores the effect; a repeat of the event must change nothing. @throws ServiceError, see errors.ts for its fate */
   apply(event: ForeignEnvelope): Promise<Applied>;
@@ -19,11 +19,11 @@ export interface Applied {
   readonly outcome: 'applied' | 'duplicate' | 'outdated' | 'no_patient' | 'unknown_patient';
   readonly patientId?: number;
   readonly therapistId?: number;
-  /** Patients changed, where it can be more than one. */
+  /** Number of patients changed, for effects that can change more than one. */
   readonly count?: number;
 }
 
-/** Makes the handler of a topic. @throws ServiceError `event.*` for what can never be applied */
+/** Makes the handler of a topic. @throws ServiceError `event.*` when the message can never be applied */
 export function handlerOf(
   effect: Effect,
   clock: Clock,
@@ -31,13 +31,13 @@ export function handlerOf(
 ): (message: IncomingMessage) => Promise<void> {
   return async (message) => {
     if (message.value === null) {
-      // A tombstone: it says that a key has no value any more, and is nobody's event.
+      // A tombstone says that a key no longer has a value. It is not an event.
       measure(log, 'events_consumed', { event_type: 'none', outcome: 'tombstone' });
       return;
     }
     const event = readEnvelope(message.value, clock());
     if (!effect.types.includes(event.eventType)) {
-      // Foreign types share one label: their number is not ours to bound.
+      // All unknown types share one label: other services could create any number of them.
       measure(log, 'events_consumed', { event_type: 'other', outcome: 'ignored' });
       return;
     }

@@ -1,8 +1,7 @@
 /**
- * What blocking and unblocking a therapist does to their patients, however many: page by page, one transaction for
- * each patient. A crash leaves the rest to the event's next delivery. A patient who cannot be changed is noted, and a
- * replay visits only those. An event changes nothing any more once it is complete, or a later one of its therapist
- * was applied.
+ * Applies the blocking and unblocking of a therapist to their patients, page by page, with one transaction for each
+ * patient. After a crash the event's next delivery does the rest. Patients who cannot be changed are noted, and a replay
+ * visits only those. An event has no further effect once it is complete or a later event of its therapist was applied.
  */
 import type { DocumentSnapshot, Firestore, Query } from '@google-cloud/firestore';
 import pLimit from 'p-limit';
@@ -66,7 +65,7 @@ export function therapistEffect(db: Firestore, clock: Clock, log: Log): Effect {
   };
 }
 
-/** Whom the event is about, also where the rest of it breaks its schema: its turn counts from now. */
+/** The event's therapist, even if the rest of the payload breaks its schema: the event takes its turn in any case. */
 function therapistOf({ payload }: ForeignEnvelope): TherapistId | undefined {
   return therapistId.safeParse((payload as { therapist_id?: unknown } | null)?.therapist_id).data;
 }
@@ -78,9 +77,9 @@ interface Round {
 }
 
 /**
- * Visits every patient concerned once, or only those that are left; one who cannot be changed does not keep the others
- * from their change.
- * @throws ServiceError the first transient failure, once all were visited
+ * Visits every patient concerned once, or only those left over from an earlier delivery. A patient who cannot be changed
+ * does not stop the others.
+ * @throws ServiceError the first transient failure, after all were visited
  */
 async function changeAll(
   concerned: Query,
@@ -132,13 +131,13 @@ async function changeOne(
   }
 }
 
-/** How many patients are named, in the log and in the dead letter. */
+/** At most this many patients are named in the log and in the dead letter. */
 const NAMED = 10;
 
 function someLeft(failures: ReadonlyMap<string, unknown>, log: Log, fields: LogFields): ServiceError {
   const named = [...failures].slice(0, NAMED);
   for (const [id, error] of named) {
-    log.error('A patient could not be changed as an event of their therapist demands', {
+    log.error('An event of a therapist could not be applied to a patient', {
       ...fields,
       patient_id: Number(id),
       ...errorFields(error),
@@ -151,7 +150,7 @@ function someLeft(failures: ReadonlyMap<string, unknown>, log: Log, fields: LogF
   });
 }
 
-/** Document ids. */
+/** The ids of the found documents, page by page. */
 async function* pages(query: Query): AsyncGenerator<readonly string[]> {
   let after: DocumentSnapshot | undefined;
   do {

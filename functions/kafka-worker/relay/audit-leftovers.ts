@@ -1,6 +1,6 @@
 /**
- * Logs the audit entries of changes whose process died before it could, and removes them. The one that made a change
- * logs its entry at once, so that normally there is nothing here.
+ * Logs and removes the audit entries of changes whose process died before it could do so. Normally there are none: the
+ * process that makes a change logs its entry at once.
  */
 import type { Firestore } from '@google-cloud/firestore';
 import { pauseFor } from '../../../shared/platform/backoff.ts';
@@ -10,7 +10,8 @@ import { logAuditEntry, readAuditTrail, removeAuditEntries } from '../../../shar
 import type { Term } from './leadership.ts';
 
 /**
- * Longer than a change may take whose answer was lost: its process needs the entry to know what it did, and logs it.
+ * Longer than a change may take. When the answer to its commit is lost, the process reads the entry to learn whether the
+ * commit succeeded, and then logs it itself.
  */
 const LEFT_AFTER = { seconds: 90 };
 const LOOK_EVERY_MS = 30_000;

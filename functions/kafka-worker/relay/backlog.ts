@@ -1,7 +1,7 @@
 /**
- * Which shards are behind; when the relay begins all are, for all that is known. While one is, nobody listens to the
- * outbox: a listener is told of every entry that moves up into its view, a second read for each (and the emulator
- * looks through the whole collection for every listener with every write). A shard that is far behind wakes the others.
+ * Which shards are behind. All count as behind when the relay starts. While a shard is behind, no listener runs on the
+ * outbox: a listener reads every entry that moves up into its view, a second read for each (and with every write the
+ * emulator scans the whole collection once per listener). A shard that is far behind wakes the others.
  */
 import { SHARDS } from '../../../shared/store/outbox.ts';
 
@@ -9,7 +9,7 @@ export interface Backlog {
   behind(shard: number): void;
   caughtUp(shard: number): void;
   isCalm(): boolean;
-  /** Resolves when no shard is behind, with the signal that says when one is again. */
+  /** Resolves when no shard is behind, with a signal that is given when one falls behind again. */
   calm(): Promise<AbortSignal>;
 }
 

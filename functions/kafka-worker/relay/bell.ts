@@ -1,6 +1,6 @@
 /**
- * A bell that wakes one waiting loop. Rung while nobody waits, it is heard at the next wait; many rings are one. It may bring
- * news, which only a loop that waits already gets: news that lay about might be out of date.
+ * Wakes one waiting loop. A ring while the loop works ends its next wait at once; several rings count as one. A ring may
+ * carry news. Only a loop that is already waiting gets it: kept news might be out of date.
  */
 export interface Bell<News = never> {
   ring(news?: News): void;

@@ -1,4 +1,4 @@
-/** What the loops of the relay note of themselves, for status and liveness. */
+/** Records the rounds and failures of the relay's loops, for status and liveness. */
 import { isServiceError, type ErrorCode } from '../../../shared/platform/errors.ts';
 import { SHARDS } from '../../../shared/store/outbox.ts';
 
@@ -8,9 +8,9 @@ export interface Journal {
   /** Everything in a shard was sent. */
   emptied(shard: number): void;
   failed(error: unknown): void;
-  /** When the slowest shard's loop last went round; undefined before all have. */
+  /** When the slowest shard's loop last began a round; undefined until all have. */
   lastTurnAt(): number | undefined;
-  /** Since when, at the latest, nothing in the outbox is older; undefined before every shard was empty once. */
+  /** Every shard was seen empty at this time or later; undefined until every shard was empty once. */
   lastEmptyAt(): number | undefined;
   lastErrorCode(): ErrorCode | undefined;
 }

@@ -1,22 +1,22 @@
 /**
- * A message that was sent and never answered may still reach the topic: one of a leader that was killed or cut off, or
- * one of an attempt of this worker that ended without an answer. Nothing but `patient.deleted` minds: an older event that
- * comes after it would bring the person back in every reader, so it waits until nothing late can arrive any more.
+ * A message that was sent and never answered may still reach the topic. A leader that was killed or cut off may have
+ * sent it, or an attempt of this worker that got no answer. Only `patient.deleted` must wait for it: an older event that
+ * arrived after the deletion would bring the person back in every reader.
  */
 export interface LateArrivals {
-  /** @param unsettledForMs milliseconds since a leader left unsettled messages behind; undefined: none ever has */
+  /** @param unsettledForMs milliseconds since a leader left unanswered messages behind; undefined if none ever did */
   tookOver(unsettledForMs: number | undefined): void;
-  /** An attempt of this worker ended, and some of its messages may be under way. */
+  /** Notes that an attempt of this worker ended and some of its messages may still be in flight. */
   unanswered(): void;
-  /** True when nothing that was sent before can arrive any more. */
+  /** True when no message sent earlier can still arrive. */
   isSettled(): boolean;
-  /** Milliseconds until then. */
+  /** Milliseconds until {@link isSettled} becomes true; 0 when it is. */
   settledInMs(): number;
 }
 
 /**
- * How long a message can be under way. The client gives a request up after 15 s, and the one of a former leader may have
- * begun in the last moment of its lease; as long again is left for what its machine or the network still hold.
+ * How long a message can be in flight. The client gives up a request after 15 s, and a former leader may have begun one
+ * in the last moment of its lease. Another 15 s allow for delays in its machine and the network.
  */
 const UNDER_WAY_MS = 30_000;
 

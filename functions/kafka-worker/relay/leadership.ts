@@ -1,6 +1,6 @@
 /**
- * One worker leads, the others stand by (docs/architecture.md#the-outbox-and-the-relay). The lease makes repeats
- * rare; that events are never lost or out of order does not rest on it. What a leader does is passed in.
+ * One worker leads, the others stand by (docs/architecture.md#the-outbox-and-the-relay). The lease only makes repeats
+ * rare: events would not be lost or reordered without it. The caller passes in the leader's work.
  */
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
@@ -12,30 +12,30 @@ import { releaseLease, renewLease, takeLease, type Lease } from '../../../shared
 
 /** The time for which this process leads. */
 export interface Term {
-  /** Given when the term is over; what has been sent by then is still cleared away. */
+  /** Given when the term is over. Events acknowledged by then are still deleted from the outbox. */
   readonly signal: AbortSignal;
   /**
-   * True while no other worker can have taken over. Asked right before each send, when its turn has come: who was
-   * paused or has waited for too long must throw away what it has read.
+   * True while no other worker can have taken over. Check it immediately before each send: a process that was paused or
+   * waited too long must discard what it has read.
    */
   isHeld(): boolean;
   /** Ends the term. The lease expires, and the worker that takes it next reads the database afresh. */
   resign(): void;
-  /** {@link Lease.unsettledForMs}, when the term began. */
+  /** {@link Lease.unsettledForMs} at the start of the term. */
   readonly unsettledForMs: number | undefined;
 }
 
-/** What is known at the end of a term's work. */
+/** What a leader reports at the end of its term. */
 export interface TermResult {
-  /** False when something that this worker sent was never answered, and may still arrive. */
+  /** False when a message that this worker sent was never answered and may still arrive. */
   readonly isSettled: boolean;
 }
 
 export interface Leadership {
   isLeader(): boolean;
-  /** When the loop last went round, in milliseconds since the epoch; it does so on a stand-by too. */
+  /** When the loop last began a round, in milliseconds since the epoch; it also runs on a stand-by. */
   lastTurnAt(): number;
-  /** Ends the term, and hands the lease over when its work has ended in time. */
+  /** Ends the term, and releases the lease if its work ends in time. */
   stop(): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ const TIMING: LeaseTiming = { ttlMs: 15_000, renewMs: 5_000 };
 const BACKOFF = { firstMs: 250, lastMs: 5_000 };
 const FINISH_WITHIN_MS = 6_000;
 
-/** @param lead must end soon after its term's signal, and not before */
+/** @param lead must end soon after its term's signal is given, and not before */
 export function seekLeadership(
   db: Firestore,
   name: string,
@@ -72,7 +72,7 @@ export function seekLeadership(
         else await hold(lease, asked + ttlMs);
       } catch (error) {
         failures += 1;
-        if (failures === 1) log.warn('The lease cannot be asked for', errorFields(error));
+        if (failures === 1) log.warn('The lease could not be requested', errorFields(error));
         await pauseFor(delayAfter(failures, BACKOFF), stopping.signal);
       }
     }

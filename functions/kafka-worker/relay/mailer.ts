@@ -1,7 +1,7 @@
 /**
  * Sends the mails of the outbox to the communication service until it accepts them, also while Kafka
- * is down. Only the leader sends: with all workers at it, each mail would be claimed once and refused to all
- * others. The claim still guards what the lease does not, two leaders that overlap, and makes a crash cost a delay.
+ * is down. Only the leader sends; otherwise all workers would compete to claim each mail. The claim still covers two
+ * leaders that overlap, which the lease cannot exclude. After a crash the mail is only delayed until its claim expires.
  */
 import type { Firestore } from '@google-cloud/firestore';
 import { delayAfter, pauseFor, type BackoffRange } from '../../../shared/platform/backoff.ts';
@@ -32,20 +32,20 @@ export interface MailerDependencies {
 }
 
 const AT_ONCE = 16;
-/** How long a mail waits whose sender died. */
+/** A mail whose sender died can be claimed again after this time. */
 const CLAIM_SECONDS = 30;
-/** A claim that is older is not used: the request takes up to 10 s and must end well before the claim does. */
+/** A claim older than this is not used: the request takes up to 10 s and must end well before the claim expires. */
 const BEGIN_WITHIN_MS = 15_000;
-/** The mails are looked through this often even if no listener wakes. */
+/** The mails are read this often even if no listener wakes the mailer. */
 const POLL_MS = 30_000;
-/** While nobody listens. */
+/** The mails are read this often while the listener is off. */
 const POLL_UNHEARD_MS = 1_000;
-/** Of one mail that is not accepted. */
+/** Delays between the attempts of one mail that is not accepted. */
 const MAIL_BACKOFF: BackoffRange = { firstMs: 500, lastMs: 600_000 };
-/** Of the loop when Firestore is away. */
+/** Delays of the loop while Firestore is unavailable. */
 const BACKOFF: BackoffRange = { firstMs: 200, lastMs: 5_000 };
 
-/** Runs until the term is over and what it was sending has ended. */
+/** Runs until the term is over and its running requests have ended. */
 export async function sendMails(
   { db, communicationUrl, clock, log }: MailerDependencies,
   term: Term,
@@ -55,7 +55,7 @@ export async function sendMails(
 ): Promise<void> {
   const sending = new Set<Promise<void>>();
 
-  /** @returns when the first of those that wait is due, in milliseconds since the epoch */
+  /** @returns when the next waiting mail is due, in milliseconds since the epoch; undefined when none waits */
   async function sendDue(): Promise<number | undefined> {
     while (term.isHeld()) {
       const room = AT_ONCE - sending.size;
@@ -71,7 +71,7 @@ export async function sendMails(
           if (claimed !== undefined) start(claimed, claimedAt);
         }),
       );
-      // A page with room left held all that was due; what comes now rings the bell.
+      // A page that is not full held every due mail; a mail written since then rings the bell.
       if (mails.length < room) return mails[due.length]?.dueAt;
       if (sending.size >= AT_ONCE) await Promise.race(sending);
     }
@@ -92,9 +92,9 @@ export async function sendMails(
       if (answer.error === undefined) await clear(mail);
       else await putOff(mail, answer.error, answer.status);
     } catch (error) {
-      // The claim will expire, and the mail go out once more under the same Idempotency-Key.
+      // The claim will expire, and the mail will be sent again with the same Idempotency-Key.
       journal.failed(error);
-      log.warn('What became of a mail could not be stored', {
+      log.warn('The result of sending a mail could not be stored', {
         record_id: mail.idempotencyKey,
         ...errorFields(error),
       });
@@ -102,8 +102,8 @@ export async function sendMails(
   }
 
   /**
-   * Looks right before sending whether the claim still stands, and is young enough to outlast the request: an erasure may
-   * have taken the mail, and publishes `patient.deleted` when the claim has expired.
+   * Checks right before sending that the claim still stands and is young enough to outlast the request: an erasure may
+   * have deleted the mail, and it publishes `patient.deleted` once the claim has expired.
    */
   async function mayBeSent(mail: OutboxMail, claimedAt: number): Promise<boolean> {
     try {
@@ -134,7 +134,7 @@ export async function sendMails(
       ...(status === undefined ? {} : { status }),
       ...errorFields(error),
     };
-    // What the receiver finds fault with does not pass by waiting: somebody has to look.
+    // Retries do not help against a mail that the receiver finds invalid: an operator must look.
     if (error.retriable) log.warn('A mail was not accepted', line);
     else log.error('A mail was refused', line);
     measure(log, 'errors', { error_code: error.code });

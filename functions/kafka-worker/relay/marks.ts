@@ -1,7 +1,6 @@
 /**
- * The leader's side of the restore fence (shared/registration/restore-fence.ts): nothing is sent before the marks have
- * risen once, and while it leads they rise every minute, so that a copy of the database is at most that old before it
- * is known as a copy.
+ * The leader's side of the restore fence (shared/registration/restore-fence.ts). The leader raises the marks before it
+ * sends anything, and then every minute: a copy of the database that is older than a minute is recognised as a copy.
  */
 import { delayAfter, pauseFor } from '../../../shared/platform/backoff.ts';
 import { isServiceError } from '../../../shared/platform/errors.ts';
@@ -30,7 +29,7 @@ export async function untilReleased(raiseMarks: RaiseMarks, term: Term, log: Log
   return false;
 }
 
-/** Raises the marks until the term is over, and once more then; ends the term when the database has become a copy. */
+/** Raises the marks until the term is over, and once more then; ends the term when the database proves to be a copy. */
 export async function keepMarks(
   raiseMarks: RaiseMarks,
   term: Term,

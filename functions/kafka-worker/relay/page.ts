@@ -1,19 +1,20 @@
-/** A page of the outbox: which of its events go out, in which order, and as which messages. Pure. */
+/** Decides which events of an outbox page are sent, in which order, and as which messages. Pure. */
 import { cloudEventHeaders } from '../../../shared/events/headers.ts';
 import type { OutgoingMessage } from '../../../shared/kafka/ports.ts';
 import type { OutboxEvent } from '../../../shared/store/outbox-events.ts';
 
-/** An entry and its message in one. */
+/** A message together with its outbox entry. */
 export interface Letter extends OutgoingMessage {
   readonly entry: OutboxEvent;
 }
 
-/** More than the clocks of two servers differ. */
+/** The clocks of two servers differ by less than this. */
 const MOMENT_MS = 1_000;
 
 /**
- * A full page may end between two events of a patient whose times bear the other order, so its last moment is left to
- * the next page. A page that is nothing but one moment goes out as it is: otherwise a large commit never would.
+ * A full page may end between two events of a patient whose timestamps are in the wrong order, so the events of its last
+ * second are left to the next page. A page that spans no more than one second is sent whole: otherwise a large commit
+ * would never be sent.
  */
 export function withoutLastMoment(page: readonly OutboxEvent[]): readonly OutboxEvent[] {
   const last = page.at(-1)?.committedAt ?? 0;
@@ -22,8 +23,8 @@ export function withoutLastMoment(page: readonly OutboxEvent[]): readonly Outbox
 }
 
 /**
- * Within a page a patient's events go by number: two commits in the same millisecond, or by servers whose clocks
- * differ by one, may bear times in the other order.
+ * Orders a patient's events in a page by sequence number: two commits in the same millisecond, or on servers whose clocks
+ * differ slightly, may have timestamps in the wrong order.
  */
 export function inSequence(page: readonly OutboxEvent[]): OutboxEvent[] {
   return [...Map.groupBy(page, ({ patientId }) => patientId).values()].flatMap((entries) =>
@@ -31,7 +32,7 @@ export function inSequence(page: readonly OutboxEvent[]): OutboxEvent[] {
   );
 }
 
-/** A damaged entry would go out as something else, such as a tombstone, or fail while it is encoded. */
+/** A damaged entry would be sent as something else, such as a tombstone, or fail while it is encoded. */
 export function isWhole({ envelope, eventType, timestamp, sequence }: OutboxEvent): boolean {
   return (
     [envelope, eventType, timestamp].every((text) => typeof text === 'string') && Number.isInteger(sequence)

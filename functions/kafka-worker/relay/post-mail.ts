@@ -4,7 +4,7 @@ import { currentTrace, traceparentOf } from '../../../shared/platform/trace.ts';
 import type { Mail } from '../../../shared/patient/consequences.ts';
 
 export interface MailAnswer {
-  /** Of HTTP; undefined when there was no answer. */
+  /** The HTTP status; undefined when there was no answer. */
   readonly status?: number;
   /** Undefined when the mail was accepted; else `communication.unavailable` or `communication.refused`. */
   readonly error?: ServiceError;
@@ -25,7 +25,7 @@ export async function postMail(baseUrl: string, { path, body, idempotencyKey }: 
         ...(trace === undefined ? {} : { traceparent: traceparentOf(trace) }),
       },
       body: JSON.stringify(body),
-      // A mail goes to the configured service only, wherever that may point.
+      // Send the mail to the configured service only, never to where it redirects.
       redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });

@@ -1,7 +1,6 @@
 /**
- * The relay: what waits in the outbox goes out, events to Kafka and mails to the communication service, by the worker
- * that holds the lease (docs/architecture.md#the-outbox-and-the-relay). Each part has a module of its own; here they
- * are put together.
+ * The relay: the worker that holds the lease sends the events of the outbox to Kafka and its mails to the communication
+ * service (docs/architecture.md#the-outbox-and-the-relay). Each part is a module in this folder; this one connects them.
  */
 import type { Firestore, QuerySnapshot } from '@google-cloud/firestore';
 import type { Publisher } from '../../../shared/kafka/publish.ts';
@@ -24,7 +23,7 @@ import { listen } from './wake-up.ts';
 
 export interface RelayOptions {
   readonly db: Firestore;
-  /** Its own, and without repetitions: the relay repeats, and asks before each attempt whether it still leads. */
+  /** Used by the relay alone, without retries: the relay retries, and checks before each attempt that it still leads. */
   readonly publisher: Publisher;
   readonly topic: string;
   /** Base URL of the communication service. */
@@ -34,7 +33,7 @@ export interface RelayOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly lease?: LeaseTiming;
-  /** How often the marks rise. */
+  /** How often the marks of the restore fence are raised, in milliseconds. */
   readonly markMs?: number;
 }
 
@@ -45,16 +44,16 @@ const SEEN_WITHIN_MS = 1_000;
 export interface RelayState {
   /** False for a stand-by. */
   readonly leader: boolean;
-  /** When the slowest of the loops last went round: liveness, whatever the state of Kafka and Firestore. */
+  /** When the slowest loop last began a round. Shows liveness whatever the state of Kafka and Firestore. */
   readonly lastTurnAt: number;
-  /** When this worker last found or made the outbox empty, looking at each shard; undefined if it never did. */
+  /** At this time or later this worker saw each shard of the outbox empty; undefined until it has. */
   readonly lastRelayAt: number | undefined;
   readonly lastErrorCode: ErrorCode | undefined;
 }
 
 export interface Relay {
   state(): RelayState;
-  /** Finishes what is on its way, clears it away and hands the lease over. The publisher stays open. */
+  /** Finishes the sends in flight, deletes what was acknowledged and releases the lease. The publisher stays open. */
   stop(): Promise<void>;
 }
 
@@ -72,19 +71,19 @@ export function startRelay({ db, log, lease, raiseMarks, markMs, ...rest }: Rela
     const bells = Array.from({ length: SHARDS }, () => createBell<readonly OutboxEvent[]>());
     const wakeAll = () => [...bells, mailBell].forEach((bell) => bell.ring());
     const eventsSeen = ({ docs, readTime }: QuerySnapshot) => {
-      // A view with room left is the whole outbox, so that what it holds of a shard need not be read again. An old one is no
-      // longer true: an erasure may have taken an event away since.
+      // A view that is not full shows the whole outbox, so its events need not be read again. An old view cannot be used:
+      // an erasure may have deleted an event since.
       const isWhole = docs.length < SHARDS && Date.now() - readTime.toMillis() < SEEN_WITHIN_MS;
       for (const [shard, ofShard] of Map.groupBy(docs, (doc) => doc.get('shard') as number)) {
         bells[shard]?.ring(isWhole ? ofShard.map(toEvent) : undefined);
       }
     };
-    // A mail that is being sent comes up once more when it is claimed, and nobody has to look at it again.
+    // Claiming a mail triggers the listener too: no need to wake the mailer for that.
     const mailsSeen = ({ docs }: QuerySnapshot) => {
       if (docs.some((doc) => claimedUntil(doc) === undefined)) mailBell.ring();
     };
     await Promise.all([
-      // One for all shards: Firestore looks at every listener of a collection with every write to it.
+      // One listener for all shards: with every write Firestore evaluates every listener of the collection.
       listen(frontEventsQuery(db), eventsSeen, wakeAll, backlog, term.signal, log),
       listen(mailsQuery(db, 1), mailsSeen, wakeAll, backlog, term.signal, log),
       ...bells.map((bell, shard) =>

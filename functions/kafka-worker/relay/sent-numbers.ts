@@ -1,6 +1,6 @@
 /**
- * Which event of each patient this leader sent last, so that it can tell from an event alone that no earlier one waits. Then
- * what a listener brought can be sent as it is; whatever else wakes the relay, it reads the outbox.
+ * Remembers the sequence number of the event that this leader sent last for each patient. From it the relay can tell that
+ * no earlier event waits, and can send an event that the listener brought without reading the outbox.
  */
 import type { OutboxEvent } from '../../../shared/store/outbox-events.ts';
 
@@ -9,13 +9,13 @@ type Numbered = Pick<OutboxEvent, 'patientId' | 'sequence' | 'eventType'>;
 export interface SentNumbers {
   acknowledged(event: Numbered): void;
   /**
-   * True when the events are the next ones of their patients, without a gap: a patient's first, or those after the one sent
-   * last. Never for `patient.deleted`, before which numbers may be missing.
+   * True when the events follow the last ones sent for their patients without a gap, or begin with number 1. Always false
+   * with a `patient.deleted`: numbers before it may be missing.
    */
   areNext(events: readonly Numbered[]): boolean;
 }
 
-/** Patients that are remembered in each shard; of others the outbox is read. */
+/** Patients remembered in each shard; for all others the outbox is read. */
 const REMEMBERED = 5_000;
 
 export function createSentNumbers(remembered = REMEMBERED): SentNumbers {

@@ -1,7 +1,7 @@
 /**
  * Relays one shard of the outbox: reads a page of the oldest events, publishes it, deletes what was acknowledged,
- * and so on until nothing is left. The next page is read only after the acknowledgement of the one before, so
- * that a patient's events first appear in sequence.
+ * and repeats until the shard is empty. It reads the next page only after Kafka acknowledged the one before, so
+ * that the first appearances of a patient's events are in sequence.
  */
 import type { Firestore } from '@google-cloud/firestore';
 import { delayAfter, pauseFor, type BackoffRange } from '../../../shared/platform/backoff.ts';
@@ -33,23 +33,23 @@ export interface ShardDependencies {
 }
 
 const PAGE = 500;
-/** A page of so many says that the shard is behind. */
+/** A page of at least this many events means that the shard is behind. */
 const BEHIND = 100;
-/** The outbox is looked through this often even if no listener wakes. */
+/** The shard is read this often even if no listener wakes it. */
 const POLL_MS = 30_000;
 const BACKOFF: BackoffRange = { firstMs: 200, lastMs: 5_000 };
 /**
- * The next page of a drain begins this long before the end of the last one, to see what was committed late. A page
- * that began at the front would pass over everything that was deleted, more with each page. No commit takes 300 s,
+ * The next page of a drain begins this long before the end of the last one, to include events that were committed late.
+ * A page that began at the front would scan all entries deleted so far, more with each page. No commit takes 300 s,
  * and each round begins at the front.
  */
 const LATE_COMMIT_MS = 300_000;
-/** Events that are kept back may fill the listener's view, and hide from it what waits behind them. */
+/** Polls faster while events are kept back: they may fill the listener's view and hide the events behind them. */
 const POLL_BEHIND_HELD_MS = 1_000;
 const RETRY_UNSENDABLE_MS = 30_000;
 
 /**
- * Runs until the term is over. Failures are logged and tried again for as long as it takes.
+ * Runs until the term is over. Failures are logged and retried without limit.
  * @param wakeAll wakes every shard: called while this one is behind or keeps events back
  */
 export async function relayShard(
@@ -61,14 +61,14 @@ export async function relayShard(
   backlog: Backlog,
   wakeAll: () => void,
 ): Promise<void> {
-  /** Sent, and not yet deleted. */
+  /** Events that Kafka acknowledged and that are not yet deleted from the outbox. */
   let acknowledged: OutboxEvent[] = [];
   const holds = createHolds();
   const sentNumbers = createSentNumbers();
-  /** When the outbox was last read. */
+  /** When the shard was last read, by the process's monotonic clock. */
   let lookedAt = -Infinity;
 
-  /** @param news what the listener saw of this shard; undefined: it has to be looked for */
+  /** @param news the events of this shard that the listener saw; undefined: read the shard */
   async function relay(news: readonly OutboxEvent[] | undefined): Promise<void> {
     holds.expire();
     const isFresh = performance.now() - lookedAt < POLL_MS;
@@ -94,7 +94,7 @@ export async function relayShard(
       await send(settled);
       await clear();
       if (isLast) return;
-      // A drain may take long, and nobody listens meanwhile: the others have to look for themselves.
+      // A drain may take long, and the listener is off meanwhile: the other shards must read for themselves.
       wakeAll();
       since = (settled.at(-1)?.committedAt ?? 0) - LATE_COMMIT_MS;
     } while (term.isHeld());
@@ -124,8 +124,8 @@ export async function relayShard(
   }
 
   /**
-   * Keeps a `patient.deleted` back while anything else of its patient may still reach the topic or the communication
-   * service: an earlier event that waits here or is under way, or a mail whose sending has begun.
+   * Keeps a `patient.deleted` back while an earlier event of the patient waits here or is in flight, or while a mail to
+   * the patient is being sent.
    */
   function holdDeletions(page: readonly OutboxEvent[]): void {
     const deletions = page.filter(({ eventType }) => eventType === 'patient.deleted');
@@ -153,7 +153,7 @@ export async function relayShard(
     }
   }
 
-  /** Finds out which message it is, and keeps back it and what follows it of the same patient. */
+  /** Sends one by one to find the message that fails; keeps it and the patient's later events back. */
   async function sendSingly(letters: readonly Letter[]): Promise<void> {
     for (const letter of letters) {
       if (holds.has(letter.entry)) continue;
@@ -191,10 +191,10 @@ export async function relayShard(
     reportPublished(log, entries, clock().epochMilliseconds);
   }
 
-  /** Until this has worked nothing more is sent: what is not deleted would be sent again. */
+  /** Deletes acknowledged events. Nothing more is sent before this succeeds: undeleted events would be sent again. */
   async function clear(): Promise<void> {
     if (acknowledged.length === 0) return;
-    // An entry that an erasure took meanwhile is no fault.
+    // An erasure may have deleted an entry meanwhile: that is no error.
     await deleteAll(
       db,
       acknowledged.map(({ place: { ref } }) => ({ ref })),
@@ -214,14 +214,14 @@ export async function relayShard(
       failures += 1;
       news = undefined;
       const delay = delayAfter(failures, BACKOFF);
-      // What is cut off because another leads by now has not failed.
+      // An attempt cut off because another worker leads now is not a failure.
       if (!term.isHeld()) {
         await pauseFor(delay, term.signal);
         continue;
       }
       journal.failed(error);
       measure(log, 'errors', { error_code: isServiceError(error) ? error.code : 'internal' });
-      // The first of a row says it all: sixteen shards would repeat it every few seconds.
+      // Log only the first failure of a series: 16 shards would repeat it every few seconds.
       if (failures === 1) log.warn('A shard of the outbox is tried again', { shard, ...errorFields(error) });
       await pauseFor(delay, term.signal);
     }

@@ -1,6 +1,6 @@
 /**
- * Listens to a query for as long as it is asked to. A listener wakes: its receiver reads what is to be done, or
- * knows by itself that what the listener saw comes next. So a lost or doubled notification costs time at most.
+ * Listens to a query until the signal is given. A listener only wakes its receiver, which reads the work itself or checks
+ * that the entries the listener saw come next. So a lost or doubled notification costs only time.
  */
 import type { Query, QuerySnapshot } from '@google-cloud/firestore';
 import { delayAfter, pauseFor } from '../../../shared/platform/backoff.ts';
@@ -9,12 +9,12 @@ import type { Backlog } from './backlog.ts';
 
 const BACKOFF = { firstMs: 500, lastMs: 15_000 };
 
-/** What is written while a listener begins can escape it (docs/emulators.md). */
+/** A listener can miss writes that happen while it starts (docs/emulators.md). */
 const LOOK_AGAIN_MS = 1_000;
 
 /**
- * Tells `seen` of the query's first result and of each change while there is no backlog, until the signal is given.
- * @param lookAgain called once, a moment after a listener began
+ * While there is no backlog, calls `seen` with the query's first result and after each change, until the signal is given.
+ * @param lookAgain called once, 1 s after a listener starts
  */
 export async function listen(
   query: Query,
@@ -34,7 +34,7 @@ export async function listen(
     const error = await endOf(query, told, lookAgain, until);
     if (until.aborted) continue;
     failures += 1;
-    log.warn('A listener on the outbox ended and is begun anew', {
+    log.warn('A listener on the outbox ended and is started again', {
       attempt: failures,
       ...errorFields(error),
     });
@@ -42,7 +42,7 @@ export async function listen(
   }
 }
 
-/** Listens until the signal is given, or until Firestore ends the listener: then resolves with its error. */
+/** Listens until the signal is given or Firestore ends the listener; resolves with Firestore's error in that case. */
 function endOf(
   query: Query,
   seen: (result: QuerySnapshot) => void,
