@@ -1,4 +1,4 @@
-/** Reads what follows an option or stands as an argument; commander shows the message of what they throw. */
+/** Parses the values of options and arguments; commander shows the message of the error that a parser throws. */
 import { InvalidArgumentError } from 'commander';
 import { patientId, type PatientId } from '../../shared/patient/schema.ts';
 

@@ -1,4 +1,4 @@
-/** Whose data the operators' commands show and change, as the audit trail has it. */
+/** The audit trail records whose data the operators' commands show and change. */
 import { describe, expect, it } from 'vitest';
 import { patientId } from '../../shared/patient/schema.ts';
 import { ServiceError } from '../../shared/platform/errors.ts';
@@ -16,7 +16,7 @@ const { communication, therapists } = topics;
 describe('the audit trail', () => {
   const operator = { actor: 'local operator', role: 'operator', method: 'ops' };
 
-  it('names whom a dead letter that is shown, replayed or dropped speaks of', async () => {
+  it('names the patients of a dead letter that is shown, replayed or dropped', async () => {
     await bury(communication, 50, JSON.stringify({ payload: { patient_id: 7 } }));
     await bury(communication, 51, JSON.stringify({ payload: { patient_id: 'Lena' } }));
     const left = 'The event could not be applied to patient 3, 5 and 9 more';
@@ -40,7 +40,7 @@ describe('the audit trail', () => {
     ]);
   });
 
-  it('names whose state is republished, and whom a reconciliation shows', async () => {
+  it('names the patients that are republished, and those that a reconciliation shows', async () => {
     await world.register(1);
     await world.register(2);
     expect((await ops('republish --patient 1 --dry-run')).audited).toEqual([]);
@@ -58,7 +58,7 @@ describe('the audit trail', () => {
     expect(verified).toMatchObject([{ route: 'verify', outcome: 'answered', patient_ids: [60] }]);
   });
 
-  it('names whom retention would erase', async () => {
+  it('names the patients that retention would erase', async () => {
     await world.db.doc('patients/2').update({ created_at: '2020-03-01T09:00:00Z' });
     expect((await ops('retention preview --unpaid 30')).audited).toMatchObject([
       { ...operator, route: 'retention preview', outcome: 'answered', patient_ids: [2] },
@@ -97,7 +97,7 @@ describe('the audit trail', () => {
     expect(await audited(`import show ${'0'.repeat(64)}`)).toEqual([]);
   });
 
-  it('holds no more ids in a line than Cloud Logging takes', () => {
+  it('splits ids over several lines to stay below the size limit of Cloud Logging', () => {
     const lines: string[] = [];
     const audit = createAudit(testLog(lines), 'operator-1', () => 'republish');
     audit('changed', { patientIds: Array.from({ length: 2_500 }, (_, n) => n + 1) });

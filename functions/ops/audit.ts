@@ -1,20 +1,20 @@
-/** Who looked, and whose data: the lines that a command leaves in the audit trail before it shows or changes anything. */
+/** The audit trail: before a command shows or changes data, it logs the operator and the patients concerned. */
 import type { Log } from '../../shared/platform/log.ts';
 
-/** Whom a command concerns, by ids alone. */
+/** The patients or the file that a command concerns, by ids only. */
 export interface Subjects {
   readonly patientIds?: Iterable<number>;
   /** A registration file. */
   readonly recordId?: string;
 }
 
-/** Notes that the command shows (`answered`) or changes data of these persons; nobody: nothing is noted. */
+/** Logs that the command shows (`answered`) or changes data of these persons. Without persons it logs nothing. */
 export type Audit = (outcome: 'answered' | 'changed', subjects: Subjects) => void;
 
-/** Cloud Logging takes 256 KiB a line. */
+/** Cloud Logging accepts at most 256 KiB a line. */
 const IDS_IN_A_LINE = 1_000;
 
-/** @param route asked when a line is written: the command's name, such as `dlq show` */
+/** @param route returns the command's name, such as `dlq show`; called when a line is written */
 export function createAudit(log: Log, operator: string, route: () => string): Audit {
   return (outcome, { patientIds = [], recordId }) => {
     const ids = [...new Set(patientIds)];

@@ -1,6 +1,6 @@
 /**
- * `ops batch`: the batches of consumed topics that no worker can read. They are shown by their headers, never by a key
- * or a value, and passed over one at a time.
+ * `ops batch`: the batches of consumed topics that no worker can read. Shows their headers, never a key or a value,
+ * and skips them one at a time.
  */
 import { codecName } from '../../shared/kafka/compression.ts';
 import { UNREADABLE, type UnreadableReason } from '../../shared/kafka/record-batch.ts';
@@ -31,7 +31,9 @@ export async function listBatches(context: Context, output: Output): Promise<voi
     ]),
   );
   const standing = batches.filter(({ batch }) => batch.state === 'standing').length;
-  output.say(standing === 0 ? 'No partition stands before an unreadable batch.' : `Standing: ${standing}.`);
+  output.say(
+    standing === 0 ? 'No partition is stopped at an unreadable batch.' : `Stopped partitions: ${standing}.`,
+  );
 }
 
 export async function showBatch(context: Context, output: Output, at: Place): Promise<void> {
@@ -61,7 +63,7 @@ export async function showBatch(context: Context, output: Output, at: Place): Pr
   });
 }
 
-/** @param apply false only shows what would be passed over */
+/** @param apply false only shows which batch would be skipped */
 export async function skipBatch(
   context: Context,
   output: Output,
@@ -70,16 +72,16 @@ export async function skipBatch(
 ): Promise<void> {
   const batch = await standingAt(context, at);
   if (batch.offset !== from.toString())
-    throw new NoSuchBatch(`It stands at offset ${batch.offset}, not at ${from}.`);
+    throw new NoSuchBatch(`The partition is stopped at offset ${batch.offset}, not at ${from}.`);
   const last = batch.last_offset === null ? undefined : BigInt(batch.last_offset);
   const end = to ?? last;
   if (end === undefined)
-    throw new UnclearEnd('The batch does not say where it ends: name its last offset with --to.');
-  if (end < from) throw new UnclearEnd('--to lies before --from.');
+    throw new UnclearEnd('The header of the batch does not give its last offset: name it with --to.');
+  if (end < from) throw new UnclearEnd('--to is before --from.');
   if (last !== undefined && end !== last)
     throw new UnclearEnd(`The batch ends at offset ${last}: leave out --to.`);
   if (apply && !(await decideToPass(await context.db(), batch, end, systemClock()))) {
-    throw new NoSuchBatch('The partition has moved on meanwhile.');
+    throw new NoSuchBatch('The partition has moved on in the meantime.');
   }
   output.fields({
     topic: batch.topic,
@@ -90,7 +92,7 @@ export async function skipBatch(
     outcome: apply ? 'will be passed over' : 'would be passed over',
   });
   output.say(
-    apply ? 'The worker passes over it within 10 seconds.' : 'Nothing is changed; repeat it with --apply.',
+    apply ? 'The worker skips it within 10 seconds.' : 'Nothing was changed; run it again with --apply.',
   );
 }
 
@@ -99,10 +101,10 @@ export interface Place {
   readonly partition: number;
 }
 
-/** No partition stands before such a batch. */
+/** The partition is not stopped at an unreadable batch. */
 export class NoSuchBatch extends Error {}
 
-/** The end of the batch is not known, or not as named. */
+/** The last offset of the batch is unknown, or differs from the one that the operator named. */
 export class UnclearEnd extends Error {}
 
 async function standingAt(context: Context, { topic, partition }: Place): Promise<UnreadableBatchRecord> {
@@ -110,7 +112,7 @@ async function standingAt(context: Context, { topic, partition }: Place): Promis
     ({ name, batch }) => name === topic && batch.partition === partition && batch.state === 'standing',
   );
   if (found === undefined) {
-    throw new NoSuchBatch(`Partition ${partition} of ${topic} does not stand before an unreadable batch.`);
+    throw new NoSuchBatch(`Partition ${partition} of ${topic} is not stopped at an unreadable batch.`);
   }
   return found.batch;
 }
@@ -134,7 +136,7 @@ function reasonOf({ reason }: UnreadableBatchRecord): string {
   return UNREADABLE[reason as UnreadableReason];
 }
 
-/** A damaged header may name any time. */
+/** A damaged header may hold a time that `Date` cannot represent. */
 function timeOf(milliseconds: number): string | null {
   const time = new Date(milliseconds);
   return Number.isNaN(time.getTime()) ? null : time.toISOString();

@@ -2,15 +2,15 @@
 import type { Context } from './context.ts';
 import type { Output, Streams } from './output.ts';
 
-/** 0: done. The others are promises to scripts. */
+/** 0: done. Scripts rely on the other values too. */
 export const exitCodes = { amiss: 1, usage: 2, unavailable: 3, notFound: 4, interrupted: 130 } as const;
 
-/** The invocation that a group's actions work for. */
+/** One invocation, as the actions of a group of commands see it. */
 export interface Invocation {
   readonly context: Context;
   readonly streams: Streams;
-  /** Where answers go, in the form that `--json` chooses; asked once the options are read. */
+  /** Writes answers in the form that `--json` selects; available once the options are parsed. */
   readonly output: () => Output;
-  /** Sets the exit code of a command that ended without an error. */
+  /** Sets the exit code of a command that ends without an error. */
   readonly finish: (code: number) => void;
 }

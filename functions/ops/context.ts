@@ -1,6 +1,6 @@
 /**
- * What the operators' commands stand on: configuration and connections, each opened when a command first needs
- * it and closed when it ends.
+ * Configuration and connections of the operators' commands. Each connection opens when a command first needs it, and
+ * closes when the command ends.
  */
 import { readFile } from 'node:fs/promises';
 import type { Firestore } from '@google-cloud/firestore';
@@ -29,12 +29,12 @@ export interface Context {
   close(): Promise<void>;
 }
 
-/** Where a started local stack says how it is reached. */
+/** The file in which a running local stack writes its addresses. */
 const LOCAL_STACK = '.local/stack.json';
 
 /**
- * The process's environment; without a project in it, that of the local stack in this folder, where one runs. Who has
- * a project in his shell beside a running stack is told which of the two is meant.
+ * The process's environment; if it names no project and a local stack runs in this folder, the environment of that stack.
+ * If both exist, a line on standard error says that the command works on the project.
  */
 export async function opsEnvironment(environment: Environment = process.env): Promise<Environment> {
   const text = await readFile(LOCAL_STACK, 'utf8').catch(() => undefined);
@@ -42,7 +42,9 @@ export async function opsEnvironment(environment: Environment = process.env): Pr
   const stack = JSON.parse(text) as Record<'project' | 'bucket' | 'firestore' | 'storage' | 'kafka', string>;
   const project = environment['GOOGLE_CLOUD_PROJECT'];
   if (project !== undefined) {
-    process.stderr.write(`Working on project ${project} of GOOGLE_CLOUD_PROJECT, not on the local stack.\n`);
+    process.stderr.write(
+      `Working on project ${project} from GOOGLE_CLOUD_PROJECT, not on the local stack.\n`,
+    );
     return environment;
   }
   const local = {
@@ -53,7 +55,7 @@ export async function opsEnvironment(environment: Environment = process.env): Pr
     KAFKA_BOOTSTRAP_SERVERS: stack.kafka,
     METADATA_SERVER_DETECTION: 'none',
   };
-  // Google's clients look into the process's environment themselves.
+  // Google's clients read the process's environment themselves.
   Object.assign(process.env, local);
   return { ...environment, ...local };
 }
@@ -61,7 +63,7 @@ export async function opsEnvironment(environment: Environment = process.env): Pr
 export function openContext(environment: Environment, audit: Audit, signal: AbortSignal): Context {
   const opened: (() => Promise<unknown>)[] = [];
   const config: Context['config'] = (names) => readConfig(names, environment);
-  /** Opens once, and remembers how to close. */
+  /** Opens on first use, and registers how to close. */
   const once = <T>(open: () => Promise<T>, close: (resource: T) => Promise<unknown>) => {
     let resource: Promise<T> | undefined;
     return () => {
@@ -76,7 +78,7 @@ export function openContext(environment: Environment, audit: Audit, signal: Abor
   const kafka = once(
     async () => {
       const settings = await config(kafkaVariables);
-      // Standard output belongs to the answer.
+      // Standard output holds the answer only.
       const log = createLog({ service: 'ops', project: '', destination: process.stderr, level: 'error' });
       return { client: kafkaClient(settings, log, 'patient-service-ops'), names: namesIn(settings) };
     },

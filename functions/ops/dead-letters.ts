@@ -1,6 +1,6 @@
 /**
- * `ops dlq`: the dead letters of both consumed topics, listed, shown, sent to their topic again or dropped for
- * good. Values may speak of persons, so they are shown only when asked for by place.
+ * `ops dlq`: lists and shows the dead letters of both consumed topics, sends them to their topic again or drops them for
+ * good. Values may hold personal data, so they are shown only for a named place.
  */
 import {
   openDeadLetterBook,
@@ -17,12 +17,12 @@ import type { Context } from './context.ts';
 import { keepRate, resumable } from './interruption.ts';
 import { counted, type Output } from './output.ts';
 
-/** Which dead letters are meant; without a filter all. */
+/** Selects dead letters; without a filter, all. */
 export interface Filter {
   readonly topic?: ConsumedTopic;
   /** Error class, such as `event.invalid_payload`. */
   readonly error?: string;
-  /** Died at or after this instant, RFC 3339. */
+  /** Dead-lettered at or after this instant, RFC 3339. */
   readonly since?: string;
   /** `topic:partition:offset` as listed. */
   readonly place?: readonly string[];
@@ -57,7 +57,7 @@ export async function show(
   output.fields({
     place,
     error: errorClassOf(reason),
-    message: reason?.errorMessage ?? 'It is no dead letter as this service writes them',
+    message: reason?.errorMessage ?? 'It is not a dead letter of this service',
     attempts: reason?.attempts ?? null,
     failed_at: reason?.failedAt ?? null,
     origin: originOf(found.letter),
@@ -91,14 +91,14 @@ function originOf({ reason }: DeadLetter): string | null {
   return `${topic}:${partition}:${offset}`;
 }
 
-/** Whom a letter speaks of, as far as ids tell: its event's patient, and those named in its reason. */
+/** The ids of the patients that a letter concerns: its event's patient, and those named in its reason. */
 function patientsOf({ message, reason }: DeadLetter): number[] {
   const named = /to patient ((?:\d+(?:, )?)+)/.exec(reason?.errorMessage ?? '')?.[1]?.split(', ') ?? [];
   const ids = [patientOfEvent(message.value), ...named.map(Number)];
   return ids.flatMap((id) => patientId.safeParse(id).data ?? []);
 }
 
-/** Of a message that may hold anything. */
+/** The patient id of a message, which may hold anything. */
 function patientOfEvent(value: Buffer | null): unknown {
   try {
     const event = JSON.parse(value?.toString() ?? '') as { payload?: { patient_id?: unknown } | null } | null;
@@ -116,10 +116,10 @@ export interface Handling {
 }
 
 /**
- * Replays or drops what the filter finds. A replay that is interrupted may be repeated: consumers apply an event
+ * Replays or drops the letters that match the filter. An interrupted replay may be repeated: consumers apply an event
  * once.
- * A replay goes to the topic that the dead letters belong to, whatever stands in them.
- * @returns false when something was left: a letter without its key or value cannot be replayed
+ * A replay goes to the topic that the dead letters belong to, whatever topic their headers name.
+ * @returns false when letters were left: one without its key or value cannot be replayed
  */
 export async function handle(
   context: Context,
@@ -148,7 +148,7 @@ export async function handle(
   output.say(`${counted(handled.length, 'dead letter')} ${outcome}.`);
   const left = letters.length - handled.length;
   if (left > 0)
-    output.say(`${left} left: too large to be kept with a value, \`show\` names the origin.`, 'bad');
+    output.say(`${left} left: they were too large to keep their value; \`show\` names the origin.`, 'bad');
   return left === 0;
 }
 
@@ -177,13 +177,13 @@ async function handleAll(
     const left = letters.slice(done).map((found) => found.place);
     const next =
       place === undefined
-        ? 'Run the same command again to go on.'
+        ? 'Run the same command again to continue.'
         : `Continue with the rest: ${left.join(' ')}`;
     return `${counted(done, 'dead letter')} ${how}, ${left.length} left. ${next}`;
   });
 }
 
-/** A place that names no open dead letter. */
+/** No open dead letter has this place. */
 export class UnknownPlace extends Error {
   constructor(place: string) {
     super(`There is no open dead letter at ${place}; \`ops dlq list\` shows the places.`);
@@ -230,7 +230,7 @@ async function readBook(context: Context, topic: ConsumedTopic): Promise<DeadLet
   return book;
 }
 
-/** What is resolved need not be kept; a cluster that forbids the deletion keeps it until its retention ends. */
+/** Resolved letters need not be kept; a cluster that forbids the deletion keeps them until the topic's retention ends. */
 async function forget(context: Context, topics: ReadonlySet<ConsumedTopic>): Promise<void> {
   const admin = await context.admin();
   for (const topic of topics) {

@@ -1,4 +1,4 @@
-/** `ops import`: what waits, what became of the last files, and a failed one sent through the import again or deleted. */
+/** `ops import`: shows waiting files and the outcome of the latest ones, and retries or deletes failed files. */
 import type { Bucket } from '@google-cloud/storage';
 import { listIncoming, retryName } from '../../shared/registration/archive.ts';
 import {
@@ -33,7 +33,7 @@ export async function listImports(
   );
 }
 
-/** What is known of one file, without personal values. @throws UnknownFile */
+/** Shows what is stored about one file, without personal values. @throws UnknownFile */
 export async function showImport(context: Context, output: Output, id: string): Promise<void> {
   const record = await readImport(await context.db(), id as RecordId);
   if (record === undefined) throw new UnknownFile(id);
@@ -56,7 +56,7 @@ export async function showImport(context: Context, output: Output, id: string): 
   });
 }
 
-/** What lies in `incoming/`, oldest first and without names, which may hold surnames. */
+/** Lists the files in `incoming/`, oldest first; without names, which may hold surnames. */
 export async function listWaiting(context: Context, output: Output): Promise<void> {
   const waiting = [];
   for await (const object of listIncoming(await bucketOf(context))) waiting.push(object);
@@ -75,8 +75,8 @@ export async function listWaiting(context: Context, output: Output): Promise<voi
 }
 
 /**
- * Copies failed files back to `incoming/`: new objects, which the trigger imports like any other, only that their
- * signatures count as of the originals' upload. The failed ones stay until their retention ends.
+ * Copies failed files back to `incoming/` as new objects, which the trigger imports like any other; only the age of their
+ * signatures is measured at the originals' upload. The failed files stay until their retention ends.
  * @param files record ids, or paths below `failed/`
  * @throws UnknownFile before anything is copied; EndedEarly
  */
@@ -131,8 +131,8 @@ function recordIdIn(name: string): RecordId {
 }
 
 /**
- * Removes a failed file for good: the object, the document of its violations, and last its record, so that a command
- * that was interrupted can be repeated.
+ * Removes a failed file for good: the object, the document of its violations, and its record last, so that an interrupted
+ * command can be repeated.
  * @throws UnknownFile, UndeletableFile
  */
 export async function deleteImport(
@@ -146,9 +146,9 @@ export async function deleteImport(
   if (record === undefined) throw new UnknownFile(id);
   const { outcome, archive_path, archived_at, reason, received_at } = record;
   if (outcome !== 'failed' || archive_path === null)
-    throw new UndeletableFile('It did not fail: erase its patient instead.');
+    throw new UndeletableFile('The import of this file did not fail: erase its patient instead.');
   if (archived_at === null)
-    throw new UndeletableFile('It is still being moved to failed/: try again in a few minutes.');
+    throw new UndeletableFile('The file is still being moved to failed/: try again in a few minutes.');
   context.audit(apply ? 'changed' : 'answered', { recordId: id });
   if (apply) {
     const bucket = await bucketOf(context);

@@ -4,7 +4,7 @@ import { Interrupted } from './interruption.ts';
 import { runOps } from './program.ts';
 
 const stop = new AbortController();
-/** npm passes a Ctrl-C on that the terminal has sent us too. */
+/** npm forwards a Ctrl-C that the terminal sends to this process as well; within this time both count as one. */
 const SAME_KEY_MS = 500;
 let askedAt = 0;
 
@@ -13,7 +13,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
     const now = performance.now();
     if (!stop.signal.aborted) {
       askedAt = now;
-      process.stderr.write('\nStopping after the step under way. Ctrl-C once more ends at once.\n');
+      process.stderr.write('\nStopping after the current step. Press Ctrl-C again to end at once.\n');
       stop.abort(new Interrupted());
     } else if (now - askedAt > SAME_KEY_MS) process.exit(130);
   });

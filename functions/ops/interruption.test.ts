@@ -1,4 +1,4 @@
-/** Long commands are interrupted in the middle, say how to go on, and leave nothing undone or done twice when one does. */
+/** An interrupted command says how to continue; after continuing, nothing is left out and nothing is done twice. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ for (const id of [1, 2, 3]) await world.register(id);
 
 const sequences = () => Promise.all([1, 2, 3].map((id) => world.sequence(id)));
 
-/** Runs a command, and interrupts it as soon as the condition holds. */
+/** Runs a command and interrupts it as soon as the condition holds. */
 async function interrupted(commandLine: string, when: () => Promise<void>) {
   const stop = new AbortController();
   const running = ops(commandLine, {}, stop.signal);
@@ -26,13 +26,13 @@ async function interrupted(commandLine: string, when: () => Promise<void>) {
   return running;
 }
 
-/** Runs the command that an interrupted one has named. */
+/** Runs the command that an interrupted one named. */
 function continued({ err }: { err: string }) {
   const [, next = ''] = /Continue with: ops (.*)/.exec(err) ?? [];
   return ops(next.replace('--rate 0.01', '--rate 1000'));
 }
 
-it('republish goes on behind the last patient', async () => {
+it('republish continues after the last patient', async () => {
   const before = await sequences();
   const first = await interrupted('republish --all --rate 0.01', async () =>
     expect(await world.sequence(1)).toBe(before[0]! + 1),
@@ -48,7 +48,7 @@ it('republish goes on behind the last patient', async () => {
   expect(await sequences()).toEqual(before.map((number) => number + 1));
 });
 
-it('republish ends on Ctrl-C, which npm passes on once more', async () => {
+it('republish ends on Ctrl-C, which npm forwards a second time', async () => {
   const before = await sequences();
   const script = join(import.meta.dirname, 'index.ts');
   const command = spawn(process.execPath, [script, 'republish', '--all', '--rate', '0.01'], {
@@ -65,7 +65,7 @@ it('republish ends on Ctrl-C, which npm passes on once more', async () => {
   );
 });
 
-it('the search index goes on where it stood', async () => {
+it('the rebuild of the search index continues where it stopped', async () => {
   const stopped = await ops('search rebuild', {}, AbortSignal.abort(new Interrupted()));
   expect(stopped).toMatchObject({
     code: 130,
@@ -74,14 +74,14 @@ it('the search index goes on where it stood', async () => {
   expect((await continued(stopped)).code).toBe(0);
 });
 
-it('a replay goes on with what is left', async () => {
+it('a replay continues with the letters that are left', async () => {
   for (let n = 0; n < 3; n += 1) await bury(topics.communication, n, `letter ${n}`);
   const first = await interrupted('dlq replay --all --rate 0.01', async () =>
     expect(await kafka.read(topics.communication)).toHaveLength(1),
   );
   expect(first).toMatchObject({
     code: 130,
-    err: 'Interrupted.\n1 dead letter replayed, 2 left. Run the same command again to go on.\n',
+    err: 'Interrupted.\n1 dead letter replayed, 2 left. Run the same command again to continue.\n',
   });
   const places = ((await ops('--json dlq list')).json() as { place: string }[]).map(({ place }) => place);
   expect(places).toHaveLength(2);
@@ -96,7 +96,7 @@ it('a replay goes on with what is left', async () => {
   expect(values).toEqual(['letter 0', 'letter 1', 'letter 2']);
 });
 
-it('a retry of many files goes on with the rest', async () => {
+it('a retry of many files continues with the rest', async () => {
   const { deps, bucket, drop } = await importWorld({ db: world.db });
   const files = [await drop({ patient_data: 'none' }), await drop({ patient_data: 'none' })];
   for (const file of files) await importObject(deps, file);
@@ -116,18 +116,18 @@ it('a retry of many files goes on with the rest', async () => {
 });
 
 it.each([
-  ['verify', 'Nothing was changed. Start it again: it begins from the start.'],
+  ['verify', 'Nothing was changed. Run the command again: it starts over.'],
   ['restore fence', 'Nothing was changed.'],
   ['restore fence --apply', 'Continue with: ops restore fence --apply'],
-  ['patient export 1', 'The document is cut off: start it again.'],
-])('%s says how to go on', async (command, sentence) => {
+  ['patient export 1', 'The document is incomplete: run the command again.'],
+])('%s says how to continue', async (command, sentence) => {
   const where = { GCS_IMPORT_BUCKET: `${world.project}-import` };
   const { code, err } = await ops(command, where, AbortSignal.abort(new Interrupted()));
   expect({ code, err }).toEqual({ code: 130, err: expect.stringContaining(`Interrupted.\n`) });
   expect(err).toContain(sentence);
 });
 
-it('the reading of a topic ends with the reason of its signal', async () => {
+it('reading a topic ends with the reason of its abort signal', async () => {
   const stop = new AbortController();
   const reading = readTopic(kafka.client, topics.communication, {
     group: `${kafka.prefix}reader`,

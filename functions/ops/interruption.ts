@@ -1,17 +1,17 @@
 /**
- * How long commands end before they are done: by Ctrl-C, SIGTERM or an outage. What was done stays done, and the
- * operator is told how to go on.
+ * How long-running commands end early: by Ctrl-C, SIGTERM or an outage. Completed steps stay, and the operator is told
+ * how to continue.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Somebody asked the command to stop: the reason of its signal. */
+/** The command was asked to stop: the reason of its abort signal. */
 export class Interrupted extends Error {
   constructor() {
     super('Interrupted.');
   }
 }
 
-/** A long command ended early. The message says why and how to go on; `cause` decides the exit code. */
+/** A long-running command ended early. The message says why and how to continue; `cause` decides the exit code. */
 export class EndedEarly extends Error {
   constructor(cause: unknown, howToGoOn: string) {
     super(`${cause instanceof Error ? cause.message : 'Something went wrong.'}\n${howToGoOn}`, { cause });
@@ -19,8 +19,8 @@ export class EndedEarly extends Error {
 }
 
 /**
- * Does long work.
- * @param howToGoOn asked when the work ends early; undefined where there is nothing to say
+ * Runs long work, and adds to its errors how to continue.
+ * @param howToGoOn called when the work ends early; undefined when there is nothing to say
  * @throws EndedEarly
  */
 export async function resumable<T>(work: () => Promise<T>, howToGoOn: () => string | undefined): Promise<T> {
@@ -33,7 +33,7 @@ export async function resumable<T>(work: () => Promise<T>, howToGoOn: () => stri
 }
 
 /**
- * Waits until the next step may begin; not at all once the command was asked to stop.
+ * Waits until the next step may begin; returns at once when the command was asked to stop.
  * @param rate steps a second; undefined: as fast as possible
  * @param startedAt of the step before, in milliseconds of the process's clock
  */

@@ -61,7 +61,7 @@ describe('ops dlq', () => {
     expect(values.filter((value) => value !== null)).toEqual([]);
   });
 
-  it('sends a letter nowhere but to its own topic, and lists one that it cannot read', async () => {
+  it('sends a letter to its own topic only, and lists one that it cannot read', async () => {
     const patientsBefore = await kafka.read(patients);
     await publisher.publish([
       {
@@ -92,17 +92,17 @@ describe('ops dlq', () => {
     expect(await places(' --error unreadable')).toEqual([]);
   });
 
-  it('touches nothing unless it is told what', async () => {
+  it('changes nothing unless a place, a filter or --all is given', async () => {
     const { code, err } = await ops('dlq drop');
     expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining('--all') });
   });
 
-  it.each(['show', 'replay', 'drop'])('says to %s when there is no such place', async (command) => {
+  it.each(['show', 'replay', 'drop'])('refuses to %s a place that does not exist', async (command) => {
     const { code, err } = await ops(`dlq ${command} communication:5:999`);
     expect({ code, err }).toMatchObject({ code: 4, err: expect.stringContaining('communication:5:999') });
   });
 
-  it('leaves what it cannot replay, and says so', async () => {
+  it('leaves letters that it cannot replay, and says so', async () => {
     await bury(communication, 50, 'x'.repeat(1024 * 1024));
     const [place] = await places(' --topic communication');
     const { code, out } = await ops(`dlq replay ${place}`);
@@ -123,7 +123,7 @@ describe('ops lag', () => {
 });
 
 describe('ops outbox, republish and verify', () => {
-  it('see a patient from the outbox to the topic', async () => {
+  it('follow a patient from the outbox to the topic', async () => {
     await world.register(1);
     await world.register(2);
     expect((await ops('--json outbox status')).json()).toMatchObject({ events: 2, mails: 0 });
@@ -146,7 +146,7 @@ describe('ops outbox, republish and verify', () => {
     expect(bad).toMatchObject({ code: 1, out: expect.stringMatching(/3 +missing +1/) });
   });
 
-  it('brings the search index up to date, and may continue', async () => {
+  it('brings the search index up to date, also from a given patient on', async () => {
     await world.db.doc('patients/1').update({ '_meta.grams': [] });
     expect((await ops('--json search rebuild --after 1')).json()).toEqual({ patients: 2, rewritten: 0 });
     expect((await ops('--json search rebuild')).json()).toEqual({ patients: 3, rewritten: 1 });
@@ -154,7 +154,7 @@ describe('ops outbox, republish and verify', () => {
     expect((await ops('search rebuild --after x')).code).toBe(2);
   });
 
-  it('republishes a patient once when the answer was lost', async () => {
+  it('republishes a patient once when the answer to the commit was lost', async () => {
     const before = await world.sequence(1);
     loseNextAnswer(undefined, '/patients/1');
     expect((await ops('republish --patient 1')).code).toBe(0);
@@ -162,7 +162,7 @@ describe('ops outbox, republish and verify', () => {
     expect(await world.sequence(1)).toBe(before + 1);
   });
 
-  it('refuses to guess whom to republish', async () => {
+  it('refuses to republish without a patient or --all', async () => {
     expect((await ops('republish')).code).toBe(2);
     expect((await ops('republish --patient abc')).code).toBe(2);
     expect((await ops('republish --patient 4711')).code).toBe(4);
@@ -204,7 +204,7 @@ describe('ops import', () => {
     expect(waiting.out).not.toContain('Beispiel');
   });
 
-  it('lets a signed file that is sent again be as old as its original, and no other', async () => {
+  it('measures the age of a retried signed file at its original upload, and of no other file', async () => {
     const rules = { key: 'right', environment: 'test' };
     const allocatePatientId = async () => patientId.parse(4711);
     const { deps, bucket, drop } = await importWorld({ db: world.db, signature: rules, allocatePatientId });
@@ -224,7 +224,7 @@ describe('ops import', () => {
     expect(await importObject(deps, object)).toBe('imported');
   });
 
-  it('deletes a failed file with its violations and its record, only when told to, and leaves a trace', async () => {
+  it('deletes a failed file with its violations and its record, only with --apply, and logs it', async () => {
     const { deps, bucket, drop } = await importWorld({ db: world.db });
     const where = { GCS_IMPORT_BUCKET: bucket.name };
     const recordOf = ({ name, generation }: { name: string; generation: string }) =>
@@ -264,7 +264,7 @@ describe('ops import', () => {
 });
 
 describe('ops', () => {
-  it('helps with examples', async () => {
+  it('shows examples in its help', async () => {
     const { code, out } = await ops('--help');
     expect(code).toBe(0);
     expect(out).toMatch(/Examples:[\s\S]*ops dlq replay[\s\S]*Exit codes/);
@@ -278,7 +278,7 @@ describe('ops', () => {
     });
   });
 
-  it('says that Kafka is away by its exit code', async () => {
+  it('exits with a code of its own when Kafka is unreachable', async () => {
     expect(
       (await ops('lag', { KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:9', KAFKA_LOG_LEVEL: 'nothing' })).code,
     ).toBe(3);
@@ -286,7 +286,7 @@ describe('ops', () => {
 });
 
 describe('ops retention preview', () => {
-  it('lists ids, rule and due date of those whom a run would erase, and changes nothing', async () => {
+  it('lists ids, rule and due date of the patients that a run would erase, and changes nothing', async () => {
     const { db, project } = patientsWorld();
     const where = { GOOGLE_CLOUD_PROJECT: project };
     const batch = db.batch();

@@ -22,13 +22,13 @@ const work = async (output: ReturnType<typeof written>['output']) =>
     return 'result';
   });
 
-it('shows people on a terminal how far long work is', async () => {
+it('shows the progress of long work on a terminal', async () => {
   const { output, chunks } = written(false, true);
   expect(await work(output)).toBe('result');
   expect(chunks.join('')).toContain('reading [####################] 100 %, 2 of 2');
 });
 
-it('shows programs nothing', async () => {
+it('shows no progress to programs', async () => {
   const { output, chunks } = written(true, true);
   expect(await work(output)).toBe('result');
   expect(chunks).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * How the operators' commands speak: a table for people, JSON for programs, progress of long work on standard error.
- * Colours only on a terminal.
+ * Output of the operators' commands: a table for people, JSON for programs, progress of long work on standard error.
+ * Colours appear on a terminal only.
  */
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
@@ -11,9 +11,9 @@ export interface Output {
   table(columns: readonly string[], rows: readonly (readonly Cell[])[]): void;
   /** One record. */
   fields(record: Readonly<Record<string, Cell>>): void;
-  /** A sentence for people; programs have the data. */
+  /** A sentence for people; with `--json` it is left out. */
   say(sentence: string, mood?: 'good' | 'bad'): void;
-  /** Does long work and shows people how far it is; programs are shown nothing. */
+  /** Runs long work and shows its progress to people; with `--json` it shows nothing. */
   during<T>(shown: Shown, work: (progress: Progress) => Promise<T>): Promise<T>;
 }
 
@@ -78,7 +78,7 @@ function plainTable(head: string[] = []): Table.Table {
   });
 }
 
-/** Control and format characters are shown by their number: a foreign text must not steer the terminal. */
+/** Shows control and format characters by their number: text from outside must not control the terminal. */
 function textOf(cell: Cell): string {
   if (cell === null) return '-';
   return String(cell).replace(/[^\P{C}\n\t]/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);

@@ -10,7 +10,7 @@ import type { Streams } from './output.ts';
 
 /**
  * Writes everything that is stored about the person as one JSON document, page by page.
- * @throws ServiceError `patient.not_found`, `store.*`: what was written until then is no JSON
+ * @throws ServiceError `patient.not_found`, `store.*`; what was written before a `store.*` error is not complete JSON
  */
 export async function writeExport(context: Context, { out, err }: Streams, id: PatientId): Promise<void> {
   const pieces = await exportPatient(
@@ -31,6 +31,6 @@ export async function writeExport(context: Context, { out, err }: Streams, id: P
   const isDocumentApart = out !== err && out.isTTY !== true;
   await resumable(
     () => (isDocumentApart ? showProgress(err, { what: 'characters written' }, write) : write(silent)),
-    () => 'The document is cut off: start it again.',
+    () => 'The document is incomplete: run the command again.',
   );
 }

@@ -1,6 +1,6 @@
 /**
- * The operators' command line as a whole: how it starts, refuses and ends. The options of each group of commands stand
- * in `commands/`, the commands' work in the modules beside this one.
+ * The operators' command line as a whole: how it starts, refuses and ends. `commands/` holds the options of each group of
+ * commands; the modules beside this one do the work.
  */
 import { Command } from 'commander';
 import { isServiceError } from '../../shared/platform/errors.ts';
@@ -20,24 +20,24 @@ import { UndeletableFile, UnknownFile } from './imports.ts';
 import { EndedEarly, Interrupted } from './interruption.ts';
 import { createOutput, type Streams } from './output.ts';
 
-/** In the order of `ops --help`. */
+/** Listed in the order of `ops --help`. */
 const groups = [addDeadLetters, addQueues, addImports, addBatches, addPatients, addRestore];
 
 /** Whether a command, named like `dlq list`, may run with these options. */
 export type MayRun = (command: string, options: Readonly<Record<string, unknown>>) => boolean;
 
 export interface Caller {
-  /** Asked once the command line is understood and before the command does anything. */
+  /** Called after the command line is parsed and before the command does anything. */
   readonly mayRun?: MayRun;
   /** Who runs the command, for the audit trail. */
   readonly operator?: string;
   /** Where the audit trail goes. */
   readonly log?: Log;
-  /** Aborted to stop the command in order: a long one ends after the step under way and says how to go on. */
+  /** Aborted to stop the command: a long one ends after the current step and says how to continue. */
   readonly signal?: AbortSignal;
 }
 
-/** Runs one command line. On a machine of one's own the audit trail goes to standard error. @returns the exit code */
+/** Runs one command line. On an operator's own machine the audit trail goes to standard error. @returns the exit code */
 export async function runOps(
   args: readonly string[],
   environment: Environment,
@@ -128,7 +128,7 @@ to go on.`;
 
 function commandLine(context: Context, streams: Streams, finish: (code: number) => void): Command {
   const program = new Command('ops')
-    .description('Look into the Kafka side of the patient service, and mend it')
+    .description('Inspect and repair the running patient service: Kafka, imports, outbox, search and restore')
     .option('--json', 'answer with JSON for programs')
     .addHelpText('after', examples)
     .configureOutput({

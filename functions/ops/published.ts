@@ -9,7 +9,7 @@ import type { PublishedEvent } from '../../shared/events/reconcile.ts';
 export interface Reach {
   /** True when nothing was ever deleted from it. */
   readonly complete: boolean;
-  /** When the oldest message was appended of which all later ones are still there; undefined where one cannot tell. */
+  /** When the oldest message was appended after which nothing was deleted; undefined when it cannot be determined. */
   readonly since: number | undefined;
 }
 
@@ -22,7 +22,7 @@ export async function readPublished(
   const { client, names } = await context.kafka();
   const ranges = await (await context.admin()).ranges(names.topics.patients);
   const total = [...ranges.values()].reduce((sum, { low, high }) => sum + Number(high - low), 0);
-  /** By partition that has lost its beginning: when its first message was appended. */
+  /** For each partition whose beginning was deleted: when its first remaining message was appended. */
   const begins = new Map<number, number>();
   let read = 0;
   await output.during({ what: 'reading the topic', total }, (progress) =>
@@ -51,7 +51,7 @@ const published = z.looseObject({
   payload: z.looseObject({ patient_id: z.int() }),
 });
 
-/** Undefined: other producers' messages on the topic, and tombstones, are not ours to judge. */
+/** Undefined for tombstones and for messages of other producers, which are not checked. */
 function publishedEvent(value: Buffer | null): PublishedEvent | undefined {
   const { data: event } = published.safeParse(parse(value));
   if (event === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** `ops outbox status` and `ops lag`: what waits to leave the service, and what waits to be taken in. */
+/** `ops outbox status` and `ops lag`: the messages waiting to leave the service, and those waiting to be consumed. */
 import { lagOf } from '../../shared/kafka/lag.ts';
 import { utcTimestamp } from '../../shared/platform/clock.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';

@@ -1,6 +1,6 @@
 /**
- * `ops republish`: tells a patient's state once more as `patient.updated`, for readers that have lost it. The
- * event goes through the outbox like any other, with the patient's next number.
+ * `ops republish`: publishes a patient's state again as `patient.updated`, for readers that have lost it. The event
+ * goes through the outbox like any other, with the patient's next number.
  */
 import type { Firestore } from '@google-cloud/firestore';
 import { restate } from '../../shared/patient/change.ts';
@@ -14,13 +14,13 @@ import type { Context } from './context.ts';
 import { keepRate, resumable } from './interruption.ts';
 import { counted, type Output } from './output.ts';
 
-/** Patients in a line of the audit trail. */
+/** Patients per line of the audit trail. */
 const AUDITED_AT_ONCE = 1_000;
 
 export interface Republishing {
   /** One patient, or all. */
   readonly patient: PatientId | 'all';
-  /** Continues a run over all that has ended behind this patient. */
+  /** Continues a run over all patients that ended after this one. */
   readonly after: PatientId | undefined;
   readonly dryRun: boolean;
   /** Patients a second; undefined: as fast as Firestore takes them. */
@@ -83,7 +83,7 @@ async function republishAll(
   }
 }
 
-/** @returns false when the patient was erased meanwhile */
+/** @returns false when the patient was erased in the meantime */
 async function restateIfThere(db: Firestore, id: PatientId): Promise<boolean> {
   try {
     await restatePatient(db, id);
@@ -94,7 +94,7 @@ async function restateIfThere(db: Firestore, id: PatientId): Promise<boolean> {
   }
 }
 
-/** No change, so no audit entry. A run whose answer was lost has raised the number: then nothing is left to do. */
+/** Nothing changes, so there is no audit entry. If the number has risen, an earlier attempt committed and this one ends. */
 async function restatePatient(db: Firestore, id: PatientId): Promise<void> {
   await inTransaction<number>(db, async (transaction, earlier) => {
     if (earlier.length > 0) {

@@ -1,11 +1,11 @@
-/** What the fence finds in a restored database, without one. */
+/** The survey of a restored database, tested on lists instead of a database. */
 import { describe, expect, it } from 'vitest';
 import { patientId, type PatientId } from '../../shared/patient/schema.ts';
 import { createSurvey, type SurveyInput } from './restore-survey.ts';
 
 const id = (number: number): PatientId => patientId.parse(number);
 
-/** `7.5` is event 5 of patient 7, `7.6x` their deletion; the stored patients are given with their numbers. */
+/** `7.5` is event 5 of patient 7, `7.6x` their deletion; `stored` maps patients to their numbers. */
 function survey(topic: string, stored: Record<number, number>, known: Partial<SurveyInput> = {}) {
   const made = createSurvey({ waiting: [], ledger: new Set(), jobs: [], fenced: true, ...known });
   for (const word of topic.split(' ').filter(Boolean)) {
@@ -28,7 +28,7 @@ const waiting = (patient: number, sequence: number, eventId = `${patient}.${sequ
 });
 
 describe('a restored database', () => {
-  it('is behind where the topic has gone on, and has lost whom it does not know', () => {
+  it('is behind for patients with later events on the topic, and has lost patients it does not hold', () => {
     expect(survey('7.4 7.5 8.1 1001.1', { 7: 4, 8: 1 }).conclude(false)).toEqual({
       highestId: 1001,
       behind: [7],
@@ -37,21 +37,21 @@ describe('a restored database', () => {
     });
   });
 
-  it('holds people again whom the topic or the ledger calls erased, and has not lost those it rightly lacks', () => {
+  it('reports patients that came back although the topic or the ledger has them as erased, and misses no erased one', () => {
     const found = survey('3.1 3.2x 5.1 6.1 6.2x', { 3: 1, 4: 2 }, { ledger: new Set([4, 5, 2000]) });
     expect(found.conclude(false)).toEqual({ highestId: 2000, behind: [3], erased: [3, 4], lost: [] });
   });
 
-  it('completes the erasures that the backup caught half-way', () => {
+  it('completes erasures that were under way at the time of the backup', () => {
     const found = survey('9.1', {}, { jobs: [id(9)] }).conclude(false);
     expect(found).toMatchObject({ behind: [9], erased: [9], lost: [] });
   });
 
-  it('is behind for every patient when the topic no longer tells', () => {
+  it('is behind for every patient when the topic no longer reaches back far enough', () => {
     expect(survey('', { 1: 1, 2: 5 }).conclude(true).behind).toEqual([1, 2]);
   });
 
-  it('tells waiting events that were published from those whose number another has taken', () => {
+  it('tells waiting events that were published from those whose number another event has taken', () => {
     const found = survey(
       '7.4 7.5',
       { 7: 5 },
@@ -69,8 +69,8 @@ describe('a restored database', () => {
   });
 });
 
-describe('a service that runs', () => {
-  it('is not behind because an event was published a moment ago, or has come since', () => {
+describe('a running service', () => {
+  it('is not behind when an event was published a moment ago or arrived during the survey', () => {
     const found = survey('7.4 7.5', { 7: 5 }, { fenced: false, waiting: [waiting(7, 5)], jobs: [id(8)] });
     expect(found.conclude(false)).toMatchObject({ behind: [], erased: [] });
     expect(found.publishedOf(id(7), 0).isUnpublished('later')).toBe(false);

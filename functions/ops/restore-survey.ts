@@ -1,39 +1,39 @@
 /**
- * What a restored database must be told of the time that it has lost. Pure: the topic's events and the stored patients
- * go in one by one, and of each patient only numbers are kept.
+ * Finds what a restored database has missed since its backup. Pure: the topic's events and the stored patients are passed
+ * in one by one, and only numbers are kept of each patient.
  */
 import type { PatientId } from '../../shared/patient/schema.ts';
 import type { WaitingEvent } from '../../shared/store/outbox-backlog.ts';
 import type { PublishedState } from '../../shared/store/restored-patients.ts';
 import type { PublishedEvent } from '../../shared/events/reconcile.ts';
 
-/** What is known before the topic is read. */
+/** The facts known before the topic is read. */
 export interface SurveyInput {
-  /** The events in the outbox. */
+  /** Events in the outbox. */
   readonly waiting: readonly WaitingEvent[];
   /** Ids in the ledger of erasures. */
   readonly ledger: ReadonlySet<number>;
   /** Patients whose erasure is under way in the database. */
   readonly jobs: readonly PatientId[];
-  /** False: the copy was made in the very minute before the worker ended, or there was no restore. */
+  /** False when the copy was made in the last minute before the worker ended, or when there was no restore. */
   readonly fenced: boolean;
 }
 
 export interface Findings {
   readonly highestId: number;
-  /** Patients whose number, or whose waiting events, the topic has overtaken. */
+  /** Patients for whom the topic holds a number above the stored one, or above that of a waiting event. */
   readonly behind: readonly PatientId[];
-  /** Patients who were erased and are there again, or whose erasure is under way. */
+  /** Patients who were erased and exist again, or whose erasure is under way. */
   readonly erased: readonly PatientId[];
-  /** Patients who were published and are not there: registered after the backup. */
+  /** Patients who were published but are not in the database: they registered after the backup. */
   readonly lost: readonly number[];
 }
 
 export interface Survey {
   addEvent(event: PublishedEvent): void;
-  /** Called when the topic has been read. */
+  /** Call it after the topic has been read. */
   addPatient(id: PatientId, sequence: number): void;
-  /** @param everyone true when the topic no longer tells whose numbers it has overtaken */
+  /** @param everyone true when the topic no longer reaches back far enough to tell which patients are behind */
   conclude(everyone: boolean): Findings;
   publishedOf(id: PatientId, margin: number): PublishedState;
 }
@@ -50,7 +50,7 @@ export function createSurvey({ waiting, ledger, jobs, fenced }: SurveyInput): Su
 
   const lastOf = (id: number) => last.get(id) ?? 0;
   const isErased = (id: number) => ledger.has(id) || deleted.has(id);
-  /** In a service that runs, a published event waits for a moment until the relay has removed it. */
+  /** In a running service, a published event stays in the outbox for a moment until the relay removes it. */
   const isOvertaken = ({ eventId, patientId, sequence }: WaitingEvent) =>
     published.has(eventId) ? fenced : sequence <= lastOf(patientId);
 
@@ -83,7 +83,7 @@ export function createSurvey({ waiting, ledger, jobs, fenced }: SurveyInput): Su
       margin,
       deleted: deleted.has(id),
       isPublished: (eventId) => published.has(eventId),
-      // A fenced database relays nothing, so what came into the outbox since was not published either.
+      // A fenced database relays nothing, so events that entered the outbox since then are not published either.
       isUnpublished: (eventId) => !published.has(eventId) && (fenced || waitingIds.has(eventId)),
     }),
   };

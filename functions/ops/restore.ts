@@ -1,7 +1,7 @@
 /**
- * `ops restore`: what a database needs after it was put back from a backup, before anything may be published from it
- * (docs/runbooks/restore.md). `fence` lifts it above all that was ever published and erases again whom the backup has
- * brought back; `rewind` lets the consumers take in once more what the backup has forgotten.
+ * `ops restore`: repairs a database that was restored from a backup, before anything may be published from it
+ * (docs/runbooks/restore.md). `fence` raises its ids and numbers above everything ever published, and erases again the
+ * patients whom the backup brought back; `rewind` lets the consumers read again the messages since the backup.
  */
 import pLimit from 'p-limit';
 import type { PatientId } from '../../shared/patient/schema.ts';
@@ -29,9 +29,9 @@ import { counted, type Output } from './output.ts';
 import { readPublished } from './published.ts';
 import { createSurvey, type Findings, type Survey } from './restore-survey.ts';
 
-/** Ids above the highest known one that a process may hold in a block, or has given without an event yet. */
+/** Margin above the highest known id: a process may hold ids in a block, or has given one whose event is not known yet. */
 const ID_MARGIN = 10_000;
-/** More events than a patient has in the days that the topic may have lost. */
+/** Margin for numbers: more events than a patient has in the days that the topic may have lost. */
 const SEQUENCE_MARGIN = 1_000;
 const MOST_JOBS = 1_000;
 const AT_ONCE = 8;
@@ -39,7 +39,7 @@ const AT_ONCE = 8;
 interface Surveyed extends Findings {
   readonly survey: Survey;
   readonly nextId: number;
-  /** What `nextId` must at least be. */
+  /** Lower bound for `nextId`. */
   readonly safeId: number;
   readonly margin: number;
 }
@@ -52,7 +52,7 @@ export async function fence(context: Context, output: Output, apply: boolean): P
   const orAgain = <T>(work: () => Promise<T>) =>
     resumable(work, () =>
       apply
-        ? 'The fence does not open before everything is mended. Continue with: ops restore fence --apply'
+        ? 'The fence stays closed until everything is repaired. Continue with: ops restore fence --apply'
         : 'Nothing was changed.',
     );
   const found = await orAgain(() => surveyAll(context, output, deps, state));
@@ -82,12 +82,12 @@ export async function fence(context: Context, output: Output, apply: boolean): P
     output.say(`${counted(lost.length, 'patient')} published, but not in the database.`, 'bad');
   const clean = !fenced && behind.length + erased.length === 0 && nextId >= safeId;
   if (clean) output.say('The fence is open, and nothing is behind the topic.', 'good');
-  else if (apply) output.say('All of it is mended, and the fence is open: the worker may start.', 'good');
-  else output.say('Nothing was changed: `ops restore fence --apply` mends it.', 'bad');
+  else if (apply) output.say('Everything is repaired and the fence is open: the worker may start.', 'good');
+  else output.say('Nothing was changed: `ops restore fence --apply` repairs it.', 'bad');
   return apply || clean;
 }
 
-/** The order of reading is the proof: what waited at first and is not in the topic, read later, was not published. */
+/** The order of reading matters: an event that waited first and is not in the topic, read later, was not published. */
 async function surveyAll(
   context: Context,
   output: Output,
@@ -117,7 +117,7 @@ async function surveyAll(
   return { ...findings, survey, nextId: await readNextId(db), safeId, margin };
 }
 
-/** Each step finds what an interrupted run has done already; the fence opens only after the last one. */
+/** Each step recognises the work of an interrupted run; the fence opens only after the last step. */
 async function repairAll(
   context: Context,
   output: Output,
@@ -131,7 +131,7 @@ async function repairAll(
   const total = behind.length + erased.length;
   await output.during({ what: 'mending', total }, async (progress) => {
     let done = 0;
-    /** Once the command was asked to stop, the steps under way end and no other begins. */
+    /** When the command is asked to stop, the current steps finish and no other begins. */
     const each = async (ids: readonly PatientId[], mend: (id: PatientId) => Promise<void>) => {
       await limit.map([...ids], async (id) => {
         if (context.signal.aborted) return;
@@ -155,7 +155,7 @@ async function repairAll(
   return sum;
 }
 
-/** Nothing is applied twice where the effect is stored already, so an earlier time is the safe one. */
+/** An event whose effect is stored already is not applied again, so an earlier time is safe. */
 export async function rewind(context: Context, output: Output, since: string): Promise<void> {
   const admin = await context.admin();
   const { names } = await context.kafka();
@@ -165,5 +165,5 @@ export async function rewind(context: Context, output: Output, since: string): P
     ['group', 'topic', 'since'],
     consumedTopics.map((name) => [names.groups[name], names.topics[name], since]),
   );
-  output.say('The consumers begin there when the worker starts.');
+  output.say('The consumers start from there when the worker starts.');
 }

@@ -1,11 +1,11 @@
-/** `ops retention preview`: whom the scheduled run would erase, by id, rule and day. */
+/** `ops retention preview`: the patients whom the scheduled run would erase, by id, rule and day. */
 import { retentionDue, type RetentionDays } from '../../shared/patient/retention.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { lapsedPatients } from '../../shared/store/retention.ts';
 import type { Context } from './context.ts';
 import { counted, type Output } from './output.ts';
 
-/** @param tried days to try in place of the configured ones */
+/** @param tried days to use instead of the configured ones */
 export async function previewRetention(
   context: Context,
   output: Output,

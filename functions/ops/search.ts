@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { resumable } from './interruption.ts';
 import { counted, type Output } from './output.ts';
 
-/** @param after continues a run that has ended behind this patient */
+/** @param after continues a run that ended after this patient */
 export async function rebuildSearch(
   context: Context,
   output: Output,

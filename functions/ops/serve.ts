@@ -1,6 +1,6 @@
 /**
- * Entry of the Cloud Run services ops-read (`serve.js --read-only`) and ops-write (`serve.js`); which of
- * the two it is only decides what the code refuses, the service account decides what could happen at all.
+ * Entry of the Cloud Run services ops-read (`serve.js --read-only`) and ops-write (`serve.js`). The option decides which
+ * commands the code refuses; the service account limits what the process can do at all.
  */
 import { readConfig } from '../../shared/platform/config.ts';
 import { createLog } from '../../shared/platform/log.ts';
@@ -16,7 +16,7 @@ const server = createOpsService({
   mayRun: isReadOnly ? readOnly : () => true,
   log: createLog({ service: isReadOnly ? 'ops-read' : 'ops-write', project: config.GOOGLE_CLOUD_PROJECT }),
 });
-// Node ends a request after five minutes by itself; `republish --all` takes longer. Cloud Run ends it after an hour.
+// Node ends a request after five minutes by default; `republish --all` takes longer. Cloud Run ends it after an hour.
 server.requestTimeout = 0;
 server.listen(config.PORT);
 process.once('SIGTERM', () => {

@@ -21,7 +21,7 @@ const log = createLog({
   }),
 });
 
-/** Nothing listens at the broker's address: a command that reaches for Kafka answers with exit code 3. */
+/** Nothing listens at the broker's address: a command that connects to Kafka answers with exit code 3. */
 async function serve(mayRun: MayRun, signal?: AbortSignal): Promise<string> {
   const environment = {
     ...process.env,
@@ -44,7 +44,7 @@ async function ask(url: string, args: readonly string[], headers: Record<string,
 }
 
 describe('the operators’ service', () => {
-  it('answers a command with what it writes', async () => {
+  it('answers a command with its output', async () => {
     for (const url of [read, write]) {
       const { status, text } = await ask(url, ['outbox', 'status']);
       expect({ status, text }).toEqual({
@@ -55,7 +55,7 @@ describe('the operators’ service', () => {
     }
   });
 
-  it('ends a command in order when the instance is taken down', async () => {
+  it('ends a command after its current step when the instance shuts down', async () => {
     const stopping = await serve(readOnly, AbortSignal.abort(new Interrupted()));
     expect(await ask(stopping, ['verify'])).toEqual({
       status: 200,
@@ -63,7 +63,7 @@ describe('the operators’ service', () => {
     });
   });
 
-  it('says the exit code of a command that did not succeed', async () => {
+  it('answers with the exit code of a command that failed', async () => {
     const record = '0'.repeat(32);
     expect(await ask(read, ['import', 'show', record])).toEqual({
       status: 200,
@@ -79,14 +79,14 @@ describe('the operators’ service', () => {
     [['dlq', 'show', 'communication:3:17', '--value']],
     [['import', 'delete', '0'.repeat(64)]],
     [['--json', 'import', 'retry', '0'.repeat(32)]],
-  ])('refuses %j where only reading is allowed', async (args) => {
+  ])('refuses %j on the read-only service', async (args) => {
     expect(await ask(read, args)).toEqual({
       status: 403,
       text: expect.stringMatching(/ask ops-write \(OPS=write\)\.\nexit code 2\n$/),
     });
   });
 
-  it('runs on the writing service what the reading one refuses', async () => {
+  it('runs on the writing service a command that the read-only one refuses', async () => {
     expect(await ask(write, ['republish', '--all', '--dry-run'])).toEqual({
       status: 200,
       text: expect.stringContaining('0 patients would be put into the outbox.'),
@@ -103,13 +103,13 @@ describe('the operators’ service', () => {
     'lag',
     'outbox status',
     'retention preview',
-  ])('knows the reading command %s by its name in the program', async (name) => {
+  ])('allows the reading command %s under the name it has in the program', async (name) => {
     expect(readOnly(name, {})).toBe(true);
     const { text } = await ask(read, [...name.split(' '), '--help']);
     expect(text).toContain(`Usage: ops ${name}`);
   });
 
-  it('takes no option of Node and no environment: the command line is the program’s alone', async () => {
+  it('passes the command line to the program only: no option of Node and no environment variable', async () => {
     for (const trick of ['--import=data:text/javascript,process.exit(7)', 'NODE_OPTIONS=--inspect']) {
       expect((await ask(write, [trick])).text).toMatch(/exit code 2\n$/);
     }
@@ -126,7 +126,7 @@ describe('the operators’ service', () => {
     await answer.text();
   });
 
-  it('notes who ran which command and whose data it changed, without its arguments', async () => {
+  it('logs who ran which command and whose data it changed, without its arguments', async () => {
     logged.length = 0;
     const payload = Buffer.from(JSON.stringify({ sub: '10458', email: 'a@example.org' })).toString(
       'base64url',

@@ -1,7 +1,7 @@
 /**
  * The operators' command over HTTP, as it runs in production: `POST /` with the command line as form fields
- * (`arg=dlq&arg=list`), answered with what the command writes. Cloud Run's IAM decides who may ask; a caller chooses
- * among the commands below and nothing else, so the service account is never lent out.
+ * (`arg=dlq&arg=list`), answered with the command's output. Cloud Run's IAM decides who may call; a caller can run the
+ * commands below and nothing else, so the service account cannot be used for anything else.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { decodeJwt } from 'jose';
@@ -9,7 +9,7 @@ import type { Log } from '../../shared/platform/log.ts';
 import type { Environment } from './context.ts';
 import { runOps, type MayRun } from './program.ts';
 
-/** Commands that change nothing. A new command counts as one that does until it is named here. */
+/** Commands that change nothing. A command that is not listed here counts as a changing one. */
 const reading: ReadonlySet<string> = new Set([
   'batch list',
   'batch show',
@@ -24,7 +24,7 @@ const reading: ReadonlySet<string> = new Set([
   'verify',
 ]);
 
-/** Without `--value`: a message's key and value may speak of a person. */
+/** Allowed without `--value` only: a message's key and value may hold personal data. */
 export const readOnly: MayRun = (command, options) => reading.has(command) && options['value'] !== true;
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -33,19 +33,19 @@ interface Settings {
   readonly environment: Environment;
   readonly mayRun: MayRun;
   readonly log: Log;
-  /** Aborted when the instance is taken down: a long command ends in order and says how to go on. */
+  /** Aborted when the instance shuts down: a long command ends after its current step and says how to continue. */
   readonly signal?: AbortSignal;
 }
 
 /** An HTTP server that is not listening yet. */
 export function createOpsService(settings: Settings): Server {
   return createServer((request, response) => {
-    // A caller who hangs up does not end the command: what it began, it completes.
+    // A caller who disconnects does not end the command: it runs to its end.
     response.on('error', () => undefined);
     answer(request, response, settings).catch((error: unknown) => {
       settings.log.error('An operator request failed', { error_class: (error as Error).name });
       if (response.headersSent) response.end();
-      else end(response, 500, 'Something went wrong; the log knows more.');
+      else end(response, 500, 'Something went wrong; see the log.');
     });
   });
 }
@@ -85,7 +85,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, settin
     log,
     ...(signal === undefined ? {} : { signal }),
   });
-  // The arguments are left out: an operator can type anything.
+  // Arguments are not logged: an operator can type anything, including personal data.
   log.record('audit', {
     actor: operator,
     role: 'operator',

@@ -1,6 +1,6 @@
 /**
- * `ops verify`: reconciles Firestore with the topic, reading both completely: every patient's last event is
- * published or waits in the outbox, and the topic keeps the laws of `sequence`.
+ * `ops verify`: reconciles Firestore with the topic, reading both completely. Every patient's last event must be
+ * published or wait in the outbox, and the topic must keep the laws of `sequence`.
  */
 import { patientsWithEvents } from '../../shared/store/outbox-backlog.ts';
 import { countPatients, scanPatients } from '../../shared/store/patient-scan.ts';
@@ -10,11 +10,11 @@ import { counted, type Output } from './output.ts';
 import { readPublished } from './published.ts';
 import { createReconciler, type Reconciliation } from '../../shared/events/reconcile.ts';
 
-/** @returns true when nothing is amiss */
+/** @returns true when Firestore and the topic agree */
 export async function verify(context: Context, output: Output): Promise<boolean> {
   const result = await resumable(
     () => reconcile(context, output),
-    () => 'Nothing was changed. Start it again: it begins from the start.',
+    () => 'Nothing was changed. Run the command again: it starts over.',
   );
   const { findings, ...counts } = result;
   context.audit('answered', { patientIds: findings.map(({ patientId }) => patientId) });
@@ -37,8 +37,8 @@ export async function verify(context: Context, output: Output): Promise<boolean>
 }
 
 /**
- * The order of reading is the proof: an event that Firestore shows first is then in the outbox or has left it for
- * the topic, which is read last.
+ * The order of reading makes the comparison safe: an event that Firestore shows first is in the outbox, which is read
+ * next, or has left it for the topic, which is read last.
  */
 async function reconcile(context: Context, output: Output): Promise<Reconciliation> {
   const db = await context.db();

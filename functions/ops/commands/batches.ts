@@ -10,13 +10,13 @@ export function addBatches(program: Command, { context, output }: Invocation): v
   const batch = program.command('batch').description('batches of consumed topics that cannot be read');
   batch
     .command('list')
-    .description('those that partitions stand before, and those that were passed over')
+    .description('those at which partitions are stopped, and those that were skipped')
     .action(() => listBatches(context, output()));
   const topic = () => new Argument('<topic>', 'consumed topic').choices(consumedTopics);
   const partition = () => new Argument('<partition>', 'its partition').argParser(parsePartition);
   batch
     .command('show')
-    .description('the one that a partition stands before: its header, never a key or a value')
+    .description('the batch at which a partition is stopped: its header, never a key or a value')
     .addArgument(topic())
     .addArgument(partition())
     .action((name: ConsumedTopic, number: number) =>
@@ -24,12 +24,12 @@ export function addBatches(program: Command, { context, output }: Invocation): v
     );
   batch
     .command('skip')
-    .description('let the worker pass over exactly that batch; its messages are lost to us')
+    .description('let the worker skip exactly that batch; its messages are never applied')
     .addArgument(topic())
     .addArgument(partition())
-    .requiredOption('--from <offset>', 'where the partition stands', parseOffset)
-    .option('--to <offset>', 'its last offset, where the batch does not say it', parseOffset)
-    .option('--apply', 'do it; without this it is only shown')
+    .requiredOption('--from <offset>', 'the offset at which the partition is stopped', parseOffset)
+    .option('--to <offset>', 'its last offset, when its header does not give it', parseOffset)
+    .option('--apply', 'do it; without this the command only shows what it would do')
     .action(
       (
         name: ConsumedTopic,

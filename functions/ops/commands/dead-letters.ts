@@ -22,25 +22,25 @@ export function addDeadLetters(program: Command, { context, output, finish }: In
   const dlq = program.command('dlq').description('messages that could not be applied');
   const filtered = (command: Command) =>
     command
-      .addOption(new Option('--topic <topic>', 'only of this topic').choices(consumedTopics))
-      .option('--error <class>', 'only with this error class, such as event.invalid_payload')
-      .option('--since <time>', 'only those that died at or after this time (RFC 3339)', parseTime);
+      .addOption(new Option('--topic <topic>', 'only those of this topic').choices(consumedTopics))
+      .option('--error <class>', 'only those with this error class, such as event.invalid_payload')
+      .option('--since <time>', 'only those dead-lettered at or after this time (RFC 3339)', parseTime);
   filtered(dlq.command('list').description('all that are open')).action((options: FilterOptions) =>
     list(context, output(), filterOf(options)),
   );
   dlq
     .command('show <place>')
     .description('one of them: its reason')
-    .option('--value', 'headers, key and value too; they may speak of a person')
+    .option('--value', 'headers, key and value too; they may hold personal data')
     .action((place: string, { value = false }: { value?: boolean }) => show(context, output(), place, value));
   for (const [name, how, description] of [
     ['replay', 'replayed', 'send them to their topic again'],
-    ['drop', 'dropped', 'give them up'],
+    ['drop', 'dropped', 'mark them as resolved without applying them'],
   ] as const) {
     filtered(dlq.command(`${name} [place...]`).description(description))
       .option('--all', 'all that are open')
-      .option('--dry-run', 'only show which')
-      .option('--rate <n>', 'at most so many a second', parseRate)
+      .option('--dry-run', 'only show which ones')
+      .option('--rate <n>', 'at most N a second', parseRate)
       .action(async (places: string[], options: HandlingOptions, command: Command) => {
         const { dryRun = false, rate, all = false } = options;
         const filter = filterOf(options, places);

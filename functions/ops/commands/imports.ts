@@ -11,7 +11,7 @@ export function addImports(program: Command, { context, output }: Invocation): v
   const imports = program.command('import').description('registration files');
   imports
     .command('list')
-    .description('the last imports')
+    .description('the latest imports')
     .addOption(new Option('--outcome <outcome>', 'only with this outcome').choices(IMPORT_OUTCOMES))
     .option('--limit <n>', 'how many to look at', parseCount, 50)
     .action((options: { outcome?: ImportRecord['outcome']; limit: number }) =>
@@ -19,11 +19,11 @@ export function addImports(program: Command, { context, output }: Invocation): v
     );
   imports
     .command('show <record>')
-    .description('what became of one file, and which rules it breaks')
+    .description('the outcome of one file, and the rules it breaks')
     .action((record: string) => showImport(context, output(), record));
   imports
     .command('waiting')
-    .description('what lies in incoming/ and for how long, without names')
+    .description('the files waiting in incoming/ and for how long, without names')
     .action(() => listWaiting(context, output()));
   imports
     .command('retry <file...>')
@@ -32,7 +32,7 @@ export function addImports(program: Command, { context, output }: Invocation): v
   imports
     .command('delete <record>')
     .description('remove a failed file for good, with its violations and its record')
-    .option('--apply', 'do it; without this it is only shown')
+    .option('--apply', 'do it; without this the command only shows what it would do')
     .action((record: string, { apply = false }: { apply?: boolean }) =>
       deleteImport(context, output(), record, apply),
     );

@@ -27,16 +27,16 @@ export function addPatients(program: Command, { context, streams, output }: Invo
     .action((id: PatientId) => writeExport(context, streams, id));
   program
     .command('republish')
-    .description("put a patient's state into the outbox once more, as patient.updated")
+    .description("publish a patient's current state again, as patient.updated")
     .addOption(new Option('--patient <id>', 'one patient').argParser(parsePatientId).conflicts('all'))
     .option('--all', 'every patient')
     .addOption(
-      new Option('--after <id>', 'with --all: continue behind this patient')
+      new Option('--after <id>', 'with --all: continue after this patient')
         .argParser(parsePatientId)
         .conflicts('patient'),
     )
     .option('--dry-run', 'only count')
-    .option('--rate <n>', 'at most so many patients a second', parseRate)
+    .option('--rate <n>', 'at most N patients a second', parseRate)
     .action(async ({ patient, all, after, dryRun = false, rate }: RepublishOptions, command: Command) => {
       const whom = patient ?? (all === true ? 'all' : undefined);
       if (whom === undefined) command.error('error: name --patient <id> or --all');
@@ -47,14 +47,14 @@ export function addPatients(program: Command, { context, streams, output }: Invo
     .description('the index of names and e-mail addresses')
     .command('rebuild')
     .description('bring it up to date for every patient; may be repeated, and publishes nothing')
-    .addOption(new Option('--after <id>', 'continue behind this patient').argParser(parsePatientId))
+    .addOption(new Option('--after <id>', 'continue after this patient').argParser(parsePatientId))
     .action(({ after }: { after?: PatientId }) => rebuildSearch(context, output(), after));
   program
     .command('retention')
-    .description('patients who are kept no longer')
+    .description('patients whose retention has ended')
     .command('preview')
-    .description('whom the scheduled run would erase: ids, rule and due date')
-    .option('--unpaid <days>', 'try this in place of RETENTION_UNPAID_DAYS', parseDays)
-    .option('--closed <days>', 'try this in place of RETENTION_CLOSED_DAYS', parseDays)
+    .description('patients whom the scheduled run would erase: ids, rule and due date')
+    .option('--unpaid <days>', 'use this instead of RETENTION_UNPAID_DAYS', parseDays)
+    .option('--closed <days>', 'use this instead of RETENTION_CLOSED_DAYS', parseDays)
     .action((tried: { unpaid?: number; closed?: number }) => previewRetention(context, output(), tried));
 }

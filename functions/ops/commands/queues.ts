@@ -1,4 +1,4 @@
-/** Commands about what is on its way: `ops outbox …`, `lag`, `verify`. */
+/** Commands about messages in transit: `ops outbox …`, `lag`, `verify`. */
 import type { Command } from 'commander';
 import { exitCodes, type Invocation } from '../command-line.ts';
 import { lag, outboxStatus } from '../queues.ts';
@@ -8,13 +8,13 @@ import { verify } from '../verify.ts';
 export function addQueues(program: Command, { context, output, finish }: Invocation): void {
   program
     .command('outbox')
-    .description('what waits to leave the service')
+    .description('events and mails waiting to leave the service')
     .command('status')
     .description('count and age of the entries, and when the relay last ran')
     .action(() => outboxStatus(context, output()));
   program
     .command('lag')
-    .description('how far each consumer group is behind')
+    .description('how many messages each consumer group is behind')
     .action(() => lag(context, output()));
   program
     .command('verify')

@@ -12,13 +12,17 @@ export function addRestore(program: Command, { context, output, finish }: Invoca
     .description(
       'compare ids, event numbers and erasures with the topic and the ledger; the worker starts only when they are above',
     )
-    .option('--apply', 'mend them and open the fence; without it nothing is changed')
+    .option('--apply', 'repair them and open the fence; without this nothing is changed')
     .action(async ({ apply = false }: { apply?: boolean }) => {
       if (!(await fence(context, output(), apply))) finish(exitCodes.amiss);
     });
   restored
     .command('rewind')
-    .description('let the consumers take in again what came since the backup; the worker must be stopped')
-    .requiredOption('--since <time>', "the backup's time (RFC 3339), rather earlier than later", parseTime)
+    .description('let the consumers read again the messages since the backup; the worker must be stopped')
+    .requiredOption(
+      '--since <time>',
+      "the backup's time (RFC 3339); when in doubt, an earlier one",
+      parseTime,
+    )
     .action(({ since }: { since: string }) => rewind(context, output(), since));
 }

@@ -124,7 +124,7 @@ async function readLetters({ topic, book }: { topic: string; book: DeadLetterBoo
     return {
       place: `${topic}:${message.partition}:${message.offset}`,
       error,
-      message: reason?.errorMessage ?? 'It is no dead letter as this service writes them',
+      message: reason?.errorMessage ?? 'It is not a dead letter of this service',
       at: reason?.failedAt ?? null,
       origin:
         reason === undefined
