@@ -120,11 +120,11 @@ Examples:
   ops restore fence
   ops retention preview --unpaid 180
 
-Exit codes: 0 done, 1 verify or restore fence found something amiss or a replay left something, 2 usage or configuration, 3 a dependency is not
+Exit codes: 0 done, 1 verify or restore fence found a difference or a replay left letters, 2 usage or configuration, 3 a dependency is not
 reachable, 4 no such dead letter, batch, file or patient, 130 interrupted.
 
-Long commands show on standard error how far they are; with --json they do not. Ctrl-C ends them after the step under way, and they say how
-to go on.`;
+Long commands show their progress on standard error, except with --json. Ctrl-C ends them after the current step, and they say how to
+continue.`;
 
 function commandLine(context: Context, streams: Streams, finish: (code: number) => void): Command {
   const program = new Command('ops')

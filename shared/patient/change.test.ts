@@ -37,7 +37,7 @@ const anyPatch = fc
   )
   .map(patchOf);
 
-/** What came of changes, one after the other. */
+/** The results of changes applied one after the other. */
 function history(patches: readonly PatientPatch[]): { states: Patient[]; results: ChangeResult[] } {
   const states = [aPatient()];
   const results = patches.map((patch, at) => {
@@ -49,7 +49,7 @@ function history(patches: readonly PatientPatch[]): { states: Patient[]; results
 }
 
 describe('any change', () => {
-  it('has events exactly when it changes something, and else leaves the patient as they are', () => {
+  it('has events if and only if it changes the patient', () => {
     fc.assert(
       fc.property(fc.array(anyPatch, { maxLength: 8 }), (patches) => {
         const { states, results } = history(patches);
@@ -62,10 +62,10 @@ describe('any change', () => {
     );
   });
 
-  it('applied twice is applied once', () => {
+  it('applied twice has the same result as applied once', () => {
     fc.assert(
       fc.property(anyPatch, (patch) => {
-        // Said together with the second flag, `offen` gives way to the start; said again, it is a correction.
+        // With the second flag, `offen` in the same change yields to the start; in a second change it is a correction.
         fc.pre(patch.status !== 'offen');
         const once = changePatient(aPatient(), patch, AUTUMN).patient;
         expect(changePatient(once, patch, LATER)).toEqual({ patient: once, events: [], mails: [] });
@@ -73,7 +73,7 @@ describe('any change', () => {
     );
   });
 
-  it('starts the search at most once, and on the day of the flag that came last', () => {
+  it('starts the search at most once, on the day of the later of the two flags', () => {
     fc.assert(
       fc.property(fc.array(anyPatch, { maxLength: 10 }), (patches) => {
         const { states } = history(patches);
@@ -86,7 +86,7 @@ describe('any change', () => {
     );
   });
 
-  it('tells of a status by exactly one event, with both values', () => {
+  it('publishes a changed status in exactly one event, with both values', () => {
     fc.assert(
       fc.property(fc.array(anyPatch, { maxLength: 8 }), (patches) => {
         const { states, results } = history(patches);
@@ -101,7 +101,7 @@ describe('any change', () => {
     );
   });
 
-  it('tells of each therapist newly excluded, and of no other', () => {
+  it('publishes one event for each newly excluded therapist, and for no other', () => {
     fc.assert(
       fc.property(fc.array(anyPatch, { maxLength: 8 }), (patches) => {
         const { states, results } = history(patches);
@@ -129,13 +129,13 @@ describe('any change', () => {
 });
 
 describe('the start of the search', () => {
-  it('leaves any other status than offen', () => {
+  it('keeps any status other than offen', () => {
     const patient = aPatient({ status: 'in_Therapie', zahlung_eingegangen: true });
     const { patient: after } = changePatient(patient, patchOf({ vertraege_unterschrieben: true }), AUTUMN);
     expect(after).toMatchObject({ status: 'in_Therapie', startdatum: '2026-11-02' });
   });
 
-  it('has the Berlin date, also late in the evening and across summer time', () => {
+  it('uses the Berlin date, also late in the evening and across daylight saving time', () => {
     const startOf = (instant: string) =>
       registerPatient(
         patientId.parse(1),
@@ -152,7 +152,7 @@ describe('the start of the search', () => {
 describe('a contact', () => {
   const date = (text: string) => text as BerlinDate;
 
-  it('leaves the latest date, in whatever order contacts come', () => {
+  it('keeps the latest date, in whatever order contacts arrive', () => {
     const days = fc
       .integer({ min: 1, max: 28 })
       .map((day) => date(`2026-02-${String(day).padStart(2, '0')}`));
@@ -169,7 +169,7 @@ describe('a contact', () => {
     expect(patient.letzter_kontakt).toBe(berlinDateOf(AUTUMN));
   });
 
-  it('that was wrong is corrected, backwards too', () => {
+  it('with a wrong date can be corrected, to an earlier date too', () => {
     const wrong = recordContact(aPatient(), date('2026-02-20'), AUTUMN).patient;
     const { patient, events } = correctContact(wrong, date('2026-02-01'), AUTUMN);
     expect(patient.letzter_kontakt).toBe('2026-02-01');
@@ -181,7 +181,7 @@ describe('a contact', () => {
 describe('a blocked therapist', () => {
   const treated = aPatient({ zugewiesener_therapeut: 7, status: 'in_Therapie' });
 
-  it('leaves the patient, who searches again', () => {
+  it('is removed from the patient, who searches again', () => {
     const result = blockTherapist(treated, therapist(7), AUTUMN);
     expect(result.patient).toMatchObject({ zugewiesener_therapeut: null, status: 'auf_der_Suche' });
     expect(result.patient.ausgeschlossene_therapeuten).toMatchObject([
@@ -194,7 +194,7 @@ describe('a blocked therapist', () => {
     ]);
   });
 
-  it('comes back by an unblocking, but not where the patient themself excluded them', () => {
+  it('is no longer excluded after the unblocking, unless the patient excluded them', () => {
     const blocked = blockTherapist(treated, therapist(7), AUTUMN).patient;
     expect(unblockTherapist(blocked, therapist(7), LATER).patient.ausgeschlossene_therapeuten).toEqual([]);
     const own = aPatient({
@@ -206,7 +206,7 @@ describe('a blocked therapist', () => {
     expect(unblockTherapist(kept, therapist(7), LATER).patient).toBe(kept);
   });
 
-  it('twice is once, and concerns nobody else', () => {
+  it('blocked twice has the same result as blocked once, and affects no other patient', () => {
     const blocked = blockTherapist(treated, therapist(7), AUTUMN).patient;
     expect(typesOf(blockTherapist(blocked, therapist(7), LATER))).toEqual([]);
     expect(blockTherapist(treated, therapist(8), AUTUMN).patient).toBe(treated);
@@ -246,7 +246,7 @@ describe('one change', () => {
     ],
   });
 
-  it('adds at most 100 exclusions, whatever is there already', () => {
+  it('adds at most 100 exclusions, however many are stored already', () => {
     const hundred = changePatient(aPatient(), excluding(1, 100), AUTUMN);
     expect(hundred.events).toHaveLength(101);
     expect(changePatient(hundred.patient, excluding(1, 200), AUTUMN).events).toHaveLength(101);
@@ -254,7 +254,7 @@ describe('one change', () => {
     expect(() => changePatient(aPatient(), excluding(1, 101), AUTUMN)).toThrow(tooMany);
   });
 
-  it('names a therapist as often as it likes', () => {
+  it('may name the same therapist several times', () => {
     const twice = patchOf({
       ausgeschlossene_therapeuten: Array.from({ length: 300 }, (_, at) => 1 + (at % 100)),
     });
@@ -263,7 +263,7 @@ describe('one change', () => {
 });
 
 describe('updated_at', () => {
-  it('never goes back, whatever clock the next machine has', () => {
+  it('never goes back, even when the next machine has a slower clock', () => {
     const before = changePatient(aPatient(), patchOf({ ort: 'Köln' }), LATER).patient;
     const { patient } = changePatient(before, patchOf({ ort: 'Bonn' }), AUTUMN);
     expect(patient.updated_at).toBe(before.updated_at);

@@ -22,16 +22,16 @@ import {
   type TherapistId,
 } from './schema.ts';
 
-/** A patient after a change, and what it causes; when nothing changed, the patient before, and nothing. */
+/** The patient after a change, with its events and mails. Without a change: the unchanged patient, no events, no mails. */
 export interface ChangeResult extends Consequences {
   readonly patient: Patient;
 }
 
-/** A whole patient is at most 256 KiB of JSON. */
+/** Limit for a whole patient: 256 KiB of JSON. */
 const MAX_PATIENT_BYTES = 256 * 1024;
 
 /**
- * A patient's first state.
+ * Creates a patient's first state.
  * @throws ServiceError `patient.invalid` when the patient is too large or excludes too many therapists at once
  */
 export function registerPatient(id: PatientId, input: NewPatient, now: Instant): ChangeResult {
@@ -62,7 +62,7 @@ export function changePatient(before: Patient, patch: PatientPatch, now: Instant
   return settle(before, draft, now);
 }
 
-/** Notes a contact on `date`, at most today; an earlier one than the stored changes nothing. */
+/** Records a contact on `date`, or today when it is in the future; a date before the stored one changes nothing. */
 export function recordContact(before: Patient, date: BerlinDate, now: Instant): ChangeResult {
   const today = berlinDateOf(now);
   const past = date < today ? date : today;
@@ -71,12 +71,12 @@ export function recordContact(before: Patient, date: BerlinDate, now: Instant): 
   return settle(before, { ...before, letzter_kontakt: later }, now);
 }
 
-/** Puts a wrong date of the last contact right: it may go back. */
+/** Corrects the date of the last contact; unlike a new contact, it may go back. */
 export function correctContact(before: Patient, date: BerlinDate, now: Instant): ChangeResult {
   return settle(before, { ...before, letzter_kontakt: date }, now);
 }
 
-/** Frees a patient from a therapist who was blocked; a patient who is not with them stays as they are. */
+/** Removes a blocked therapist from a patient; changes nothing for a patient who is not with that therapist. */
 export function blockTherapist(before: Patient, therapist: TherapistId, now: Instant): ChangeResult {
   if (before.zugewiesener_therapeut !== therapist) return { patient: before, ...NOTHING };
   const known = before.ausgeschlossene_therapeuten.some((exclusion) => exclusion.id === therapist);
@@ -97,7 +97,7 @@ export function blockTherapist(before: Patient, therapist: TherapistId, now: Ins
   );
 }
 
-/** Removes the exclusion that {@link blockTherapist} made, and no other. */
+/** Removes the exclusion that {@link blockTherapist} made; every other exclusion stays. */
 export function unblockTherapist(before: Patient, therapist: TherapistId, now: Instant): ChangeResult {
   const kept = before.ausgeschlossene_therapeuten.filter(
     (exclusion) => exclusion.id !== therapist || exclusion.reason !== THERAPIST_BLOCKED,
@@ -105,7 +105,7 @@ export function unblockTherapist(before: Patient, therapist: TherapistId, now: I
   return settle(before, { ...before, ausgeschlossene_therapeuten: kept }, now);
 }
 
-/** The patient as it is, told once more to readers that may have missed something. */
+/** Publishes the unchanged patient again, for readers that may have missed an event. */
 export function restate(patient: Patient): ChangeResult {
   return { patient, ...causedByRestating(patient) };
 }
@@ -113,7 +113,7 @@ export function restate(patient: Patient): ChangeResult {
 function settle(before: Patient, draft: Patient, now: Instant): ChangeResult {
   const started = startSearch(draft, now);
   if (changedFields(before, started).length === 0) return { patient: before, ...NOTHING };
-  // The clock of another machine may lag behind the one that wrote last.
+  // This machine's clock may be behind the clock of the machine that wrote last.
   const at = utcTimestamp(now);
   const patient = wholePatient({
     ...started,
@@ -123,7 +123,7 @@ function settle(before: Patient, draft: Patient, now: Instant): ChangeResult {
   return { patient, ...causedByChange(before, patient) };
 }
 
-/** docs/domain.md#start-of-the-search. `startdatum` remembers that it happened, so it happens once. */
+/** docs/domain.md#start-of-the-search. A set `startdatum` means that it has happened, so it happens once. */
 function startSearch(patient: Patient, now: Instant): Patient {
   if (!patient.zahlung_eingegangen || !patient.vertraege_unterschrieben || patient.startdatum !== null)
     return patient;
@@ -141,7 +141,7 @@ function refuseTooLarge(patient: Patient): void {
   });
 }
 
-/** A patch names what it carries: a key that is present but undefined says nothing. */
+/** Drops keys whose value is undefined: such a key changes nothing. */
 function withoutUndefined<T extends object>(input: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;

@@ -1,6 +1,6 @@
 /**
- * What a change of a patient causes outside of the patient's own document: events for other services, and mails
- * (docs/domain.md#what-a-change-causes). Pure: it is found from the patient before and after. The store writes it
+ * What a change of a patient causes outside the patient's own document: events for other services, and mails
+ * (docs/domain.md#what-a-change-causes). Pure: derived from the patient before and after. The store writes it
  * together with the change.
  */
 import { changedFields, type Patient, type PatientId, type TherapistId } from './schema.ts';
@@ -13,7 +13,7 @@ export interface Consequences {
   readonly mails: readonly Mail[];
 }
 
-/** What happened, without envelope and number; `payload` is that of the contract. */
+/** An event without envelope and number; `payload` follows the contract. */
 export type PatientEvent =
   | { readonly type: 'patient.created' | 'patient.updated'; readonly payload: PatientData }
   | {
@@ -45,20 +45,20 @@ interface PatientData {
   readonly patient_data: Patient;
 }
 
-/** A request that the communication service is to receive, once. */
+/** A mail request for the communication service, which must receive it once. */
 export interface Mail {
   readonly path: '/api/emails' | '/api/system-messages';
   readonly body: Readonly<Record<string, string | number | boolean>>;
-  /** The cause's id: the receiver answers the same key with the same mail. */
+  /** Idempotency key, made from the cause's id: the receiver answers a repeated key with the same mail. */
   readonly idempotencyKey: string;
 }
 
-/** What a change causes that changes nothing. */
+/** The consequences of a change that changes nothing. */
 export const NOTHING: Consequences = { events: [], mails: [] };
 
 /**
- * What a registration causes. The mail that confirms a registration file depends on what else its address had that day:
- * shared/registration/mail-limit.ts adds it.
+ * What a registration causes. The mail that confirms a registration file depends on the other mails to its address that
+ * day: shared/registration/mail-limit.ts adds it.
  * @param first the patient before the search was started
  */
 export function causedByRegistration(first: Patient, patient: Patient): Consequences {
@@ -84,7 +84,7 @@ export function causedByChange(before: Patient, after: Patient): Consequences {
   };
 }
 
-/** Tells a patient's state once more. */
+/** Publishes a patient's state again. */
 export function causedByRestating(patient: Patient): Consequences {
   return { events: [{ type: 'patient.updated', payload: data(patient) }], mails: [] };
 }

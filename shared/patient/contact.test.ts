@@ -16,7 +16,7 @@ describe('an e-mail address', () => {
     expect(emailAddress.parse(` ${written}\u00a0\n`)).toBe(written);
   });
 
-  it('is composed', () => {
+  it('is stored in composed form (NFC)', () => {
     expect(emailAddress.parse('info@mu\u0308ller.de')).toBe('info@müller.de');
   });
 
@@ -100,7 +100,7 @@ describe('a phone number', () => {
     expect(phoneNumber.parse(written)).toBe(written);
   });
 
-  it('loses no digit and gains none but the country code', () => {
+  it('keeps every digit and adds only those of the country code', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: fc.constantFrom(...Array.from('0123456789+ /()-.x,')), maxLength: 20 }),

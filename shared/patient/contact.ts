@@ -1,12 +1,12 @@
-/** How a person is reached: e-mail addresses and phone numbers, kept as they were written where nothing else is sure. */
+/** E-mail addresses and phone numbers, kept as written unless their standard form is certain. */
 import { domainToASCII } from 'node:url';
 import { parsePhoneNumberFromString } from 'libphonenumber-js/min';
 import { text } from './text.ts';
 
-/** Letters and signs of mail addresses in use; others would need SMTPUTF8 on the way. */
+/** Letters and signs that mail addresses use in practice; others would need SMTPUTF8 on every server. */
 const LOCAL_PART = /^(?=.{1,64}$)[A-Za-z0-9_'+-]+(?:\.[A-Za-z0-9_'+-]+)*$/;
 
-/** As DNS has it (RFC 1123, RFC 5891), after the conversion to ASCII: at least two labels, the last one not a number. */
+/** A DNS name (RFC 1123, RFC 5891) converted to ASCII: at least two labels, the last one not a number. */
 const DNS_NAME = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[a-z])[a-z0-9-]{2,63}(?<!-)$/;
 
 /** An address whose domain may be international (`info@müller.de`); kept as written. */
@@ -21,7 +21,7 @@ export const emailAddress = text(255)
 function isEmailAddress(value: string): boolean {
   const at = value.lastIndexOf('@');
   const domain = value.slice(at + 1);
-  // domainToASCII reads its input as part of a URL: nothing but letters, digits, dots and hyphens may reach it.
+  // domainToASCII parses its input as part of a URL, so pass it only letters, digits, dots and hyphens.
   return (
     LOCAL_PART.test(value.slice(0, Math.max(at, 0))) &&
     /^[\p{L}\p{M}\p{Nd}.-]+$/u.test(domain) &&
@@ -30,8 +30,8 @@ function isEmailAddress(value: string): boolean {
 }
 
 /**
- * One number that can be dialled as it stands: with a country code or the national prefix; brackets or a slash set off
- * the area code and nothing else. Two numbers, an extension or words are none.
+ * One number that can be dialled as written: with a country code or the national prefix; brackets or a slash may only set
+ * off the area code. Two numbers, a number with an extension, and words do not match.
  */
 const DIALLED =
   /^(?=\(?[+0])(?:\(?(?:\+|00)\d{1,3}\)?[\s.-]*)?(?:\(0\)[\s.-]*)?(?:\(\d{2,6}\)|\d{2,6}\s*\/)?[\d\s.-]+$/;

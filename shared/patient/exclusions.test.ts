@@ -17,7 +17,7 @@ const anInput: fc.Arbitrary<ExclusionInput> = fc.oneof(
 const anyList = fc.array(anInput, { maxLength: 8 });
 
 describe('a written list of exclusions', () => {
-  it('names exactly the therapists that are written, each once', () => {
+  it('results in exactly the therapists that it names, each once', () => {
     fc.assert(
       fc.property(anyList, anyList, (before, written) => {
         const stored = mergeExclusions([], before, AUTUMN);
@@ -27,7 +27,7 @@ describe('a written list of exclusions', () => {
     );
   });
 
-  it('keeps what is known of a therapist who is named by id alone', () => {
+  it('keeps the stored date and reason of a therapist who is named by id only', () => {
     fc.assert(
       fc.property(anyList, (before) => {
         const stored = mergeExclusions([], before, AUTUMN);
@@ -42,7 +42,7 @@ describe('a written list of exclusions', () => {
     );
   });
 
-  it('dates a new one today, and lets a reason be cleared', () => {
+  it('dates a new exclusion today, and can clear a reason', () => {
     const [dated] = mergeExclusions([], [id(3)], AUTUMN);
     expect(dated).toEqual({ id: 3, excluded_at: '2026-11-02T09:00:00.000Z' });
     const stored: Exclusion[] = [{ id: id(3), excluded_at: '2026-01-01T00:00:00.000Z', reason: 'x' }];

@@ -1,4 +1,4 @@
-/** The therapists who are out of the question for a patient: how a written list meets the stored one. */
+/** The therapists whom a patient excludes: merges a list from a client with the stored one. */
 import { utcTimestamp, type Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 import {
@@ -9,12 +9,12 @@ import {
   type TherapistId,
 } from './values.ts';
 
-/** Reason of an exclusion that the service made itself; unblocking the therapist removes exactly these. */
+/** Reason of exclusions that the service adds itself; unblocking the therapist removes only these. */
 export const THERAPIST_BLOCKED = 'therapist_blocked';
 
 /**
- * The written list, each entry completed from the stored one of the same therapist: an id alone keeps what is
- * known, a missing date or reason stays, `null` or a blank reason clears. A therapist named twice counts once, the last
+ * Completes each entry of a written list from the stored entry of the same therapist: an id alone keeps the stored date
+ * and reason, a missing date or reason stays, `null` or a blank reason clears it. For a therapist named twice the last
  * entry wins.
  * @throws ServiceError `patient.invalid` when the list adds too many at once
  */

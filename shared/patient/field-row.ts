@@ -1,13 +1,13 @@
-/** What a row of the field table says (fields.ts), and the four kinds of rows. */
+/** The type of a row of the field table (fields.ts), and constructors for the four kinds of rows. */
 import type { z } from 'zod';
 
 /** Whether a registration file may hold the field, must hold it, or is refused with it. */
 type InFile = 'may' | 'must' | 'never';
 
-/** What a new patient has: what the client must give, a new id, the time of the registration, or a default. */
+/** The value of a new patient: given by the client, a new id, the time of the registration, or a default. */
 type Initially = 'required' | 'allocated' | 'now' | { readonly default: unknown };
 
-/** Everything that is true of one field. */
+/** The definition of one field. */
 export interface FieldRow<
   Stored extends z.ZodType = z.ZodType,
   Written extends z.ZodType = z.ZodType,
@@ -19,20 +19,20 @@ export interface FieldRow<
   readonly schema: Stored;
   /** The field as a client writes it, in a change and in a new patient. */
   readonly written: { readonly inChange: Written; readonly inNew: Written };
-  /** A field of the service is refused in every body and file. */
+  /** `service`: the field is refused in every body and file. */
   readonly writer: Writer;
-  /** A default is also what a patient has whose document is older than the field. */
+  /** A default also applies to patients whose document is older than the field. */
   readonly initially: I;
   readonly inFile: F;
-  /** True for the date of something that has happened: it is not after today in Berlin. */
+  /** True for the date of a past event: it must not be after today in Berlin. */
   readonly isPast: boolean;
-  /** The day from which the service has the field, YYYY-MM-DD. */
+  /** The day on which the service got the field, YYYY-MM-DD. */
   readonly since: string;
   /** In English; links lead to docs/domain.md. */
   readonly meaning: string;
 }
 
-/** The first version of the service. Patients are not older. */
+/** The day of the service's first version; no patient is older. */
 export const FIRST_VERSION = '2026-11-24';
 
 interface Notes {
@@ -40,7 +40,7 @@ interface Notes {
   readonly isPast?: boolean;
 }
 
-/** What a client's field may say that is not required. */
+/** Options of a client's field that is not required. */
 interface OptionalNotes extends Notes {
   /** `may` unless given. */
   readonly inFile?: InFile;
@@ -51,8 +51,8 @@ interface OptionalNotes extends Notes {
 type InFileOf<N> = N extends { readonly inFile: infer F extends InFile } ? F : 'may';
 
 /**
- * Must be given for a new patient. There is no later field of this kind: patients who are stored already do not have
- * it, and there is nothing that they could have instead.
+ * Must be given for a new patient. A field of this kind cannot be added later: patients who are stored already would lack
+ * it, and there is no default for them.
  */
 export function required<S extends z.ZodType>(
   schema: S,
@@ -61,7 +61,7 @@ export function required<S extends z.ZodType>(
   return { ...base(schema, notes), writer: 'client', initially: 'required', inFile: 'may' };
 }
 
-/** Null until a client writes it; null and a blank text clear it. */
+/** Null until a client writes it; null or a blank text clears it. */
 export function nullable<S extends z.ZodType, const N extends OptionalNotes>(
   schema: S,
   notes: N,
@@ -74,7 +74,7 @@ export function nullable<S extends z.ZodType, const N extends OptionalNotes>(
   };
 }
 
-/** Has a value from the beginning, and a client may write another. @param written when it is written in another form */
+/** Starts with a default that a client may change. @param written the schema for clients, when it differs */
 export function withDefault<
   S extends z.ZodType,
   const N extends OptionalNotes & { readonly default: z.output<S> },

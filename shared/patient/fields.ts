@@ -1,7 +1,7 @@
 /**
- * The table of patient fields, in the order of the contract (docs/domain.md#patient-fields): one row for each. Types,
- * rules for bodies and registration files, defaults, the API's and the events' documents and the table in the docs come
- * from it. Rows that come later say `since`.
+ * The table of patient fields, in the order of the contract (docs/domain.md#patient-fields), one row per field. Types,
+ * rules for bodies and registration files, defaults, the API and event documents and the table in the docs are derived
+ * from it. A row added after the first version needs `since`.
  */
 import { z } from 'zod';
 import { emailAddress, phoneNumber } from './contact.ts';

@@ -7,7 +7,7 @@ const meet = (one: object, other: object) => {
   return identifyingPairs(other).some((pair) => known.has(pair));
 };
 
-describe('a person is known again', () => {
+describe('a person is recognised', () => {
   it.each([
     ['by address and birth date', { email: lena.email, geburtsdatum: lena.geburtsdatum }],
     ['by name and birth date, without an address', { ...lena, email: null }],

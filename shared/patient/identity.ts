@@ -7,7 +7,7 @@ import { isRecord } from './read.ts';
 /** Longer texts are not compared: no valid registration has them. */
 const MAX_LENGTH = 320;
 
-/** The pairs that can be made of a person's fields, as texts that are equal for the same person. */
+/** @returns each pair that a person's fields allow, as a text that is equal for the same person */
 export function identifyingPairs(fields: unknown): string[] {
   if (!isRecord(fields)) return [];
   const email = normalised(fields['email']);
@@ -23,7 +23,7 @@ export function identifyingPairs(fields: unknown): string[] {
     .map((pair) => pair.join('\n'));
 }
 
-/** Spelling that does not tell persons apart: case, composed or decomposed letters, blanks. */
+/** Removes differences that do not tell persons apart: case, composed or decomposed letters, blanks. */
 function normalised(value: unknown): string {
   if (typeof value !== 'string' || value.length > MAX_LENGTH) return '';
   return value.normalize('NFC').trim().replaceAll(/\s+/g, ' ').toLowerCase();

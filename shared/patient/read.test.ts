@@ -9,7 +9,7 @@ const TODAY = '2026-11-02' as BerlinDate;
 const read = (input: unknown) => readPatientFields(patchSchema, input, TODAY);
 
 describe('reading', () => {
-  it('of anything at all ends in a value or in violations, never in an exception', () => {
+  it('returns a value or violations for any input, and never throws', () => {
     const fields = fc.dictionary(fc.oneof(fc.constantFrom(...FIELD_NAMES), fc.string()), fc.jsonValue());
     fc.assert(
       fc.property(fc.oneof(fc.jsonValue(), fields), (input) => {
@@ -31,12 +31,12 @@ describe('reading', () => {
     );
   });
 
-  it('escapes a pointer as RFC 6901 wants, below the given place', () => {
+  it('escapes a pointer as RFC 6901 requires, below the given pointer', () => {
     const reading = readPatientFields(patchSchema, { plz: 1 }, TODAY, '/a~1b');
     expect(reading).toMatchObject({ violations: [{ pointer: '/a~1b/plz' }] });
   });
 
-  it('takes blank text for null in every field that may be null, and in no other', () => {
+  it('reads blank text as null in every field that may be null, and in no other', () => {
     for (const name of FIELD_NAMES.filter((field) => field in patchSchema.shape)) {
       const [blank, nothing] = [read({ [name]: ' ' }), read({ [name]: null })];
       expect([name, blank.ok && blank.value]).toEqual([name, nothing.ok && nothing.value]);
@@ -50,14 +50,14 @@ describe('reading', () => {
     expect(violations.at(-1)).toEqual({ pointer: '', detail: 'breaks rules in 200 more places' });
   });
 
-  it('judges the future by the given day', () => {
+  it('refuses dates after the given day', () => {
     expect(read({ geburtsdatum: '2026-11-02' }).ok).toBe(true);
     expect(read({ geburtsdatum: '2026-11-03' })).toMatchObject({
       violations: [{ pointer: '/geburtsdatum', detail: 'must not be in the future' }],
     });
   });
 
-  it('takes a prototype key for an unknown one, and pollutes nothing', () => {
+  it('refuses a prototype key as unknown, and does not change the prototype', () => {
     const reading = read(JSON.parse('{"__proto__": {"admin": true}, "constructor": 1}'));
     expect(reading.ok).toBe(false);
     expect(({} as Record<string, unknown>)['admin']).toBeUndefined();

@@ -8,7 +8,7 @@ import type { Violation } from '../platform/errors.ts';
 import { BLANK_IS_NULL, PAST_DATES, SERVICE_FIELDS } from './schema.ts';
 import { isBlank } from './text.ts';
 
-/** The value, or every rule that the input breaks. */
+/** The value, or every violation of the input. */
 export type Reading<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly violations: readonly Violation[] };
@@ -63,7 +63,7 @@ export function violationsOf(error: z.ZodError, at = ''): Violation[] {
   const mistyped = new Set(wrongTypes.map((issue) => pointerTo(issue.path)));
   return (
     error.issues
-      // A text where a list should be is not also a list that is too long.
+      // zod reports a text in place of a list also as a list that is too long; report the wrong type only.
       .filter((issue) => issue.code === 'invalid_type' || !mistyped.has(pointerTo(issue.path)))
       .flatMap((issue) => violationsOfIssue(issue, at))
   );
@@ -92,7 +92,7 @@ function violationsOfIssue(issue: z.core.$ZodIssue, at: string): Violation[] {
   }
 }
 
-/** Where exactly one branch fits the value's shape, its own complaint says more than the union's. */
+/** When exactly one branch fits the value's shape, its violations are more precise than the union's. */
 function unionViolations(issue: z.core.$ZodIssueInvalidUnion, pointer: string): Violation[] {
   const near = issue.errors.find((branch) =>
     branch.every((inner) => inner.path.length > 0 || inner.code !== 'invalid_type'),
@@ -105,7 +105,7 @@ function unknownKey(key: string, parent: string): Violation {
   if (SERVICE_FIELDS.has(key)) {
     return { pointer: `${parent}/${key}`, detail: 'is set by the service and cannot be written' };
   }
-  // A key is input too: one that does not look like a field name may be a person's name.
+  // A key is input too: unless it looks like a field name, it may be a person's name.
   return /^[a-z0-9_]{1,64}$/.test(key)
     ? { pointer: `${parent}/${key}`, detail: 'is not a known field' }
     : { pointer: parent, detail: 'has a key that is not a known field' };

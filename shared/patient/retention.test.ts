@@ -19,7 +19,7 @@ function patient(differing: Record<string, unknown> = {}): Patient {
 }
 
 describe('retention', () => {
-  // 30 whole days without contact lie between.
+  // There are 30 whole days without contact in between.
   it.each([
     ['registered', { created_at: '2026-03-01T09:00:00.000Z' }, '2026-04-01'],
     [
@@ -36,7 +36,11 @@ describe('retention', () => {
     ['registered at midnight in summer', { created_at: '2026-07-31T22:00:00.000Z' }, '2026-09-01'],
     ['spoken to later', { letzter_kontakt: '2026-03-05' }, '2026-04-05'],
     ['registered after a contact', { letzter_kontakt: '2020-01-01' }, '2026-04-01'],
-    ['changed later, which is no contact', { updated_at: '2026-05-01T09:00:00.000Z' }, '2026-04-01'],
+    [
+      'changed later, which does not count as contact',
+      { updated_at: '2026-05-01T09:00:00.000Z' },
+      '2026-04-01',
+    ],
     ['registered on a leap day', { created_at: '2028-02-29T09:00:00.000Z' }, '2028-03-31'],
   ])('of one who never paid and was %s ends on that day', (_, differing, due_on) => {
     expect(retentionOf(patient(differing), days)).toEqual({ rule: 'unpaid', due_on });

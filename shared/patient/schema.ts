@@ -1,6 +1,6 @@
 /**
- * What follows from the field table (fields.ts): the patient's type, and the rules for what is stored, answered and
- * published, for the bodies of requests and for registration files. What a change does to a patient is in change.ts.
+ * Derives from the field table (fields.ts) the patient's type and the schemas of stored, answered and published patients,
+ * of request bodies and of registration files. change.ts defines what a change does to a patient.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
@@ -33,20 +33,20 @@ const rows: Readonly<Record<FieldName, FieldRow>> = fields;
 /** In the order of the contract. */
 export const FIELD_NAMES = Object.keys(fields) as readonly FieldName[];
 
-/** Everything that is public of a patient: stored, answered and published. */
+/** A patient's public fields as stored, answered and published. */
 export const patientSchema = z.strictObject(
   valuesOf(FIELD_NAMES, ({ schema }) => schema) as { [K in FieldName]: Fields[K]['schema'] },
 );
 /** A patient's public fields, read through {@link patientSchema}. */
 export type Patient = z.output<typeof patientSchema>;
 
-/** Written by the service alone. A body that names one is refused. */
+/** Fields that only the service writes. A body that names one is refused. */
 export const SERVICE_FIELDS: ReadonlySet<string> = new Set(namesWhere(({ writer }) => writer === 'service'));
 
-/** Dates of things that have happened: not after today in Berlin. */
+/** Dates of past events: not after today in Berlin. */
 export const PAST_DATES = namesWhere(({ isPast }) => isPast);
 
-/** Fields in which a blank string means null: all that may be null. */
+/** Fields in which a blank string means null: all nullable ones. */
 export const BLANK_IS_NULL: ReadonlySet<string> = new Set(
   namesWhere(({ schema }) => schema.safeParse(null).success),
 );
@@ -54,26 +54,26 @@ export const BLANK_IS_NULL: ReadonlySet<string> = new Set(
 const clientFields = namesWhere(({ writer }) => writer === 'client');
 type Written = { [K in ClientField]: Fields[K]['written']['inChange'] };
 
-/** Any fields a client may write, each by its rule: the body of PATCH and PUT. */
+/** The body of PATCH and PUT: any of the fields that a client may write. */
 export const patchSchema = z
   .strictObject(valuesOf(clientFields, ({ written }) => written.inChange) as Written)
   .partial();
 /** Fields that a change sets. */
 export type PatientPatch = z.output<typeof patchSchema>;
 
-/** A new patient: the required fields, and whatever else is known. */
+/** A new patient: the required fields, and any others that a client may write. */
 export const newPatientSchema = z
   .strictObject(valuesOf(clientFields, ({ written }) => written.inNew) as Written)
   .partial()
   .required(maskOf(({ initially }) => initially === 'required') as Record<RequiredField, true>);
-/** What a client gives for a new patient. */
+/** A client's fields of a new patient. */
 export type NewPatient = z.output<typeof newPatientSchema>;
 
 type NotInFile = Extract<NamesWhere<'inFile', 'never'>, ClientField>;
 type MustBeInFile = NamesWhere<'inFile', 'must'>;
 
 /**
- * What a registration file may hold of a patient: nothing that staff or a payment decide
+ * The patient fields of a registration file: those that staff or a payment decide are refused
  * (docs/domain.md#registration-files).
  */
 export const registrationPatientSchema = newPatientSchema
@@ -93,8 +93,8 @@ const defaults: Readonly<Partial<Record<FieldName, unknown>>> = Object.fromEntri
 );
 
 /**
- * A patient with every field, in the order of the contract: databases forget the order of keys, and a stored document
- * does not have the fields that are younger than it. What is missing has its default.
+ * Returns a patient with every field, in the order of the contract: databases do not keep the order of keys, and a stored
+ * document lacks the fields added after it. A missing field gets its default.
  */
 export function wholePatient(
   known: Pick<Patient, Exclude<FieldName, FieldWithDefault>> & Partial<Pick<Patient, FieldWithDefault>>,

@@ -33,7 +33,7 @@ describe('folding', () => {
     expect(fold(text)).toBe(folded);
   });
 
-  it('twice is once, and forgets case and form', () => {
+  it('is idempotent, and ignores case and Unicode form', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (text) => {
         expect(fold(fold(text))).toBe(fold(text));
@@ -62,7 +62,7 @@ describe('the words of a search', () => {
 });
 
 describe('the index', () => {
-  it('has every gram of every part of a name, so that no hit is missed', () => {
+  it('holds every gram of every part of a name, so that no hit is missed', () => {
     fc.assert(
       fc.property(aName, fc.nat(), fc.integer({ min: 1, max: 12 }), (name, from, length) => {
         const patient = aPatient({ nachname: name });
@@ -76,12 +76,12 @@ describe('the index', () => {
     );
   });
 
-  it('has no gram of a single character, and asks for none', () => {
+  it('holds no gram of a single character, and queries none', () => {
     expect(gramsOf(aPatient({ vorname: 'Bo', nachname: 'O' }))).toEqual(['bo']);
     expect(gramsOfWords(['o', 'bo', 'bob', 'bobo'])).toEqual(['bo', 'bob', 'obo']);
   });
 
-  it('decides alone for a term as short as a gram', () => {
+  it('finds exactly the matches for a term of one gram', () => {
     fc.assert(
       fc.property(aName, aName, (name, text) => {
         const [word = ''] = wordsOf(text);

@@ -1,12 +1,12 @@
 /**
- * Search by parts of names and e-mail addresses without a scan: text is folded to what people type and cut into grams
- * of two and three characters, which are the index; a hit is verified on the folded text. A single character has no gram:
- * most patients hold it, so the list itself finds it. After a change of {@link fold} the stored index is out of date until
- * `ops search rebuild` has run.
+ * Search by parts of names and e-mail addresses without a scan. Text is folded to what people type and cut into grams of
+ * two and three characters, which form the index; each hit is verified on the folded text. A single character has no gram:
+ * most patients contain it, so reading the list finds it quickly. After a change of {@link fold} the stored index is out
+ * of date until `ops search rebuild` has run.
  */
 import type { FieldName, Patient } from './schema.ts';
 
-/** The fields in which a search looks. After a change `ops search rebuild` must run. */
+/** The searched fields. After a change, run `ops search rebuild`. */
 export const SEARCHED_FIELDS = ['vorname', 'nachname', 'email'] as const satisfies readonly FieldName[];
 type Searched = Pick<Patient, (typeof SEARCHED_FIELDS)[number]>;
 
@@ -15,7 +15,7 @@ const GRAM_LENGTHS = [2, 3] as const;
 const APOSTROPHES = /['`´‘’‛ʹʻʼʽʾʿˈ′‵＇]/g;
 const HYPHENS = /[-‐‑‒–—−－]/g;
 
-/** Letters that Unicode does not decompose, as people without them on their keyboard write them. */
+/** Letters that Unicode does not decompose, with the spelling of people who lack them on the keyboard. */
 const PLAIN: Readonly<Record<string, string>> = {
   ß: 'ss',
   ſ: 's',
@@ -75,7 +75,7 @@ export function gramsOf(patient: Searched): string[] {
   return [...new Set(words.flatMap((word) => GRAM_LENGTHS.flatMap((length) => runs(word, length))))];
 }
 
-/** The longest grams of a search's words: a patient that matches has every one of them. None for single characters. */
+/** The longest grams of a search's words; every matching patient has all of them. A single character gives none. */
 export function gramsOfWords(words: readonly string[]): string[] {
   return [
     ...new Set(

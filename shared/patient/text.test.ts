@@ -37,7 +37,7 @@ describe('a one-line text', () => {
     expect(error?.issues.map((issue) => issue.message)).toEqual([expect.stringContaining(reason)]);
   });
 
-  it('read twice is read once', () => {
+  it('does not change when it is read again', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (written) => {
         const once = line.safeParse(written);
@@ -58,7 +58,7 @@ describe('a one-line text', () => {
     expect(performance.now() - started).toBeLessThan(2000);
   });
 
-  it('may come many times, each as long as it may be in its worst form', () => {
+  it('stays cheap when many texts of the longest allowed form arrive', () => {
     const worst = ('a' + '\u0301'.repeat(15) + '\u0323'.repeat(15)).repeat(64).slice(0, 2000);
     const started = performance.now();
     const schema = text(500);
@@ -80,8 +80,8 @@ describe('a name', () => {
   );
 });
 
-describe('what is seen of a text', () => {
-  it('has no blanks at its ends, and is blank without anything else', () => {
+describe('the visible part of a text', () => {
+  it('excludes blanks at both ends, and is empty for a text of blanks only', () => {
     expect(trimmed('\u2003a b\u200b\n')).toBe('a b');
     expect(['', ' ', '\u00a0\u200b', '\u2060\u180e'].every(isBlank)).toBe(true);
     expect(isBlank('.')).toBe(false);
@@ -106,7 +106,7 @@ describe('what is seen of a text', () => {
     expect(looksLikeName(written)).toBe(expected);
   });
 
-  it('is a letter, whatever else there is', () => {
+  it('counts as having a letter, whatever else it holds', () => {
     expect([hasLetter('1a'), hasLetter('12'), hasLetter('\u200b')]).toEqual([true, false, false]);
   });
 });

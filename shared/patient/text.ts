@@ -1,12 +1,12 @@
 /**
- * Building blocks of the patient schema. One-line texts are trimmed, measured and normalised, in this order: every
- * step is linear in the text, so that a hostile one costs no more than reading it.
+ * Building blocks of the patient schema. One-line texts are trimmed, measured and normalised, in this order: every step is
+ * linear in the length of the text, so a hostile text costs no more than reading it.
  */
 import { z } from 'zod';
 import { isCalendarDate, parseTimestamp, utcTimestamp, type BerlinDate } from '../platform/clock.ts';
 import type { Personal } from '../platform/personal.ts';
 
-/** Marks what a schema reads as personal data, for the compiler only. */
+/** Brands the output of a schema as personal data, for the compiler only. */
 export function personal<T>(schema: z.ZodType<T>): z.ZodType<Personal<T>> {
   return schema as unknown as z.ZodType<Personal<T>>;
 }
@@ -23,10 +23,10 @@ const MAX_UNITS_PER_CHARACTER = 4;
  */
 const TOO_MANY_MARKS = /(?<!\p{M})\p{M}{31}/u;
 
-/** Blanks of every width, the byte order mark among them, and what prints nothing at all. */
+/** Blanks of every width, including the byte order mark, and characters that print nothing. */
 const BLANK = /[\s\u180e\u200b\u2060]/;
 
-/** The text without blanks and line breaks at its ends. */
+/** Removes blanks and line breaks from both ends of a text. */
 export function trimmed(text: string): string {
   let start = 0;
   let end = text.length;
@@ -35,12 +35,12 @@ export function trimmed(text: string): string {
   return text.slice(start, end);
 }
 
-/** True of a text that has nothing but blanks. */
+/** True when a text consists of blanks only. */
 export function isBlank(text: string): boolean {
   return trimmed(text) === '';
 }
 
-/** True when the text holds a letter that shows: a Hangul filler is a letter, and blank. */
+/** True when the text holds a visible letter; a Hangul filler is a letter but blank. */
 export function hasLetter(text: string): boolean {
   return /(?!\p{Default_Ignorable_Code_Point})\p{L}/u.test(text);
 }
@@ -57,7 +57,7 @@ export function looksLikeName(text: string): boolean {
   );
 }
 
-/** Refuses without looking further: what comes next may be costly on a text that breaks this rule. */
+/** Stops at the first violation: later steps may be costly on a text that breaks this rule. */
 function rule(holds: (text: string) => boolean, error: string) {
   return [holds, { error, abort: true }] as const;
 }

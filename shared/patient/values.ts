@@ -1,4 +1,4 @@
-/** The values that fields hold beyond text, numbers and the closed vocabularies, each with its rule. */
+/** Schemas of field values other than plain texts, numbers and the closed vocabularies. */
 import { z } from 'zod';
 import { int32Id, text, timeSlot, timestamp, trimmed } from './text.ts';
 import { SYMPTOME, WOCHENTAGE } from './vocabulary.ts';
@@ -24,12 +24,12 @@ export type PaymentReference = z.output<typeof paymentReference>;
 
 const MAX_EXCLUSIONS = 1000;
 
-/** Each therapist that a change adds is an event of its own, in the same commit. */
+/** Each therapist that a change adds causes its own event in the same commit. */
 export const MAX_EXCLUSIONS_ADDED = 100;
-/** What an answer says when a change adds too many. */
+/** The violation when a change adds too many. */
 export const TOO_MANY_EXCLUSIONS_ADDED = `must add at most ${MAX_EXCLUSIONS_ADDED} therapists at once`;
 
-/** A therapist who is out of the question for a patient, as stored and answered. */
+/** A therapist whom a patient excludes, as stored and answered. */
 export const exclusion = z.strictObject({
   id: therapistId,
   excluded_at: timestamp,
@@ -54,7 +54,7 @@ export const exclusionInputs = z
   .array(exclusionInput)
   .max(MAX_EXCLUSIONS, { error: `must have at most ${MAX_EXCLUSIONS} items`, abort: true });
 
-/** The list of a new patient: all of it is added at once. */
+/** The list of a new patient: it counts completely as added at once. */
 export const firstExclusionInputs = exclusionInputs.refine(
   (entries) => new Set(entries.map(therapistOf)).size <= MAX_EXCLUSIONS_ADDED,
   TOO_MANY_EXCLUSIONS_ADDED,

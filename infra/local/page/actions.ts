@@ -1,4 +1,4 @@
-/** What a visitor can do to the stack: drop files, stop and kill parts, send what is poisonous, deliver twice. */
+/** A visitor's actions on the stack: drop files, stop and kill parts, send poison messages, deliver twice. */
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Bucket } from '@google-cloud/storage';
@@ -24,7 +24,7 @@ export interface ActionSources {
   readonly names: Names;
   /** URL of the import function. */
   readonly importUrl: string;
-  /** In which the operators' command runs. */
+  /** The environment in which the operators' command runs. */
   readonly environment: NodeJS.ProcessEnv;
 }
 
@@ -42,14 +42,14 @@ export function createActions({ bucket, client, names, importUrl, environment }:
       return files.map(({ name }) => name);
     },
 
-    /** Tells the import of a file once more, as Eventarc may. @returns whether it acknowledged */
+    /** Delivers the event of a file again, as Eventarc may. @returns whether the import acknowledged it */
     deliverAgain: ({ event }: Upload) => deliverOnce({ ...event, id: randomUUID() }, importUrl),
 
     async poison(kind: (typeof POISONS)[number]): Promise<void> {
       await publisher.publish([poisonOf(kind, names.topics.communication)]);
     },
 
-    /** `npm run ops -- dlq replay|drop --place PLACE`. @returns what it says @throws Error with what it says */
+    /** `npm run ops -- dlq replay|drop --place PLACE`. @returns its output @throws Error with its output */
     settleDeadLetter: (how: 'replay' | 'drop', place: string) =>
       run(process.execPath, [OPS, 'dlq', how, place], { env: environment }),
 
@@ -59,7 +59,7 @@ export function createActions({ bucket, client, names, importUrl, environment }:
 
 export type Actions = ReturnType<typeof createActions>;
 
-/** Resolves when it has happened. */
+/** Resolves when the part has stopped, died or started. */
 export function actOn(part: Supervised, action: (typeof PART_ACTIONS)[number]): Promise<void> {
   return part[action]();
 }
@@ -71,7 +71,7 @@ function examplesOf(kind: (typeof EXAMPLE_KINDS)[number], nextFault: () => numbe
   return kind === 'good' ? [file] : [file, { ...file, name: file.name.replace('.json', '-again.json') }];
 }
 
-/** Messages that can never be applied: each must end as a dead letter and hold nobody up. */
+/** Messages that can never be applied: each must end as a dead letter and block no other message. */
 function poisonOf(kind: (typeof POISONS)[number], topic: string): OutgoingMessage {
   const id = randomUUID();
   const envelope = {

@@ -1,4 +1,4 @@
-/** The page's own files. What the browser runs is TypeScript, bundled when it is first asked for. */
+/** The page's own files. The browser code is TypeScript, bundled on the first request. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build, stop as stopBundler } from 'esbuild';
@@ -44,12 +44,12 @@ async function bundleBrowser(): Promise<string> {
     minify: true,
     logLevel: 'silent',
   });
-  // esbuild's service would stay beside the stack.
+  // Otherwise esbuild's service process keeps running beside the stack.
   await stopBundler();
   return outputFiles[0]?.text ?? '';
 }
 
-/** A failure is not remembered. */
+/** A failure is not cached. */
 function once(read: () => Promise<string>): () => Promise<string> {
   let reading: Promise<string> | undefined;
   return () =>

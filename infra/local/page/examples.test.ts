@@ -7,14 +7,14 @@ const now = systemClock();
 const read = (content: string) =>
   readRegistrationFile(Buffer.from(content), { key: undefined, environment: 'local' }, now, now);
 
-it('invents registrations that are taken, each of another person', () => {
+it('invents registrations that the import accepts, each of a different person', () => {
   const files = Array.from({ length: 50 }, goodExample);
   const registrations = files.map(({ content }) => read(content));
   expect(registrations.filter((registration) => 'error' in registration)).toEqual([]);
   expect(new Set(registrations.map(({ tokenHash }) => tokenHash)).size).toBe(50);
 });
 
-it('invents files that are refused, each with its reason', () => {
+it('invents files that the import refuses, each for its own reason', () => {
   const files = Array.from({ length: 6 }, (_, number) => brokenExample(number));
   const refused = files.filter(({ name }) => name.endsWith('.json')).map(({ content }) => read(content));
   expect(refused.map((file) => ('error' in file ? file.error.code : 'taken'))).not.toContain('taken');

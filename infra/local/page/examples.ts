@@ -1,4 +1,4 @@
-/** Registrations of invented people for the page's drop zone: good ones, and ones that each break other rules. */
+/** Registrations of invented people for the page's drop zone: valid ones, and ones that each break a different rule. */
 import { randomBytes, randomInt } from 'node:crypto';
 import { ANREDE, SYMPTOME } from '../../../shared/patient/vocabulary.ts';
 
@@ -19,13 +19,13 @@ const towns = [
   ['80331', 'München'],
 ] as const;
 
-/** A registration that the import takes. Each has a token of its own, so each is another person. */
+/** A registration that the import accepts. Each has its own token, so each is a different person. */
 export function goodExample(): ExampleFile {
   const registration = goodRegistration();
   return fileOf(registration, registration.patient_data.nachname);
 }
 
-/** A file that the import refuses; which rule it breaks changes from one to the next. */
+/** A file that the import refuses; each call breaks the next rule. */
 export function brokenExample(number: number): ExampleFile {
   const registration = goodRegistration();
   const data = registration.patient_data;

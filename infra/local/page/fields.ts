@@ -15,14 +15,14 @@ export function fieldTexts(): readonly FieldText[] {
   return texts;
 }
 
-/** The rule of the field that a JSON pointer names, wherever the patient stands in the document. */
+/** The rule of the field that a JSON pointer names, at any depth of the document. */
 export function ruleOf(pointer: string): string | null {
   const segments = pointer.split('/');
   const field = texts.find(({ name }) => segments.includes(name));
   return field === undefined ? null : `${field.meaning}. ${field.type}`;
 }
 
-/** Markdown's code and links as the words they show. */
+/** Replaces Markdown's code and links by the words they show. */
 function plain(markdown: string): string {
   return markdown.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '');
 }

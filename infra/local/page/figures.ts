@@ -1,4 +1,4 @@
-/** What the page shows beside the flow: the health verdict, the outbox, the lag, the dead letters. */
+/** The figures beside the flow: the health verdict, the outbox, the lag, the dead letters. */
 import type { Firestore } from '@google-cloud/firestore';
 import { openDeadLetterBook, type DeadLetterBook } from '../../../shared/kafka/dead-letter-book.ts';
 import { lagOf } from '../../../shared/kafka/lag.ts';
@@ -16,10 +16,10 @@ export interface FiguresSources {
 }
 
 const consumed = ['communication', 'therapists'] as const;
-/** Most dead letters that are shown. */
+/** Limit of dead letters shown. */
 const SHOWN = 50;
 
-/** A function that asks for all figures at once; each that does not answer in time is null. */
+/** @returns a function that fetches all figures at once; a figure that does not arrive in time is null */
 export function createFigures({ health, db, client, names }: FiguresSources): () => Promise<Figures> {
   const books = consumed.map((topic) => ({
     topic,
@@ -51,7 +51,7 @@ interface Report {
   >;
 }
 
-/** The runbook that helps where a check is not healthy. */
+/** The runbook for a check that is not healthy. */
 const runbooks: Readonly<Record<string, string>> = {
   outbox: 'outbox-age',
   storage: 'storage-filling',
@@ -135,16 +135,17 @@ async function readLetters({ topic, book }: { topic: string; book: DeadLetterBoo
   });
 }
 
-/** What docs/runbooks/dead-letters.md says, in a sentence. */
+/** The advice of docs/runbooks/dead-letters.md in one sentence. */
 function adviceOf(error: string): string {
   if (['event.not_json', 'event.invalid_envelope', 'event.invalid_payload'].includes(error))
-    return 'The sender broke the contract: they mend it and send again; drop this one.';
+    return 'The sender broke the contract: they fix it and send again; drop this one.';
   if (error === 'event.unsupported_version') return 'Extend the reader, then replay it.';
   if (error === 'event.timestamp_in_future')
-    return 'The sender mends their clock and sends again; drop this one.';
-  if (error === 'event.handler_failed') return 'A fault of ours: mend it, deploy, then replay it.';
-  if (error === 'event.patients_left') return 'Mend what keeps the patients named here, then replay it.';
-  if (error === 'event.process_killer') return 'It ended the worker each time: mend that, then replay it.';
+    return 'The sender fixes their clock and sends again; drop this one.';
+  if (error === 'event.handler_failed') return 'A fault of this service: fix it, deploy, then replay it.';
+  if (error === 'event.patients_left') return 'Fix the error for the patients named here, then replay it.';
+  if (error === 'event.process_killer')
+    return 'It ended the worker each time: fix the fault, then replay it.';
   if (error === 'unreadable') return 'Look at it with --value, then drop it.';
   return 'Ask its sender, then drop it.';
 }

@@ -1,4 +1,4 @@
-/** The files below `incoming/`, from the Storage emulator's journal, and what the import records say became of them. */
+/** The files below `incoming/`, from the Storage emulator's journal, with their outcome from the import records. */
 import type { Firestore } from '@google-cloud/firestore';
 import { fateOf } from '../../../shared/platform/errors.ts';
 import { readImport, recordIdOf, type RecordId } from '../../../shared/store/imports.ts';
@@ -7,7 +7,7 @@ import type { Finalized } from '../eventarc.ts';
 import { ruleOf } from './fields.ts';
 import type { FileRow } from './messages.ts';
 
-/** An entry of the journal with what only the emulator's own objects say. */
+/** An entry of the journal, with the fields that only the emulator's own objects have. */
 export interface Upload {
   readonly event: Finalized & { readonly object: { readonly generation: string } };
   readonly row: FileRow;
@@ -17,9 +17,9 @@ export interface Files {
   /** Newest first. */
   latest(): FileRow[];
   uploadOf(recordId: string): Upload | undefined;
-  /** Looks again at those that are on their way: the sweep may have imported one, and a line may have been missed. */
+  /** Reads the waiting files again: the sweep may have imported one, and a log line may have been missed. */
   lookAgain(): Promise<void>;
-  /** The import was told of the file, and has logged what became of it. */
+  /** The import was notified of the file and logged its outcome. */
   noteImport(recordId: string): void;
 }
 
@@ -32,7 +32,7 @@ export function followFiles(
   onChange: () => void,
 ): Files {
   const uploads = new Map<string, Upload>();
-  /** Of files whose upload has not been read yet. */
+  /** Log lines about files whose upload has not been read from the journal yet. */
   const early = new Map<string, number>();
 
   const update = (recordId: string, change: Partial<FileRow>): void => {

@@ -14,12 +14,12 @@ export interface CountedFrom {
   readonly mails: Mails;
 }
 
-/** Findings that are named; all are counted. */
+/** Limit of findings that are named; all are counted. */
 const NAMED = 5;
 
 /**
- * The order of reading is the proof: an event that Firestore shows first is then in the outbox, or has left it for the
- * topic, which is read last.
+ * The order of reading makes the comparison safe: an event that Firestore shows first is in the outbox, which is read
+ * next, or has left it for the topic, which is read last.
  * @returns undefined while the topic is being read up to its end
  * @throws an error of Firestore or Kafka, while one of the two does not answer
  */

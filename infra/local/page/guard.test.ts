@@ -21,9 +21,12 @@ describe('the guard of the page', () => {
   });
 
   it.each([
-    ['a name that was pointed here', { host: 'evil.example:8085', origin: 'http://evil.example:8085' }],
+    [
+      'a foreign name that resolves to this machine',
+      { host: 'evil.example:8085', origin: 'http://evil.example:8085' },
+    ],
     ['another port', { host: '127.0.0.1:80' }],
-  ])('answers nobody by %s', async (_, headers) => {
+  ])('refuses a request by %s', async (_, headers) => {
     expect(await ask('GET', headers)).toBe(421);
     expect(await ask('POST', headers)).toBe(421);
   });
@@ -32,12 +35,12 @@ describe('the guard of the page', () => {
     ['another site', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
     ['another port of this machine', { origin: 'http://127.0.0.1:3000', 'sec-fetch-site': 'same-site' }],
     ['a sandboxed frame or a file', { origin: 'null' }],
-    ['who does not say where from', {}],
-  ])('takes no change from %s', async (_, headers) => {
+    ['a request without an origin', {}],
+  ])('refuses a change from %s', async (_, headers) => {
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) expect(await ask(method, headers)).toBe(403);
   });
 
-  it('gives nothing to a script of another origin, and lets a link lead here', async () => {
+  it('refuses scripts of another origin, and accepts links from there', async () => {
     expect(await ask('GET', { origin: 'https://evil.example' })).toBe(403);
     expect(await ask('GET', { 'sec-fetch-site': 'same-site', 'sec-fetch-dest': 'script' })).toBe(403);
     expect(await ask('GET', { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' })).toBe(200);

@@ -1,6 +1,6 @@
 /**
- * Who may talk to the page: the page itself, in a browser of this machine. It can stop engines and erase patients, so
- * a web page of somebody else must neither drive it nor read from it, also not by a name that it points at 127.0.0.1.
+ * Accepts requests from the page itself only, in a browser of this machine. The page can stop engines and erase patients,
+ * so another web page must neither control it nor read from it, not even by a name that resolves to 127.0.0.1.
  */
 import type { MiddlewareHandler } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
@@ -8,8 +8,8 @@ import { secureHeaders } from 'hono/secure-headers';
 const READING = new Set(['GET', 'HEAD']);
 
 /**
- * @param port where the page listens: the only names under which it answers are 127.0.0.1 and localhost with it (DNS
- * rebinding brings another name). A change must come from a page of that very origin; nothing allows another to read.
+ * @param port the page's port: it answers only as 127.0.0.1 or localhost with this port (DNS rebinding uses another
+ * name). A change must come from a page of the same origin; no other origin may read.
  */
 export function guard(port: number): MiddlewareHandler {
   const hosts = new Set([`127.0.0.1:${port}`, `localhost:${port}`]);
@@ -20,7 +20,7 @@ export function guard(port: number): MiddlewareHandler {
     const isOwn = origin === `http://${host}`;
     const isReading = READING.has(call.req.method);
     if (isReading ? origin !== undefined && !isOwn : !isOwn) return call.text(ELSEWHERE, 403);
-    // A link may lead here; a script, a frame or a form of another origin, on another port too, may not.
+    // Links from another origin are allowed; scripts, frames and forms are not. Another port is another origin.
     const site = call.req.header('sec-fetch-site');
     const isVisit = isReading && call.req.header('sec-fetch-dest') === 'document';
     if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isVisit)
@@ -31,7 +31,7 @@ export function guard(port: number): MiddlewareHandler {
 
 const ELSEWHERE = 'Only the page itself may ask this.\n';
 
-/** Text of patients and files is shown: nothing in it can become code, and nothing is loaded from elsewhere. */
+/** The page shows text of patients and files: none of it may run as code, and nothing loads from another origin. */
 export const pageHeaders = secureHeaders({
   contentSecurityPolicy: {
     defaultSrc: ["'none'"],

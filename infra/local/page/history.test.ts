@@ -24,7 +24,7 @@ const problems = (history: ReturnType<typeof createTopicHistory>, stored: Record
     .conclude(new Map(Object.entries(stored).map(([id, last]) => [Number(id), last])), new Set())
     .findings.map(({ problem }) => problem);
 
-it("keeps a patient's events by number, and how often each stands on the topic", () => {
+it("keeps a patient's events by number, with the number of their copies on the topic", () => {
   const history = createTopicHistory();
   for (const event of [message(7, 1), message(8, 1), message(7, 2), message(7, 1)]) history.add(event);
   expect(history.eventsOf(7).map(({ sequence, times }) => [sequence, times])).toEqual([
@@ -36,7 +36,7 @@ it("keeps a patient's events by number, and how often each stands on the topic",
 });
 
 it.each([
-  ['a number that Firestore has and the topic has not', [message(7, 1)], 'missing'],
+  ['a number that Firestore has and the topic lacks', [message(7, 1)], 'missing'],
   ['a gap', [message(7, 1), message(7, 3)], 'gap'],
   ['two events with one number', [message(7, 1), message(7, 1, 'another')], 'conflict'],
 ])('finds %s', (_, events, problem) => {
@@ -45,7 +45,7 @@ it.each([
   expect(problems(history, { 7: problem === 'missing' ? 2 : 1 })).toContain(problem);
 });
 
-it('passes over what is no event', () => {
+it('ignores messages that are not events', () => {
   const history = createTopicHistory();
   history.add({ ...message(7, 1), value: null });
   history.add({ ...message(7, 1), value: Buffer.from('{') });

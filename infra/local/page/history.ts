@@ -1,4 +1,4 @@
-/** What stands on patient-events, patient by patient, and the laws of `sequence` over all of it. */
+/** The events on patient-events by patient, checked against the laws of `sequence`. */
 import { z } from 'zod';
 import {
   createReconciler,
@@ -11,13 +11,13 @@ import type { PublishedEvent } from './messages.ts';
 export interface TopicHistory {
   begin(isComplete: boolean): void;
   add(message: IncomingMessage): void;
-  /** By number. Payloads of the oldest events of a large topic are not kept: null. */
+  /** A patient's events by number. The payloads of the oldest events of a large topic are not kept and are null. */
   eventsOf(patientId: number): PublishedEvent[];
   /** @param stored read before the topic was @param pending patients with events in the outbox between the two */
   conclude(stored: LastSequences, pending: ReadonlySet<number>): Reconciliation;
 }
 
-/** Most payloads that are kept: about 10 MB. */
+/** Limit of payloads that are kept: about 10 MB. */
 const PAYLOADS = 5_000;
 
 const envelope = z.looseObject({

@@ -1,6 +1,6 @@
 /**
- * The local page: shows what happens on a running stack, and lets a visitor do it and break it. It runs in the stack's own
- * process, which alone can stop and start parts, and listens on loopback only.
+ * The local page: shows what happens on a running stack, and lets a visitor use it and break it. It runs in the stack's
+ * process, because only that process can stop and start parts, and listens on loopback only.
  */
 import { once } from 'node:events';
 import { serve, type ServerType } from '@hono/node-server';
@@ -36,7 +36,7 @@ export interface PageOptions {
 
 const ENGINES = ['firestore', 'storage', 'kafka'] as const satisfies EngineName[];
 
-/** @returns what ends it */
+/** @returns a function that ends it */
 export async function startPage(options: PageOptions): Promise<() => Promise<void>> {
   const { settings, engines, folders, running } = options;
   const { ports } = settings;

@@ -1,6 +1,6 @@
 /**
- * Watches the stack for those who look at the page: logs, topic, mailbox, Firestore and health. It begins when the page
- * is first opened, and asks for figures only while somebody looks, so that a stack without a viewer costs nothing.
+ * Watches the stack for the viewers of the page: logs, topic, mailbox, Firestore and health. It begins when the page is
+ * first opened, and fetches figures only while the page is open, so that a stack without a viewer costs nothing.
  */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,20 +34,20 @@ export interface Live {
   readonly history: TopicHistory;
   readonly mails: Mails;
   readonly files: Files;
-  /** Requests of the page itself that no visitor has asked for: the flow does not show them. */
+  /** Requests of the page itself that no visitor caused; the flow does not show them. */
   ignore(traceId: string): void;
-  /** @param send gets the whole state first, then what changes @returns ends it */
+  /** @param send receives the whole state first, then the changes @returns a function that ends it */
   subscribe(send: (change: Partial<State>) => void): () => void;
 }
 
-/** Parts whose logs tell of the flow. */
+/** Parts whose logs show the flow. */
 const LOGGED = ['import', 'api', 'worker', 'health'] as const;
-/** What an earlier visitor of the page would have seen: the end of each log. */
+/** Bytes read from the end of each log, so that a first viewer sees recent steps. */
 const LAST_BYTES = 1 << 19;
 const FLUSH_MS = 100;
 const FIGURES_MS = 2_000;
 const COUNT_MS = 1_000;
-/** Nothing has come: Firestore is read again all the same, though not as often. */
+/** Without new events Firestore is still read again, but less often. */
 const COUNT_IDLE_MS = 5_000;
 
 export function watchStack(watched: Watched, signal: AbortSignal): Live {
@@ -99,7 +99,7 @@ export function watchStack(watched: Watched, signal: AbortSignal): Live {
     })();
   }
 
-  /** Runs again and again while somebody looks. */
+  /** Repeats the task while the page is open. */
   const repeat = (everyMs: number, work: () => Promise<void> | void) => {
     void (async () => {
       while (!signal.aborted) {
@@ -135,11 +135,14 @@ export function watchStack(watched: Watched, signal: AbortSignal): Live {
     } catch {
       isDirty = true;
       if (guarantees !== null)
-        guarantees = { ...guarantees, stale: 'Firestore or Kafka does not answer: this was counted before' };
+        guarantees = {
+          ...guarantees,
+          stale: 'Firestore or Kafka does not answer: these figures are from the last count',
+        };
     }
     changes = { ...changes, guarantees };
     countedAt = Date.now();
-    // A large stack takes long to read: most of the time is left to its own work.
+    // Reading a large stack takes long: wait longer then, to leave most of the time to its own work.
     await delay(Math.min(30_000, 4 * (countedAt - started)), undefined, { signal }).catch(() => undefined);
   });
 

@@ -6,7 +6,7 @@ import { eventually } from '../../../test/support/eventually.ts';
 import { openMailbox } from '../communication/mailbox.ts';
 import { followMails } from './mails.ts';
 
-it('counts a mail that a patient gets a second time, and none that only others get', async () => {
+it('counts a mail that one patient gets twice, and none that different patients get', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'mails-'));
   const ended = new AbortController();
   onTestFinished(async () => {

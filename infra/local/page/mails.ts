@@ -5,7 +5,7 @@ import type { Mail } from './messages.ts';
 
 export interface Mails {
   readonly count: number;
-  /** Mails that a patient has got once before, with the same subject. */
+  /** The number of mails that repeat an earlier one to the same patient with the same subject. */
   readonly doubled: number;
   /** Newest first. */
   of(patientId: number): Mail[];

@@ -1,6 +1,6 @@
-/** What the page's server tells the browser over its event stream: the one set of types that both sides share. */
+/** The types of the page's event stream, which server and browser share. */
 
-/** A box of the picture. The worker is three: its relay, its mailer and its consumers. */
+/** A box of the picture. The worker has three: its relay, its mailer and its consumers. */
 export type Station =
   | 'bucket'
   | 'import'
@@ -13,18 +13,18 @@ export type Station =
   | 'consumers'
   | 'health';
 
-/** Something that arrived at a station, as a part logged it. */
+/** An arrival at a station, as a part logged it. */
 export interface Step {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly station: Station;
-  /** How long it took, as the part itself measured; null where it did not. */
+  /** The duration that the part measured; null when it measured none. */
   readonly ms: number | null;
   readonly what: string;
   readonly isGood: boolean;
 }
 
-/** One registration, request or consumed event on its way. */
+/** One registration, request or consumed event with its steps. */
 export interface Journey {
   readonly id: string;
   readonly title: string;
@@ -41,18 +41,18 @@ export interface PartState {
 
 export interface BrokenRule {
   readonly pointer: string;
-  /** What is wrong, in the words of the import. */
+  /** The violation, in the import's words. */
   readonly detail: string;
-  /** The field's rule, as docs/domain.md has it; null where no field is meant. */
+  /** The field's rule from docs/domain.md; null when the violation concerns no field. */
   readonly rule: string | null;
 }
 
-/** A file below `incoming/`, and what became of it. */
+/** A file below `incoming/` and its outcome. */
 export interface FileRow {
   readonly recordId: string;
   readonly name: string;
   readonly at: number;
-  /** Null while it is on its way. */
+  /** Null until the import has finished. */
   readonly outcome: 'imported' | 'duplicate' | 'failed' | 'erased' | null;
   readonly reason: string | null;
   /** The rule behind the reason, in a sentence. */
@@ -60,7 +60,7 @@ export interface FileRow {
   readonly broken: readonly BrokenRule[];
   readonly patientId: number | null;
   readonly archivePath: string | null;
-  /** How often the import was told of it. */
+  /** How often its event was delivered to the import. */
   readonly deliveries: number;
 }
 
@@ -75,9 +75,9 @@ export interface Guarantees {
   readonly disordered: number;
   readonly mails: number;
   readonly mailsDoubled: number;
-  /** The first few things that are amiss, in words. */
+  /** The first few findings, in words. */
   readonly findings: readonly string[];
-  /** Why the figures are not of this moment; null when they are. */
+  /** Why the figures are out of date; null when they are current. */
   readonly stale: string | null;
 }
 
@@ -110,7 +110,7 @@ export interface DeadLetter {
   readonly advice: string;
 }
 
-/** Null: could not be found out, since what would have to be asked does not answer. */
+/** Figures are null when their source does not answer. */
 export interface Figures {
   readonly health: { readonly status: string; readonly checks: readonly Check[] } | null;
   readonly outbox: {
@@ -122,7 +122,7 @@ export interface Figures {
   readonly deadLetters: readonly DeadLetter[] | null;
 }
 
-/** The whole state when the stream opens; later each message brings the members that have changed. */
+/** The whole state when the stream opens; each later message holds the members that have changed. */
 export interface State {
   readonly parts: readonly PartState[];
   readonly journeys: readonly Journey[];
@@ -131,7 +131,7 @@ export interface State {
   readonly figures: Figures | null;
 }
 
-/** An event of a patient as it stands on the topic. */
+/** An event of a patient on the topic. */
 export interface PublishedEvent {
   readonly sequence: number;
   readonly eventType: string;
@@ -139,7 +139,7 @@ export interface PublishedEvent {
   readonly timestamp: string;
   readonly partition: number;
   readonly offset: string;
-  /** How often it stands there: a repeat is an exact repeat, and readers drop it. */
+  /** The number of its copies on the topic: copies are exact repeats, which readers drop. */
   readonly times: number;
   readonly payload: unknown;
 }

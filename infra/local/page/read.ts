@@ -1,4 +1,4 @@
-/** The repository's own pages, for a visitor who follows a link of the page: Markdown as HTML, code as text. */
+/** Serves the repository's pages for links of the page: Markdown as HTML, code as text. */
 import { readFile } from 'node:fs/promises';
 import { posix, resolve } from 'node:path';
 import { html, raw } from 'hono/html';
@@ -6,13 +6,13 @@ import { Marked } from 'marked';
 
 const root = resolve(import.meta.dirname, '../../..');
 
-/** What a link of a page may lead to: nothing that holds data or tokens of a stack. */
+/** The paths that may be read: none that holds data or tokens of a stack. */
 const READABLE =
   /^(?:[A-Z]+\.md|(?:docs|functions|shared|infra|test)\/[\w./-]+\.(?:md|json|ts|tf|tfvars|ya?ml|sh))$/;
 
 const marked = new Marked({
   renderer: {
-    /** With the anchors that GitHub gives to headings. */
+    /** Adds the anchors that GitHub gives to headings. */
     heading({ tokens, depth, text }) {
       const id = text
         .toLowerCase()

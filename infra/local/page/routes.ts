@@ -1,4 +1,4 @@
-/** The paths of the page: itself, what it asks of the stack and does to it, the API through it, and the documents. */
+/** The routes of the page: its files, queries and actions on the stack, a proxy to the API, and the documents. */
 import { randomBytes } from 'node:crypto';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
@@ -18,11 +18,11 @@ export interface PageDependencies {
   readonly port: number;
   readonly live: () => Live;
   readonly actions: Actions;
-  /** Undefined for what somebody else runs. */
+  /** Undefined for an engine that the stack did not start. */
   readonly part: (name: string) => Supervised | undefined;
-  /** A part was stopped or started: stack.json must say so. */
+  /** Called when a part was stopped or started, to update stack.json. */
   readonly onPartChange: () => void;
-  /** Where the parts listen, for people. */
+  /** The addresses of the parts, for people. */
   readonly addresses: () => Readonly<Record<string, string>>;
   readonly tokens: Readonly<Record<string, string>>;
   readonly api: string;
@@ -42,7 +42,7 @@ const bodies = {
 };
 const idParameter = z.coerce.number().int().min(1);
 
-/** Swagger UI sets styles of elements by text; apart from that, the page's own rules. */
+/** Swagger UI needs inline styles; otherwise the page's own policy applies. */
 const docsHeaders = secureHeaders({
   contentSecurityPolicy: {
     defaultSrc: ["'none'"],
@@ -78,7 +78,7 @@ export function createPage(deps: PageDependencies): Hono {
     return call.body(page.body, 200, { 'content-type': page.type });
   });
 
-  // The API as it is, under the page's own origin: it decides who may do what, by the token that comes along.
+  // Forwards to the API unchanged, under the page's origin. The API authorises by the token of the request.
   app.all('/api/*', (call) => passOn(call.req.raw, deps));
   app.get('/openapi.json', (call) => passOn(call.req.raw, deps));
 
@@ -86,7 +86,7 @@ export function createPage(deps: PageDependencies): Hono {
   return app;
 }
 
-/** What concerns this stack alone. */
+/** Routes about this stack only. */
 function localRoutes(deps: PageDependencies): Hono {
   const { actions } = deps;
   const app = new Hono();
@@ -151,7 +151,7 @@ function localRoutes(deps: PageDependencies): Hono {
   return app;
 }
 
-/** A header of the page's own refreshes, which the picture does not show. */
+/** Marks the page's own refreshes, which the picture does not show. */
 const BACKGROUND = 'x-background';
 
 async function passOn(request: Request, { api, live }: PageDependencies): Promise<Response> {

@@ -64,7 +64,7 @@ it('joins an event that is logged before the import has logged its file', () => 
   expect(journeys.latest()[0]?.steps.map(({ station }) => station)).toEqual(['bucket', 'kafka', 'import']);
 });
 
-it('marks what is refused', () => {
+it('marks refused requests and files', () => {
   const journeys = createJourneys();
   journeys.addLine(line(1, 't3', imported('r3', 'failed')));
   journeys.addLine(

@@ -1,13 +1,13 @@
 /**
- * The way of each registration, request and consumed event, put together from what the parts log anyway: a line
- * belongs to a journey by its trace, a file also by the id of its import record. Pure: lines in, journeys out.
+ * The journey of each registration, request and consumed event, assembled from the parts' ordinary logs: a line belongs to
+ * a journey by its trace, or for a file also by the id of its import record. Pure: lines in, journeys out.
  */
 import type { metrics } from '../../../shared/platform/metrics.ts';
 import type { Journey, Station, Step } from './messages.ts';
 
 type MetricName = keyof typeof metrics;
 
-/** A line of a part's log, as far as it matters here. */
+/** The members of a log line that are used here. */
 export interface LogLine {
   readonly time?: unknown;
   readonly metrics?: Readonly<Partial<Record<MetricName, number>>>;
@@ -18,17 +18,17 @@ export interface LogLine {
 interface Found extends Step {
   readonly title?: string;
   readonly patientId?: number | undefined;
-  /** The import record of the file that it is about. */
+  /** The import record of the file that the line is about. */
   readonly recordId?: string;
 }
 
-/** Most journeys that are kept. */
+/** Limit of journeys that are kept. */
 const KEPT = 60;
 const TRACE = 'logging.googleapis.com/trace';
 
 /**
- * What a line says, or undefined when it says nothing of the way. A line is known by the metrics it carries, which are a
- * closed set (shared/platform/metrics.ts), and not by its sentence.
+ * The step that a line reports, or undefined when it reports none. A line is recognised by its metrics, which are a closed
+ * set (shared/platform/metrics.ts), not by its message.
  */
 function stepOf(line: LogLine): Found | undefined {
   const text = (name: string) => textOf(line[name]);
@@ -72,7 +72,7 @@ type Labels = Readonly<Partial<Record<string, string>>>;
 
 const VERDICTS: ReadonlySet<string> = new Set(['healthy', 'degraded', 'unhealthy']);
 
-/** The line with which the import ends its work on a file. */
+/** True for the line with which the import ends its work on a file. */
 export function isImport({ metrics, record_id }: LogLine): boolean {
   return metrics?.imports !== undefined && record_id !== undefined;
 }
@@ -87,9 +87,9 @@ export function traceOf(line: LogLine): string {
 }
 
 export interface Journeys {
-  /** @returns what the line has begun or lengthened; a journey without steps has become a part of another one */
+  /** @returns the journeys that the line started or extended; a journey without steps was merged into another one */
   addLine(line: LogLine): Journey[];
-  /** A file that has come to the bucket. */
+  /** Adds a file that was uploaded to the bucket. */
   addUpload(file: { readonly recordId: string; readonly name: string; readonly at: number }): Journey[];
   /** Newest first. */
   latest(): Journey[];
@@ -97,7 +97,7 @@ export interface Journeys {
 
 export function createJourneys(): Journeys {
   const journeys = new Map<string, Journey>();
-  /** Trace → journey, where the journey began before its trace. */
+  /** Trace → journey, for journeys that began before their trace. */
   const aliases = new Map<string, string>();
 
   const put = (journey: Journey): Journey => {
@@ -107,7 +107,7 @@ export function createJourneys(): Journeys {
       if (journeys.size <= KEPT) break;
       journeys.delete(id);
     }
-    // As old as the journeys they lead to.
+    // The aliases are bounded too, oldest first.
     for (const [trace, id] of aliases) {
       if (aliases.size <= 4 * KEPT) break;
       if (!journeys.has(id)) aliases.delete(trace);
@@ -131,7 +131,7 @@ export function createJourneys(): Journeys {
     });
   };
 
-  /** What a trace has told before its file was known belongs to the file's journey. */
+  /** Moves the steps of a trace that were logged before its file was known into the file's journey. */
   const join = (trace: string, id: string): Journey[] => {
     aliases.set(trace, id);
     const early = journeys.get(trace);
@@ -151,7 +151,7 @@ export function createJourneys(): Journeys {
         found.recordId !== undefined && (found.station === 'import' || journeys.has(file)) && trace !== '';
       const gone = isOfFile && !aliases.has(trace) ? join(trace, file) : [];
       const id = aliases.get(trace) ?? (trace === '' ? `${found.station}:${found.at}` : trace);
-      // The scheduled run is the watchman's round: seen in the picture, and no journey of its own.
+      // The scheduled run appears in the picture, but is not listed as a journey.
       if (found.station === 'health')
         return [{ id, title: 'Scheduled run', patientId: null, steps: [found] }];
       return [...gone, extend(id, found)];

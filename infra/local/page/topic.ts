@@ -1,10 +1,10 @@
-/** Follows a whole topic from its beginning for as long as the page is open, through every death of the broker. */
+/** Follows a whole topic from its beginning while the page is open, and continues after each outage of the broker. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { IncomingMessage, KafkaClient, Member } from '../../../shared/kafka/ports.ts';
 
 export interface TopicFollower {
-  /** Whether everything was read that stands on the topic now. @throws the client's error when Kafka does not answer */
+  /** Whether everything on the topic was read. @throws the client's error when Kafka does not answer */
   isAtEnd(): Promise<boolean>;
 }
 
@@ -51,7 +51,7 @@ export function followTopic(options: FollowOptions): TopicFollower {
   };
 }
 
-/** Reads with a member of a group of its own until the member ends or the signal comes. */
+/** Reads with a member of its own group until the member ends or the signal is aborted. */
 async function readOn(options: FollowOptions, next: Map<number, bigint>): Promise<void> {
   const { client, topic, signal, onMessage } = options;
   const group = `${options.group}-${randomUUID()}`;
@@ -76,7 +76,7 @@ async function readOn(options: FollowOptions, next: Map<number, bigint>): Promis
       fetched(partition, fetched) {
         const from = next.get(partition) ?? 0n;
         for (const message of fetched.messages) if (message.offset >= from) onMessage(message);
-        // A batch that cannot be read is passed over: the page shows what stands around it.
+        // Skip a batch that cannot be read: the page shows the messages around it.
         const position =
           fetched.unreadable === undefined
             ? fetched.next

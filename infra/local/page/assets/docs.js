@@ -1,4 +1,4 @@
-// The contract with the local stack's admin token filled in, and with a patient who is there: "try it" works at once.
+// Fills in the local stack's admin token and the id of an existing patient, so that "try it" works at once.
 const json = async (path, headers = {}) => (await fetch(path, { headers })).json();
 const said = document.querySelector('#as');
 try {
@@ -23,5 +23,5 @@ try {
   });
   said.textContent = `the admin token of this stack is filled in${id === undefined ? '' : `, and patient ${id}`}`;
 } catch {
-  said.textContent = 'The API does not answer: start it on the page, then load this one again.';
+  said.textContent = 'The API does not answer: start it on the page, then reload this one.';
 }

@@ -1,4 +1,4 @@
-/** How the page asks its own server, and through it the API. */
+/** Requests of the page to its own server, and through it to the API. */
 
 export type Role = 'reader' | 'staff' | 'admin';
 
@@ -21,7 +21,7 @@ async function tokenOf(role: Role): Promise<string> {
   return (await tokens)[role];
 }
 
-/** @param background for what the visitor did not ask for: the flow does not show it */
+/** @param background true for requests that the visitor did not cause; the flow does not show them */
 export async function callApi({ method, path, role, body }: ApiCall, background = false): Promise<ApiAnswer> {
   const answer = await fetch(path, {
     method,
@@ -36,7 +36,7 @@ export async function callApi({ method, path, role, body }: ApiCall, background 
   return { status: answer.status, body: text === '' ? null : (JSON.parse(text) as unknown) };
 }
 
-/** The same call for a terminal in the repository's folder. */
+/** The same call as a curl line for a terminal in the repository's folder. */
 export function curlOf({ method, path, role, body }: ApiCall): string {
   const quoted = body === undefined ? '' : JSON.stringify(body).replaceAll("'", String.raw`'\''`);
   return [
@@ -67,7 +67,7 @@ async function read<T>(answer: Response): Promise<T> {
   try {
     message = (JSON.parse(text) as { message?: string }).message ?? text;
   } catch {
-    // Plain text says it as it is.
+    // A plain text body is the message itself.
   }
   throw new Error(message.trim() || `status ${answer.status}`);
 }

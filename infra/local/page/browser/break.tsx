@@ -7,8 +7,8 @@ const roles: Readonly<Record<string, string>> = {
   firestore: 'engine: the database',
   storage: 'engine: the bucket',
   kafka: 'engine: the broker',
-  communication: 'stand-in: takes the mails',
-  eventarc: 'stand-in: tells the import of files',
+  communication: 'stand-in: accepts the mails',
+  eventarc: 'stand-in: notifies the import of files',
   scheduler: 'stand-in: calls check-health each minute',
   import: 'turns files into patients',
   api: 'HTTP API for staff',
@@ -25,18 +25,18 @@ export function Break({ parts, files }: { parts: readonly PartState[]; files: re
   };
   const poison = (kind: string) => async () => {
     await post('/local/poison', { kind });
-    return 'Sent to communication-events. It must end as a dead letter and hold nobody up.';
+    return 'Sent to communication-events. It must end as a dead letter and block no other message.';
   };
   const newest = files[0];
   const deliver = async () => {
     await post(`/local/files/${newest?.recordId}/deliver`);
-    return `The import was told of ${newest?.name} once more: still one patient, one event, one mail.`;
+    return `The event of ${newest?.name} was delivered again: still one patient, one event, one mail.`;
   };
   return (
     <Section
       id="break"
       title="Break it"
-      hint="Whatever you do here: nothing lost, no order broken, no mail doubled."
+      hint="Whatever you do here, nothing is lost, no order is broken and no mail is sent twice."
     >
       <div class="row">
         <Do action={poison('not_json')}>Poison: no JSON</Do>

@@ -14,8 +14,8 @@ type Kind = keyof typeof kinds;
 const hints: Readonly<Record<Kind, string>> = {
   pay: 'The payment has arrived. With the contracts signed too, the search begins.',
   sign: 'The contracts are signed. With the payment too, the search begins.',
-  exclude: 'Added to those who are excluded already.',
-  erase: 'Takes data, consent, history and files, and publishes patient.deleted. Needs the role admin.',
+  exclude: 'Added to the therapists who are excluded already.',
+  erase: 'Removes data, consent, history and files, and publishes patient.deleted. Needs the role admin.',
 };
 
 type Data = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-/** Files: dropped, chosen or invented, and what became of each. */
+/** Files: dropped, chosen or invented, and the outcome of each. */
 import { useContext, useRef, useState } from 'preact/hooks';
 import type { FileRow } from '../messages.ts';
 import { post } from './ask.ts';
@@ -63,9 +63,9 @@ export function Files({ files, onPatient }: { files: readonly FileRow[]; onPatie
         </div>
       </div>
       {files.length === 0 ? (
-        <p class="quiet">No file has come yet.</p>
+        <p class="quiet">No file has arrived yet.</p>
       ) : (
-        <ul class="files scroll tall" aria-label="What became of each file" tabIndex={0}>
+        <ul class="files scroll tall" aria-label="The outcome of each file" tabIndex={0}>
           {files.map((file) => (
             <File key={file.recordId} file={file} onPatient={onPatient} />
           ))}
@@ -82,7 +82,7 @@ function File({ file, onPatient }: { file: FileRow; onPatient: (id: number) => v
   const again = async () => {
     const { acknowledged } = await post<{ acknowledged: boolean }>(`/local/files/${recordId}/deliver`);
     return acknowledged
-      ? `The import was told of ${name} once more and acknowledged it: nothing may have changed.`
+      ? `The event of ${name} was delivered again and acknowledged: nothing must have changed.`
       : 'The import did not acknowledge it.';
   };
   return (

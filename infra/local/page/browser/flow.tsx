@@ -1,4 +1,4 @@
-/** The picture of the flow: what passes a station runs along the lines, and the newest journeys stand below. */
+/** The picture of the flow: animates each step along the lines, and lists the newest journeys below. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Figures, Journey, PartState, Station, Step } from '../messages.ts';
 import { onSteps } from './live.ts';
@@ -7,7 +7,7 @@ import { clock, milliseconds, Section } from './ui.tsx';
 interface Box {
   readonly title: string;
   readonly hint: string;
-  /** The part that must be up for it. */
+  /** The part that must be up for this station. */
   readonly part: string;
   readonly x: number;
   readonly y: number;
@@ -58,11 +58,11 @@ const ways: Readonly<Record<Station, readonly (keyof typeof lines)[]>> = {
   health: ['watched'],
 };
 
-/** The part of the worker that has brought it there. */
+/** The part of the worker that brought the step there. */
 const through: Partial<Record<Station, Station>> = { kafka: 'relay', communication: 'mailer' };
 
 const RUN_MS = 420;
-/** More at once are a blur; all are counted. */
+/** Limit of animations at once: more would be a blur. All steps are counted. */
 const MOST_DOTS = 40;
 
 export function Flow({
@@ -97,7 +97,7 @@ export function Flow({
     <Section
       id="flow"
       title="The flow"
-      hint="Each registration, request and consumed event on its way, from the lines that the parts log."
+      hint="Each registration, request and consumed event as it moves, read from the parts' logs."
     >
       <div class="scroll">
         <svg ref={picture} viewBox="0 0 1100 306" role="img" aria-labelledby="flow-says" class="flow">
@@ -163,7 +163,7 @@ function Journeys({ journeys }: { journeys: readonly Journey[] }) {
   );
 }
 
-/** As the part measured it; else how long after the journey's first step. */
+/** The duration that the part measured; without one, the time since the journey's first step. */
 function timeOf(step: Step, first: Step | undefined): string {
   if (step.ms !== null) return milliseconds(step.ms);
   const since = step.at - (first?.at ?? step.at);

@@ -1,4 +1,4 @@
-/** The promises as counters, each read from where the truth stands. */
+/** The promises as counters, each read from its source: the topic, Firestore or the mailbox. */
 import type { Guarantees as Counted } from '../messages.ts';
 import { clock, Section } from './ui.tsx';
 
@@ -6,7 +6,7 @@ interface Counter {
   readonly name: string;
   readonly value: number | undefined;
   readonly hint: string;
-  /** A promise: anything but zero is a fault. */
+  /** True for a promise: any value but zero is a fault. */
   readonly isPromise?: boolean;
 }
 
@@ -16,7 +16,7 @@ export function Guarantees({ counted }: { counted: Counted | null }) {
     {
       name: 'repeated',
       value: counted?.repeated,
-      hint: 'exact repeats, which a reader drops by their sequence',
+      hint: 'exact repeats, which readers drop by their sequence',
     },
     {
       name: 'lost',
@@ -40,11 +40,11 @@ export function Guarantees({ counted }: { counted: Counted | null }) {
   return (
     <Section
       id="guarantees"
-      title="What is promised"
+      title="The promises"
       hint={
         <>
           Counted by reading the topic, Firestore and the mailbox, not by asking the parts.{' '}
-          <a href="/read/docs/guarantees.md">The promises, and what attacks them</a>
+          <a href="/read/docs/guarantees.md">The promises and the tests that attack them</a>
         </>
       }
     >
@@ -64,7 +64,7 @@ export function Guarantees({ counted }: { counted: Counted | null }) {
         {counted === null
           ? 'Counting…'
           : (counted.stale ??
-            `Counted at ${clock(counted.countedAt)} over ${counted.patients} patients; ${counted.waiting} have an event on its way.`)}
+            `Counted at ${clock(counted.countedAt)} over ${counted.patients} patients; ${counted.waiting} have an event waiting.`)}
       </p>
       {counted !== null && counted.findings.length > 0 && (
         <ul class="reasons">

@@ -1,4 +1,4 @@
-/** The health verdict with its reasons, what waits, and the dead letters with what to do about each. */
+/** The health verdict with its reasons, the waiting messages, and the dead letters with what to do about each. */
 import type { DeadLetter, Figures, PartitionLag } from '../messages.ts';
 import { post } from './ask.ts';
 import { Badge, Copy, Do, Section } from './ui.tsx';
@@ -14,11 +14,11 @@ export function Health({ figures }: { figures: Figures | null }) {
     check.reasons.map((reason) => ({ ...reason, name: check.name, status: check.status })),
   );
   return (
-    <Section id="health" title="Health" hint="What check-health says, and what it says it of.">
+    <Section id="health" title="Health" hint="The verdict of check-health, and the figures behind it.">
       <p class="verdict">
         <Badge kind={health === null ? 'bad' : kindOf(health.status)}>{health?.status ?? 'no answer'}</Badge>{' '}
         {health === null && 'check-health does not answer: start it below.'}
-        {health !== null && reasons?.length === 0 && 'Every check is content.'}
+        {health !== null && reasons?.length === 0 && 'Every check passes.'}
       </p>
       {reasons !== undefined && reasons.length > 0 && (
         <ul class="reasons">

@@ -1,4 +1,4 @@
-/** The state that the server streams, kept in the browser: what is new is merged, and who animates is told of new steps. */
+/** Keeps the state that the server streams: merges each message, and notifies the animation of new steps. */
 import { useEffect, useReducer } from 'preact/hooks';
 import type { Journey, State, Step } from '../messages.ts';
 
@@ -13,7 +13,7 @@ type Message = { readonly change: Partial<State> } | { readonly isConnected: boo
 
 const listeners = new Set<(steps: readonly Step[]) => void>();
 
-/** Tells of steps that have just been taken. @returns ends it */
+/** Calls back with each batch of new steps. @returns a function that ends it */
 export function onSteps(listener: (steps: readonly Step[]) => void): () => void {
   listeners.add(listener);
   return () => void listeners.delete(listener);
@@ -45,7 +45,7 @@ function merge(live: Live, message: Message): Live {
   if (change.journeys === undefined) return { ...live, ...change };
   const changed = new Set(change.journeys.map(({ id }) => id));
   const rest = live.journeys.filter(({ id }) => !changed.has(id));
-  // One without steps has become a part of another; the scheduled run is seen in the picture alone.
+  // A journey without steps was merged into another; the scheduled run appears in the picture only.
   const shown = change.journeys.filter(({ steps }) => steps.some(({ station }) => station !== 'health'));
   const all = [...shown, ...rest].sort((a, b) => lastOf(b) - lastOf(a));
   return { ...live, ...change, journeys: all.slice(0, KEPT_JOURNEYS) };
@@ -55,10 +55,10 @@ function lastOf({ steps }: Journey): number {
   return steps.at(-1)?.at ?? 0;
 }
 
-/** Most steps that are remembered as seen. */
+/** Limit of steps that are remembered as seen. */
 const REMEMBERED = 5_000;
 
-/** @param known what was seen before; undefined for the first message, whose steps are past */
+/** @param known the steps seen before; undefined for the first message, whose steps are all in the past */
 function noteSteps(known: Set<string> | undefined, journeys: readonly Journey[]): Set<string> {
   const now = known ?? new Set<string>();
   const fresh: Step[] = [];

@@ -1,4 +1,4 @@
-/** The page: its sections in the order in which a visitor wants them. */
+/** The page: its sections, in the order in which a visitor needs them. */
 import { render } from 'preact';
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { FieldText } from '../messages.ts';
@@ -60,7 +60,7 @@ function Page() {
           </a>
         </header>
         {!live.isConnected && (
-          <p class="lost-connection">The stack does not answer: what you see is not of this moment.</p>
+          <p class="lost-connection">The stack does not answer: this page may be out of date.</p>
         )}
         <main>
           <Flow parts={live.parts} journeys={live.journeys} figures={live.figures} />

@@ -1,4 +1,4 @@
-/** One patient: data, events as they stand on the topic, history, mails, and the calls of the README's walk. */
+/** One patient: data, events on the topic, history, mails, and the calls of the README's walk. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Mail, PublishedEvent } from '../messages.ts';
 import { callApi, get } from './ask.ts';
@@ -25,7 +25,7 @@ interface Seen {
 const tabs = ['Calls', 'Data', 'Events', 'History', 'Mails'] as const;
 type Tab = (typeof tabs)[number];
 
-/** An event is on the topic a little after the change is answered, and a contact in the history a little later still. */
+/** An event reaches the topic shortly after the change is answered, and a contact reaches the history later still. */
 const LOOK_AGAIN_MS = [0, 400, 1_200, 3_000];
 
 export function Patient({ id, version }: { id: number; version: string }) {
@@ -133,7 +133,7 @@ function Tabs({
 }
 
 function DataTable({ data }: { data: Data | null }) {
-  if (data === null) return <p class="quiet">There is no such patient any more.</p>;
+  if (data === null) return <p class="quiet">This patient no longer exists.</p>;
   return (
     <table class="data">
       <tbody>
@@ -155,7 +155,7 @@ function shown(value: unknown): string {
 }
 
 function Events({ events }: { events: readonly PublishedEvent[] }) {
-  if (events.length === 0) return <p class="quiet">Nothing stands on patient-events yet.</p>;
+  if (events.length === 0) return <p class="quiet">Nothing is on patient-events yet.</p>;
   return (
     <ol class="events">
       {events.map(({ eventId, sequence, eventType, timestamp, partition, offset, times, payload }) => (
@@ -169,7 +169,9 @@ function Events({ events }: { events: readonly PublishedEvent[] }) {
               partition {partition}, offset {offset}, event {eventId}
             </p>
             <pre>
-              {payload === null ? 'Not kept: the topic has it.' : JSON.stringify(payload, undefined, 2)}
+              {payload === null
+                ? 'Not kept here; the topic holds it.'
+                : JSON.stringify(payload, undefined, 2)}
             </pre>
           </details>
         </li>
@@ -179,7 +181,7 @@ function Events({ events }: { events: readonly PublishedEvent[] }) {
 }
 
 function History({ contacts }: { contacts: readonly Contact[] }) {
-  if (contacts.length === 0) return <p class="quiet">Nobody has written or called yet.</p>;
+  if (contacts.length === 0) return <p class="quiet">No contact yet.</p>;
   return (
     <ul class="events">
       {contacts.map(({ event_id, event_type, occurred_at }) => (

@@ -1,4 +1,4 @@
-/** The patients: found by name, registered by hand, and one of them in detail. */
+/** The patients: search by name, registration by hand, and one patient in detail. */
 import { useEffect, useState } from 'preact/hooks';
 import type { State } from '../messages.ts';
 import { callApi, curlOf, type ApiCall } from './ask.ts';
@@ -19,7 +19,7 @@ interface Page {
 }
 
 const LIMIT = 12;
-/** So that a burst of registrations is one look, and not one for each. */
+/** Delay that turns a burst of registrations into one request. */
 const SETTLED_MS = 400;
 
 export function Patients({
@@ -34,7 +34,7 @@ export function Patients({
   const [search, setSearch] = useState('');
   const [page, setPage] = useState<Page | null>(null);
   const [problem, setProblem] = useState('');
-  // What has changed may have changed the list.
+  // The change may affect the list.
   const version = versionOf(live);
   useEffect(() => {
     const query = search.trim() === '' ? '' : `&search=${encodeURIComponent(search.trim())}`;
@@ -105,7 +105,7 @@ function found({ data, total }: Page): string {
   return total > data.length ? `${total} ${noun}, the newest ${data.length} shown` : `${total} ${noun}`;
 }
 
-/** Changes when something has happened that a list, or this patient's page, shows. */
+/** A key that changes whenever the list, or this patient's page, may have changed. */
 function versionOf({ journeys, files, guarantees }: State, patientId?: number): string {
   if (patientId === undefined)
     return [

@@ -1,10 +1,10 @@
-/** Small parts of the page that more than one of its sections uses. */
+/** Small components that several sections of the page use. */
 import type { ComponentChildren } from 'preact';
 import { createContext } from 'preact';
 import { useContext, useEffect, useId, useRef, useState } from 'preact/hooks';
 import type { FieldText } from '../messages.ts';
 
-/** What the page says to those who do not see it; also shown for a while. */
+/** Announces a message to screen readers, and shows it for a few seconds. */
 export const Say = createContext<(sentence: string) => void>(() => undefined);
 export const Fields = createContext<ReadonlyMap<string, FieldText>>(new Map());
 
@@ -30,7 +30,7 @@ export function Section({
   );
 }
 
-/** A button that works for as long as its action does, and says how it ended. */
+/** A button that shows when its action is running, and announces the result. */
 export function Do({
   action,
   children,
@@ -57,7 +57,7 @@ export function Do({
       setBusy(false);
     }
   };
-  // Not `disabled` while it works: the focus would be lost.
+  // Not `disabled` while the action runs: the button would lose the focus.
   return (
     <button
       type="button"
@@ -116,7 +116,7 @@ export function Copy({ text, label }: { text: string; label: string }) {
   );
 }
 
-/** Asks before something that cannot be taken back. */
+/** Asks for confirmation before an action that cannot be undone. */
 export function Confirm({
   open,
   question,

@@ -1,4 +1,4 @@
-/** Words of the page that a stranger need not know: values of the contract, which are German, and terms of the service. */
+/** Explains words that a visitor may not know: values of the contract, which are German, and terms of the service. */
 import { useId } from 'preact/hooks';
 import { Tip } from './ui.tsx';
 
@@ -9,7 +9,7 @@ const words: Readonly<Record<string, string>> = {
   Therapie_abgeschlossen: 'Therapy completed.',
   Suche_abgebrochen: 'Search cancelled.',
   Therapie_abgebrochen: 'Therapy broken off.',
-  Outbox: 'Events and mails that were written together with a change and have not left yet.',
+  Outbox: 'Events and mails that were written together with a change and have not been sent yet.',
   Lag: 'Messages on a consumed topic that are not applied yet, for each of its partitions.',
   'Dead letters':
     'Messages that can never be applied, kept with the reason until an operator replays or drops them.',
