@@ -127,7 +127,7 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
 
   it('shows what becomes of a chosen file and of a broken one, with the rule it broke', async () => {
     await page.locator('input[type=file]').setInputFiles(FIXTURE);
-    const files = page.getByRole('list', { name: 'What became of each file' });
+    const files = page.getByRole('list', { name: 'The outcome of each file' });
     await files.getByRole('button', { name: /^patient \d+$/ }).click();
     await tab(/Mails/);
     await panel().getByText('lena@example.org').waitFor();
@@ -158,8 +158,8 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     await page.evaluate(() => window.scrollTo(0, 0));
     // Each of the fifty is created, and updated when its mail was sent.
     await eventually(async () => {
-      expect(await page.getByRole('region', { name: 'What is promised' }).innerText()).toMatch(
-        /over 51 patients; 0 have an event on its way/,
+      expect(await page.getByRole('region', { name: 'The promises' }).innerText()).toMatch(
+        /over 51 patients; 0 have an event waiting/,
       );
       expect(Number(await counter('events published').innerText())).toBeGreaterThanOrEqual(108);
     }, 60_000);
