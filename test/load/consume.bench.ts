@@ -1,11 +1,10 @@
 /**
- * Consumed events per second against a bare loop of the same Firestore transaction, and the loop alone against
- * kafkajs with an empty handler; how late one event is stored; a restart with a backlog; an idle worker.
+ * Consumed events per second against a bare loop of the same Firestore transaction, and with an empty handler; how late one
+ * event is stored; a restart with a backlog; an idle worker.
  */
 import { createWriteStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kafka, logLevel } from 'kafkajs';
 import { communicationEffect } from '../../functions/kafka-worker/effects/communication.ts';
 import { handlerOf } from '../../functions/kafka-worker/effects/effect.ts';
 import { runConsumer } from '../../shared/kafka/consumer.ts';
@@ -157,34 +156,15 @@ async function throughput(corner: WorkerCorner, progress: (text: string) => void
 
 async function emptyHandler(corner: WorkerCorner, progress: (text: string) => void): Promise<Row> {
   const ours: number[] = [];
-  const bare: number[] = [];
   for (let round = 0; round <= ROUNDS; round += 1) {
     progress(`round ${round} of ${ROUNDS}: ${EMPTY_EVENTS} events to an empty handler`);
     const topic = await corner.kafka.topic(`empty-${round}`, PARTITIONS);
     await publish(corner, topic, emails(EMPTY_EVENTS));
-    const looped = await consumeBare(corner, topic, EMPTY_EVENTS);
     const consumed = await consume(corner, topic, EMPTY_EVENTS, async () => {});
     if (round === 0) continue;
     ours.push(consumed);
-    bare.push(looped);
   }
-  const name = 'events to an empty handler, against bare kafkajs';
-  return { name, value: percentile(ours, 0.5), unit: '/s', bare: percentile(bare, 0.5) };
-}
-
-async function consumeBare(corner: WorkerCorner, topic: string, count: number): Promise<number> {
-  const kafka = new Kafka({
-    brokers: [...corner.kafka.config.KAFKA_BOOTSTRAP_SERVERS],
-    logLevel: logLevel.NOTHING,
-  });
-  const consumer = kafka.consumer({ groupId: `${topic}-bare` });
-  await consumer.connect();
-  await consumer.subscribe({ topic, fromBeginning: true });
-  const { lap, perSecond } = stopwatch(count);
-  await consumer.run({ partitionsConsumedConcurrently: PARTITIONS, eachMessage: async () => lap() });
-  const measured = await perSecond();
-  await consumer.disconnect();
-  return measured;
+  return { name: 'events to an empty handler', value: percentile(ours, 0.5), unit: '/s' };
 }
 
 /** One event at a time: from its publication to its effect, stored. */

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kafka, logLevel } from 'kafkajs';
+import type { Member } from '../../shared/kafka/ports.ts';
 import { aRegistration } from '../support/builders.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { memoryMiB, percentile, rate, type Bench, type Row } from './rows.ts';
@@ -75,19 +75,24 @@ function upload({ bucket }: TestStack, registration: object): Promise<void> {
 
 async function measureLatencies(stack: TestStack): Promise<number[]> {
   const waiting = new Map<string, (at: number) => void>();
-  const kafka = new Kafka({ brokers: [stack.describe().kafka], logLevel: logLevel.NOTHING });
-  const consumer = kafka.consumer({ groupId: `bench-${randomUUID()}`, maxWaitTimeInMs: 50 });
-  await consumer.connect();
-  await consumer.subscribe({ topic: 'patient-events', fromBeginning: true });
-  await consumer.run({
-    eachMessage: async ({ message }) => {
+  const joining: Promise<Member> = stack.kafka.join('patient-events', `bench-${randomUUID()}`, {
+    assigned: (partitions) => void begin(joining, partitions),
+    fetched(_, { messages }) {
       const at = performance.now();
-      const { payload } = JSON.parse(String(message.value)) as {
-        payload: { patient_data?: { zahlungsreferenz: string | null } };
-      };
-      waiting.get(payload.patient_data?.zahlungsreferenz ?? '')?.(at);
+      for (const { value } of messages) {
+        const { payload } = JSON.parse(String(value)) as {
+          payload: { patient_data?: { zahlungsreferenz: string | null } };
+        };
+        waiting.get(payload.patient_data?.zahlungsreferenz ?? '')?.(at);
+      }
+      return true;
     },
+    lost: () => undefined,
+    outOfRange: () => undefined,
+    polled: () => undefined,
+    ended: () => undefined,
   });
+  const member = await joining;
   const latencies: number[] = [];
   // The first ones connect, compile and lease ids.
   for (let n = -5; n < SINGLE; n += 1) {
@@ -101,7 +106,7 @@ async function measureLatencies(stack: TestStack): Promise<number[]> {
     if (n >= 0) latencies.push(latency);
     await sleep(50);
   }
-  await consumer.disconnect();
+  await member.leave();
   return latencies;
 }
 
@@ -110,4 +115,12 @@ async function memories(stack: TestStack): Promise<Map<string, number>> {
     ['import', 'worker', 'api', 'health'].includes(name),
   );
   return new Map(await Promise.all(pids.map(async ([name, pid]) => [name, await memoryMiB(pid)] as const)));
+}
+
+async function begin(joining: Promise<Member>, partitions: readonly number[]): Promise<void> {
+  const member = await joining;
+  for (const partition of partitions) {
+    member.seek(partition, 0n);
+    member.resume(partition);
+  }
 }
