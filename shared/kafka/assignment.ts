@@ -1,6 +1,6 @@
 /**
- * The partitions that a member of a consumer group holds: opens them at their positions, hands fetched messages to the
- * work on them, and commits how far each is done.
+ * The partitions that a member of a consumer group holds. Opens them at their positions, passes fetched messages on to be
+ * processed, and commits the offsets of what is done.
  */
 import { within } from '../platform/deadline.ts';
 import { errorFields } from '../platform/log.ts';
@@ -22,27 +22,27 @@ export interface AssignmentOptions extends WorkOptions {
   readonly client: KafkaClient;
   readonly group: string;
   readonly unreadable: UnreadableNotes;
-  /** How often a partition that stands before an unreadable batch is looked at again. */
+  /** A partition that is stuck at an unreadable batch is fetched again this often. */
   readonly standingMs: number;
-  /** How long the end waits for what is in work. */
+  /** How long {@link Assignment.end} waits for messages that are being processed. */
   readonly finishWithinMs: number;
 }
 
 /** The member that holds the partitions. */
 interface Holder {
-  /** Resolves when the group was joined. */
+  /** Resolves once the member has joined the group. */
   joining(): Promise<Member>;
-  /** Undefined before. */
+  /** The member; undefined until it has joined. */
   joined(): Member | undefined;
 }
 
-/** A partition with more than this taken over and not done is not fetched further. */
+/** A partition with more than this many bytes of unfinished messages is not fetched further. */
 const BUFFER_BYTES = 1024 * 1024;
-/** Letting go of the partitions waits this long for the last commit. */
+/** Releasing the partitions waits this long for the last commit. */
 const COMMIT_WITHIN_MS = 2_500;
-/** A broker that has refused a position may need a moment to know better. */
+/** Wait before asking again: a broker that refused a position may have had outdated metadata. */
 const REOPEN_AFTER_MS = 500;
-/** Partitions that were assigned and do not exist are looked for this often. */
+/** Look this often for assigned partitions that do not exist yet. */
 const LOOK_AGAIN_MS = 15_000;
 /** On shutdown, stop waiting at the deadline. */
 const giveUp = () => undefined;
@@ -58,13 +58,13 @@ export class Assignment {
   private readonly standing: Standing;
   private readonly positions: StartPositions;
   private assigned: readonly number[] = [];
-  /** The topic that the open partitions are of. */
+  /** The id of the topic that the open partitions belong to. */
   private topicId: string | undefined;
-  /** Counts the assignments: what belongs to an earlier one is not begun any more. */
+  /** Number of the current assignment: work of an earlier one is not started. */
   private epoch = 0;
   /** Settles when the work of earlier assignments has ended. */
   private retired: Promise<unknown> = Promise.resolve();
-  /** `leaving`: no partition is opened any more. `gone`: work that ends now changes nothing any more. */
+  /** `leaving`: no more partitions are opened. `gone`: work that ends now has no further effect. */
   private stage: 'member' | 'leaving' | 'gone' = 'member';
 
   constructor(options: AssignmentOptions, holder: Holder) {
@@ -97,7 +97,7 @@ export class Assignment {
     return [...this.works].filter(([, work]) => work.isWaiting).map(([partition]) => partition);
   }
 
-  /** Finishes what is in work and commits, each within its time, and opens nothing any more. */
+  /** Opens no more partitions; finishes the messages being processed and commits, each within its time limit. */
   async end(): Promise<void> {
     this.stage = 'leaving';
     this.ending.abort();
@@ -111,7 +111,7 @@ export class Assignment {
     this.positions.close();
   }
 
-  /** The partitions are these until the next call or {@link retire}. */
+  /** Sets the partitions that the member holds until the next call or {@link retire}. */
   assign(partitions: readonly number[]): void {
     if (this.stage !== 'member') return;
     this.retire();
@@ -120,12 +120,12 @@ export class Assignment {
     void this.open(this.epoch, partitions);
   }
 
-  /** The broker has refused the position of a partition. */
+  /** Called when the broker has refused the position of a partition. */
   outOfRange(partition: number): void {
     if (this.works.has(partition)) this.reopen();
   }
 
-  /** Decides the positions anew, when the broker or the topic has made them wrong. */
+  /** Decides the positions again when the broker refused one or the topic was recreated. */
   private reopen(): void {
     if (this.stage !== 'member') return;
     const partitions = this.assigned;
@@ -136,7 +136,7 @@ export class Assignment {
     void pauseFor(REOPEN_AFTER_MS, this.ending.signal).then(() => this.open(mine, partitions));
   }
 
-  /** Begins nothing more in the partitions held so far: they may be another member's in a moment. */
+  /** Starts no more messages of the current partitions: another member may take them over at any moment. */
   retire(): void {
     this.epoch += 1;
     const held = [...this.works];
@@ -157,7 +157,7 @@ export class Assignment {
     return this.options.inFlight.lower({ topic: this.options.topic, partition }, work.suspicion);
   }
 
-  /** Starts the partitions at their positions, as soon as what was in work before has ended. */
+  /** Opens the partitions at their positions once the work of earlier assignments has ended. */
   private async open(mine: number, partitions: readonly number[]): Promise<void> {
     const { topic, group, log, backoff } = this.options;
     const isOver = () => mine !== this.epoch || this.stage !== 'member';
@@ -175,7 +175,7 @@ export class Assignment {
           else this.commits.note(partition, position.start);
           void this.standing.positioned(partition, position);
           const isJump = position.why === 'recreated' || position.why === 'truncated';
-          // The marker speaks of the messages that had these offsets before.
+          // After a jump the marker's offsets refer to other messages, so it is dropped.
           this.works.set(partition, this.workOn(partition, position.start, isJump ? undefined : left));
           member.seek(partition, position.start);
           this.gate.release(partition, 'opening');
@@ -204,14 +204,14 @@ export class Assignment {
   private workOn(partition: number, start: bigint, left: Marker | undefined): PartitionWork {
     const { options, epoch } = this;
     return beginWork(options, partition, start, left, (next) => {
-      // An offset of an earlier assignment is committed too while the partition stays here, see open().
+      // Also commit an offset of an earlier assignment if the partition is still assigned here, see open().
       if (epoch !== this.epoch && !this.assigned.includes(partition)) return;
       this.commits.note(partition, next);
       this.throttle(partition);
     });
   }
 
-  /** Takes over what a fetch brought. @returns false when it must be fetched again */
+  /** Takes over the result of a fetch. @returns false when it must be fetched again */
   take(partition: number, fetched: Fetched): boolean {
     const work = this.works.get(partition);
     if (work === undefined) return false;
@@ -226,7 +226,7 @@ export class Assignment {
     return true;
   }
 
-  /** Fetches the partition again in a while, or behind the batch when an operator has decided so. */
+  /** Waits at an unreadable batch, then fetches it again or, if an operator decided so, continues after it. */
   private async stand(partition: number, batch: UnreadableBatch): Promise<void> {
     const mine = this.epoch;
     this.gate.hold(partition, 'unreadable');
@@ -240,7 +240,7 @@ export class Assignment {
     if (mine === this.epoch) this.gate.release(partition, 'unreadable');
   }
 
-  /** Stops fetching a partition that has enough in hand, and starts it again when half is done. */
+  /** Pauses a partition whose buffer is full, and resumes it when the buffer is half empty. */
   private throttle(partition: number): void {
     const bytes = this.works.get(partition)?.bufferedBytes ?? 0;
     if (bytes > BUFFER_BYTES) this.gate.hold(partition, 'full');

@@ -1,4 +1,4 @@
-/** Begins the work on a partition as one consumer does it: which messages must keep their order, and in whose name it marks them. */
+/** Starts the work on a partition for one consumer: chooses the messages' lanes and stores markers for its group. */
 import type { Log } from '../platform/log.ts';
 import type { BackoffRange } from '../platform/backoff.ts';
 import type { Failure } from './dead-letters.ts';
@@ -7,7 +7,7 @@ import type { SharedLock } from '../platform/shared-lock.ts';
 import { PartitionWork } from './partition-work.ts';
 import type { IncomingMessage } from './ports.ts';
 
-/** What is the same for all partitions of a consumer. */
+/** The options that all partitions of a consumer share. */
 export interface WorkOptions {
   readonly topic: string;
   readonly handle: (message: IncomingMessage) => Promise<void>;
@@ -16,7 +16,7 @@ export interface WorkOptions {
   /** One for the whole process, see {@link PartitionOptions.lock}. */
   readonly lock: SharedLock;
   readonly log: Log;
-  /** Messages in work at once, in each partition. */
+  /** Number of messages processed at once in each partition. */
   readonly concurrency: number;
   readonly maxMessageBytes: number;
   readonly backoff: BackoffRange;
@@ -25,7 +25,7 @@ export interface WorkOptions {
 /**
  * @param start the offset of the first message
  * @param left a marker that a dead process left
- * @param onProgress is told that every message before `next` is done
+ * @param onProgress called with `next` when every message before it is done
  */
 export function beginWork(
   options: WorkOptions,
@@ -55,7 +55,7 @@ export function beginWork(
   });
 }
 
-/** The key orders. A message without one keeps its place in the partition: it may concern what any other does. */
+/** The key is the lane. A message without a key keeps its order with all others: it may concern the same data. */
 function laneOf({ key }: IncomingMessage): string | undefined {
   return key?.toString('latin1');
 }

@@ -1,6 +1,6 @@
 /** Reads the numbers of Kafka's record format, never beyond the end (https://kafka.apache.org/documentation/#record). */
 
-/** Bytes that are not what they claim to be, or are too many of them. */
+/** Thrown when bytes are malformed or unpack to more than the limit. */
 export class UnpackError extends Error {
   override readonly name = 'UnpackError';
   readonly kind: 'malformed' | 'too_large';
@@ -11,7 +11,7 @@ export class UnpackError extends Error {
   }
 }
 
-/** Every method throws an UnpackError `malformed` where the bytes end early. */
+/** Reads a buffer from its start. Every method throws an UnpackError `malformed` when the bytes end early. */
 export class Bytes {
   private readonly buffer: Buffer;
   private at = 0;
@@ -47,7 +47,7 @@ export class Bytes {
     return zigzag(this.unsigned(10));
   }
 
-  /** A length and so many bytes; a length of -1 is null. */
+  /** A length and that many bytes; null for a length of -1. */
   bytes(): Buffer | null {
     const length = this.varint();
     return length === -1 ? null : this.take(length);

@@ -1,12 +1,11 @@
 /**
- * The Kafka client's own log lines in our format, and what may be repeated of them. Their texts are put together from error messages, which
- * may quote a message's headers or value: only beginnings that kafkajs has written out are kept, and codes that are
- * known beforehand.
+ * Converts the Kafka client's log lines to our format without personal data. Their texts contain error messages, which
+ * may quote a message's headers or value, so only fixed beginnings of kafkajs's own texts and known codes are kept.
  */
 import { constants } from 'node:os';
 import type { Log } from '../platform/log.ts';
 
-/** Beginnings of the lines of kafkajs 2.2.4 that help an operator, without what follows. */
+/** Fixed beginnings of the lines of kafkajs 2.2.4 that help an operator. */
 const beginnings = [
   'Caught error when disconnecting the consumer',
   'Caught error when stopping the consumer',
@@ -48,7 +47,7 @@ const beginnings = [
   'The coordinator is not aware of this member, re-joining the group',
   'The group is rebalancing, re-joining',
   'Tried to find group coordinator',
-  // The longest that fits says most.
+  // Try the longest first: it says most.
 ].sort((a, b) => b.length - a.length);
 
 const systemErrors = new Set([...Object.keys(constants.errno), 'ENOTFOUND', 'EAI_AGAIN']);
@@ -59,7 +58,7 @@ const clientErrors = new Set(
     .concat(['KafkaJSNumberOfRetriesExceeded', 'KafkaJSNotImplemented', 'KafkaJSOffsetOutOfRange']),
 );
 
-/** The text without anything that came from elsewhere. */
+/** The text reduced to the fixed beginnings of kafkajs and known codes. */
 export function withoutForeignText(message: string): string {
   const text = message.slice(0, 500).replace(/^\[[A-Za-z ]{1,20}\] /, '');
   const known = beginnings.find((beginning) => text.startsWith(beginning));
@@ -75,12 +74,12 @@ export interface ClientLine {
   readonly log: { readonly message: string; readonly [extra: string]: unknown };
 }
 
-/** The publisher bounds the retries by design; the warning would come with each connection. */
+/** kafkajs logs this warning with each connection. The publisher limits the retries on purpose. */
 const expected = /^Limiting retries for the idempotent producer/;
 
 /**
- * Writes one line of the client: what it says and where, without what may be a message's. Its errors become
- * warnings: the user of the connection tries again, and reports what does not pass.
+ * Writes one line of the client with its topic and partition, without text that may come from a message. Its errors
+ * become warnings: the code that uses the connection retries, and reports what persists.
  */
 export function forwardLine(
   log: Log,

@@ -1,7 +1,7 @@
 /**
  * The codecs of Kafka's record batches, by their number in the attributes of a batch
- * (https://kafka.apache.org/documentation/#recordbatch). What is packed may come from anybody: nothing unpacks to
- * more than the caller allows.
+ * (https://kafka.apache.org/documentation/#recordbatch). Packed bytes are not trusted: nothing unpacks to more than the
+ * caller's limit.
  */
 import { promisify } from 'node:util';
 import { gunzip, zstdDecompress } from 'node:zlib';
@@ -19,7 +19,7 @@ const CODECS: readonly { readonly name: string; readonly unpack: Unpack }[] = [
   { name: 'zstd', unpack: byZlib(promisify(zstdDecompress)) },
 ];
 
-/** The codec's name; undefined for a number that Kafka has not given out. */
+/** The codec's name; undefined for a number that Kafka does not define. */
 export function codecName(codec: number): string | undefined {
   return CODECS[codec]?.name;
 }
@@ -27,7 +27,7 @@ export function codecName(codec: number): string | undefined {
 /**
  * @param codec one that {@link codecName} knows
  * @param limit bytes
- * @throws UnpackError when the bytes are not what the codec says, or unpack to more than the limit
+ * @throws UnpackError when the bytes are not valid for the codec, or unpack to more than the limit
  */
 export async function unpack(codec: number, packed: Buffer, limit: number): Promise<Buffer> {
   const known = CODECS[codec];

@@ -1,7 +1,7 @@
 /**
- * The consumer loop: a topic's messages reach `handle` at least once, each key in order, and an offset is committed
- * only after everything before it is stored. It starts without a broker, joins again after every failure, and ends
- * only by `stop`. What a message means is the handler's business.
+ * The consumer loop: passes each message of a topic to `handle` at least once, in order for each key, and commits an
+ * offset only after everything before it is stored. It starts without a broker, joins again after every failure, and ends
+ * only by `stop`.
  */
 import { errorFields, type Log } from '../platform/log.ts';
 import { measure } from '../platform/metrics.ts';
@@ -23,8 +23,8 @@ export interface ConsumerOptions {
   readonly topic: string;
   readonly group: string;
   /**
-   * Applies a message. A ServiceError that is retriable is tried again, for as long as it takes; any other
-   * failure makes the message a dead letter.
+   * Applies a message. After a retriable ServiceError it is called again, without limit; any other failure makes the
+   * message a dead letter.
    */
   readonly handle: (message: IncomingMessage) => Promise<void>;
   readonly publisher: Publisher;
@@ -33,12 +33,12 @@ export interface ConsumerOptions {
   readonly lock: SharedLock;
   readonly unreadable: UnreadableNotes;
   readonly log: Log;
-  /** Messages in work at once, in each partition. */
+  /** Number of messages processed at once in each partition. */
   readonly concurrency?: number;
   readonly maxMessageBytes?: number;
   readonly backoff?: BackoffRange;
   readonly standingMs?: number;
-  /** How long `stop` waits for what is in work. */
+  /** How long `stop` waits for messages that are being processed. */
   readonly finishWithinMs?: number;
 }
 
@@ -48,17 +48,17 @@ export type ConsumerState = MembershipState;
 /** A consumer that runs until it is stopped. */
 export interface RunningConsumer {
   state(): ConsumerState;
-  /** Ends within 10 s: what is in work is finished and committed, the rest is left to the group. */
+  /** Ends within 10 s: finishes and commits the messages being processed, and leaves the rest to the group. */
   stop(): Promise<void>;
 }
 
 const MAX_MESSAGE_BYTES = 512 * 1024;
-/** After a membership of this length the delays begin anew. */
+/** After a membership of at least this length the delays start from the shortest again. */
 const LASTING_MS = 90_000;
 
 /**
- * Starts to consume a topic. It never throws: failures are logged, and the consumer joins its group again with growing delays.
- * Messages over 512 KiB become dead letters unless `maxMessageBytes` says otherwise.
+ * Starts to consume a topic. It never throws: failures are logged, and the consumer joins its group again with growing
+ * delays. Messages over 512 KiB become dead letters unless `maxMessageBytes` says otherwise.
  */
 export function runConsumer(options: ConsumerOptions): RunningConsumer {
   const { client, topic, group, log, inFlight, lock, unreadable, publisher } = options;
@@ -140,7 +140,7 @@ export function runConsumer(options: ConsumerOptions): RunningConsumer {
   };
 }
 
-/** What is done and logged for a message belongs to the trace of what caused it. */
+/** Runs the work on a message within the trace that the message's headers carry. */
 function inTraceOf<T>({ headers }: IncomingMessage, work: () => T): T {
   return withTrace(continueTrace(headers['traceparent']?.toString()), work);
 }

@@ -1,8 +1,8 @@
 /**
- * The open dead letters of a topic. Kafka cannot take one message out of a topic, so what an operator decides is
- * written behind it: a resolution in the same partition names the dead letter's offset. Once everything up
- * to an offset is resolved, it is deleted for good.
- * Whatever in the topic is neither a resolution nor a letter as this service writes it is listed as unreadable.
+ * The open dead letters of a topic. Kafka cannot remove a single message from a topic, so an operator's decision is
+ * appended as a resolution in the same partition that names the dead letter's offset. Once everything up to an offset is
+ * resolved, it is deleted for good. A message that is neither a resolution nor a letter in this service's format is
+ * listed as unreadable.
  */
 import { parseTimestamp } from '../platform/clock.ts';
 import { readNumber, readReason, textOf, type DeadLetterReason } from './dead-letters.ts';
@@ -15,7 +15,7 @@ import { deadLetterTopicOf } from './topics.ts';
 export interface DeadLetter {
   /** The message in the dead-letter topic. */
   readonly message: IncomingMessage;
-  /** Undefined for a message that is not a letter as this service writes it. */
+  /** Undefined for a message that is not in this service's dead-letter format. */
   readonly reason: DeadLetterReason | undefined;
 }
 
@@ -25,11 +25,11 @@ export type Resolution = (typeof resolutions)[number];
 
 /** The open dead letters of one topic, as far as they have been read. */
 export interface DeadLetterBook {
-  /** Reads what has come since the last call. @throws ServiceError `kafka.unavailable` */
+  /** Reads the messages appended since the last call. @throws ServiceError `kafka.unavailable` */
   refresh(): Promise<void>;
   /** Oldest first within a partition. */
   open(): readonly DeadLetter[];
-  /** Deletes from the dead-letter topic what was read and stands before the first open letter of its partition. */
+  /** Deletes from each partition of the dead-letter topic what was read up to its first open letter. */
   prune(admin: Admin): Promise<void>;
 }
 
@@ -38,8 +38,8 @@ const HOW = 'dlq-resolution';
 const AT = 'dlq-resolved-at';
 
 /**
- * @param topic the topic whose dead letters are kept here
- * @param values false for who only counts: thousands of large letters would fill the memory
+ * @param topic the consumed topic whose dead letters the book lists
+ * @param values false to drop the messages' values when they are only counted: thousands of large letters fill the memory
  */
 export function openDeadLetterBook(
   client: KafkaClient,
@@ -60,7 +60,7 @@ export function openDeadLetterBook(
     const kept = values ? message : { ...message, key: null, value: null, headers: {} };
     letters.set(`${message.partition}/${message.offset}`, { message: kept, reason });
   };
-  /** Another book's prune deletes a resolution together with its letter, before this one may have read it. */
+  /** Another book may prune a letter together with its resolution before this book has read the resolution. */
   const forget = (partition: number, before: bigint) => {
     for (const [place, { message }] of letters) {
       if (message.partition === partition && message.offset < before) letters.delete(place);
@@ -98,7 +98,7 @@ export function openDeadLetterBook(
   };
 }
 
-/** Notes what became of a dead letter. @throws ServiceError `kafka.unavailable` */
+/** Appends an operator's decision on a dead letter. @throws ServiceError `kafka.unavailable` */
 export async function resolve(
   publisher: Publisher,
   { message }: DeadLetter,
@@ -116,8 +116,8 @@ export async function resolve(
 }
 
 /**
- * The offset that a resolution resolves; undefined for any other message. No message that died can pass for one:
- * its letter carries its origin, and `dlq-*` headers of ours alone.
+ * The offset that a resolution resolves; undefined for any other message. A dead letter cannot pass for a resolution: it
+ * carries its origin, and all its `dlq-*` headers are written by this service.
  */
 function resolvedBy({ headers, value, offset }: IncomingMessage): bigint | undefined {
   const isOurs =

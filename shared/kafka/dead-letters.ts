@@ -1,8 +1,8 @@
 /**
  * Dead letters: messages that can never be applied, kept with the reason in `<topic>.dlq`. The key, the value
- * and the original headers stay as they were, as far as Kafka takes them; the reason is a code and a sentence with
- * ids, never a value. Only this module and the book beside it write `dlq-*` headers, and what they read they do not trust:
- * others may be able to write to the topic.
+ * and the original headers stay unchanged as far as Kafka accepts them; the reason is a code and a sentence with ids,
+ * never a value. Only this module and dead-letter-book.ts write `dlq-*` headers, but they validate what they read: other
+ * producers may be able to write to the topic.
  */
 import { parseTimestamp } from '../platform/clock.ts';
 import { fateOf, isServiceError, type ErrorCode, type ServiceError } from '../platform/errors.ts';
@@ -17,7 +17,7 @@ export interface Failure {
   readonly error: unknown;
 }
 
-/** Where a dead letter came from and why it is one. */
+/** Where a dead letter came from and why it could not be applied. */
 export interface DeadLetterReason {
   /** Where the message stands in the consumed topic. */
   readonly origin: { readonly topic: string; readonly partition: number; readonly offset: bigint };
@@ -33,7 +33,7 @@ export interface DeadLetterReason {
 const parts = ['headers', 'value', 'key'] as const;
 type Part = (typeof parts)[number];
 
-/** A letter is first written whole, then with less and less: the last rung is small, and nothing of it is foreign. */
+/** Parts to omit at each attempt: none first, then more and more. The last attempt is small and holds no foreign data. */
 const ladder = parts.map((_, rung) => parts.slice(0, rung)).concat([[...parts]]);
 
 const PREFIX = 'dlq-';
@@ -48,7 +48,7 @@ interface Kept {
 }
 
 /**
- * Writes a dead letter, whole or in part; resolves when it is acknowledged, or when all that can be done is done.
+ * Writes a dead letter, whole or in part. Resolves when it is acknowledged, or when even the smallest form was refused.
  * @throws ServiceError `kafka.unavailable`
  */
 export async function writeDeadLetter(
@@ -106,7 +106,7 @@ function deadLetterOf(
 }
 
 /**
- * The reason in the headers of a dead letter of `topic`; undefined where they are not such as this module writes.
+ * The reason in the headers of a dead letter of `topic`; undefined when they are not in this module's format.
  */
 export function readReason(headers: Headers, topic: string): DeadLetterReason | undefined {
   const text = (name: string) => textOf(headers, PREFIX + name) ?? '';
@@ -126,33 +126,33 @@ export function readReason(headers: Headers, topic: string): DeadLetterReason | 
     attempts: Number(attempts),
     failedAt,
     omitted: parts.filter(
-      // Letters of before November 2026 have only the size.
+      // Letters written before November 2026 have only the size.
       (part) => omitted.includes(part) || (part === 'value' && text('omitted-value-bytes') !== ''),
     ),
   };
 }
 
-/** A short header as text; undefined when it is missing, has no value or is longer than any of ours. */
+/** A short header as text; undefined when it is missing, has no value or is longer than any that this service writes. */
 export function textOf(headers: Headers, name: string): string | undefined {
   const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
   return value === undefined || value === null || value.length > 250 ? undefined : value.toString();
 }
 
-/** A number as we write it, below `limit`: an offset by default. */
+/** Parses a decimal number below `limit`, by default a 64-bit offset; undefined for any other text. */
 export function readNumber(text: string, limit = 2n ** 63n): bigint | undefined {
   if (!/^(0|[1-9]\d{0,18})$/.test(text)) return undefined;
   const count = BigInt(text);
   return count < limit ? count : undefined;
 }
 
-/** The headers of the message before it died. */
+/** The message's original headers, without those that this service added. */
 export function withoutOurs(headers: Headers): Headers {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => !name.toLowerCase().startsWith(PREFIX)),
   );
 }
 
-/** The message as it was before it died, to be sent to the topic that it was consumed from. */
+/** The original message, to be sent to the topic that it was consumed from. */
 export function revived(letter: IncomingMessage, topic: string): OutgoingMessage {
   return { topic, key: letter.key, value: letter.value, headers: withoutOurs(letter.headers) };
 }

@@ -1,20 +1,19 @@
 /**
- * What a failure of the Kafka client means: an outage passes by waiting, a message that the broker or the client
- * refuses does not. kafkajs wraps errors several times and calls some of them final that are not, so only the
- * chain of causes is asked.
+ * Classifies failures of the Kafka client: retries help in an outage, but not when the broker or the client refuses a
+ * message. kafkajs wraps errors several times and marks some as final that are not, so the chain of causes decides.
  */
 import { ServiceError, type ErrorCode } from '../platform/errors.ts';
 
-/** Protocol errors by which a broker refuses a message or a batch for its size. */
+/** Protocol errors with which a broker refuses a message or a batch because of its size. */
 const tooLarge = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
-/** Protocol errors that are about the message, although kafkajs would repeat one of them. */
+/** Protocol errors that concern the message itself. kafkajs would retry one of them. */
 const invalidMessage = new Set([
   'CORRUPT_MESSAGE',
   'INVALID_RECORD',
   'INVALID_TIMESTAMP',
   'UNSUPPORTED_FOR_MESSAGE_FORMAT',
 ]);
-/** What kafkajs throws when a broker, or what leads to it, is away. */
+/** Names of the errors that kafkajs throws when a broker cannot be reached. */
 const outages = new Set([
   'KafkaJSBrokerNotFound',
   'KafkaJSConnectionClosedError',
@@ -33,8 +32,8 @@ const outages = new Set([
 ]);
 
 /**
- * The failure as an error of ours: `event.too_large` for a message of that kind, `kafka.unavailable` for an
- * outage, and `fault` for all else, such as a TypeError while a message is encoded.
+ * Converts the failure to a ServiceError: `event.too_large` when a message is too large, `kafka.unavailable` in an
+ * outage, and `fault` for everything else, such as a TypeError while a message is encoded.
  */
 export function failureOf(error: unknown, fault: ErrorCode): ServiceError {
   if (error instanceof ServiceError) return error;
@@ -58,10 +57,10 @@ interface Cause {
 function isOutage({ name, type, syscall, retriable }: Cause): boolean {
   return (
     outages.has(String(name)) ||
-    // The broker answers with an error. It is about the whole topic, such as a right that is missing: to give up single
-    // messages for that would lose them.
+    // Any other error from the broker concerns the whole topic, such as a missing permission: giving up single messages
+    // because of it would lose them.
     (typeof type === 'string' && String(name).startsWith('KafkaJS')) ||
-    // "The producer is disconnected" and the like have no name of their own.
+    // "The producer is disconnected" and similar errors have only the generic name.
     (name === 'KafkaJSError' && retriable === true) ||
     // Node's own errors of the network.
     typeof syscall === 'string'

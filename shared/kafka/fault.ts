@@ -1,9 +1,9 @@
-/** Faults of ours, or of a library: waiting does not mend them, so they are counted, raise an alert and are not repeated. */
+/** Faults in this service or a library. Retries do not help, so they are counted and raise an alert instead. */
 import { ServiceError } from '../platform/errors.ts';
 import { errorFields, type Log, type LogFields } from '../platform/log.ts';
 import { measure } from '../platform/metrics.ts';
 
-/** True of an outage: it passes by waiting. */
+/** True for an outage, after which a retry can succeed. */
 export function isTransient(error: unknown): boolean {
   return error instanceof ServiceError && error.retriable;
 }
@@ -15,8 +15,8 @@ export function reportFault(log: Log, message: string, fields: LogFields, error:
 }
 
 /**
- * Runs a step that a message can do without.
- * @returns false when it has failed by a fault, which is reported
+ * Runs a step without which the message can still be processed.
+ * @returns false when the step failed with a fault, which is reported
  * @throws the failure when it is an outage
  */
 export async function orReport(

@@ -1,10 +1,10 @@
-/** Which partitions are fetched: one that is held for any reason is not, until the last reason is gone. */
+/** Decides which partitions are fetched: a partition is not fetched while any reason holds it. */
 
 /** Why a partition is not fetched. */
 export type HoldReason =
-  /** It has more in hand than its buffer holds. */
+  /** Its buffer is full. */
   | 'full'
-  /** It stands before a batch that cannot be read. */
+  /** It is stuck at a batch that cannot be read. */
   | 'unreadable'
   /** Its position is being decided. */
   | 'opening';
@@ -35,7 +35,7 @@ export class FetchGate {
     if (reasons?.delete(reason) === true && reasons.size === 0) this.resume(partition);
   }
 
-  /** Holds exactly these partitions, for the reason that they are being opened. */
+  /** Holds exactly these partitions, for the reason `opening`. */
   restart(partitions: readonly number[]): void {
     this.held.clear();
     for (const partition of partitions) this.hold(partition, 'opening');

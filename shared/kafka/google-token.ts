@@ -1,6 +1,6 @@
 /**
  * Tokens for SASL/OAUTHBEARER at Managed Service for Apache Kafka: the Google access token of the service
- * account, wrapped like a JWT that the broker takes apart
+ * account, wrapped like a JWT that the broker parses
  * (https://cloud.google.com/managed-service-for-apache-kafka/docs/authentication-kafka).
  */
 
@@ -40,7 +40,7 @@ export function googleTokens(): () => Promise<string> {
       const expiresAt = client.credentials.expiry_date ?? Date.now() + 3_600_000;
       return brokerToken({ token: token ?? '', account, expiresAt }, Date.now());
     } catch (error) {
-      // The metadata server may only be late: the next connection looks for the identity again.
+      // The metadata server may only be slow: the next connection asks for the identity again.
       identity = undefined;
       throw error;
     }
@@ -48,7 +48,7 @@ export function googleTokens(): () => Promise<string> {
 }
 
 async function findIdentity() {
-  // Imported on the first use: plaintext and password users need not pay for the library's start.
+  // Imported on first use, so that connections with plaintext or a password do not load the library.
   const { GoogleAuth } = await import('google-auth-library');
   const auth = new GoogleAuth({ scopes: 'https://www.googleapis.com/auth/cloud-platform' });
   const [client, credentials] = await Promise.all([auth.getClient(), auth.getCredentials()]);

@@ -1,5 +1,5 @@
 /**
- * Runs the messages of a partition under markers that are stored before they begin, and those under suspicion alone in the process
+ * Stores a marker before each message of a partition is processed, and runs suspected messages alone in the process
  * (trial.ts says which).
  */
 import type { Marker } from '../platform/in-flight.ts';
@@ -11,13 +11,13 @@ import type { Trial } from './trial.ts';
 export interface GuardOptions {
   readonly trial: Trial;
   readonly lock: SharedLock;
-  /** Stores a marker. @param message which is to begin */
+  /** Stores a marker. @param message the message that is about to start */
   readonly raise: (message: IncomingMessage, marker: Marker) => Promise<void>;
-  /** Aborted: nothing begins any more. */
+  /** Once aborted, no more messages start. */
   readonly signal: AbortSignal;
 }
 
-/** The guard of one partition: no message begins before a stored marker covers it. */
+/** The guard of one partition: no message starts before a stored marker covers it. */
 export class Guard {
   private readonly options: GuardOptions;
   /** The marker that is being stored. */
@@ -27,7 +27,7 @@ export class Guard {
     this.options = options;
   }
 
-  /** Runs `apply` under a marker; not at all when everything was stopped first. @throws what `apply` or `raise` throws */
+  /** Runs `apply` under a marker, unless the signal was aborted first. @throws what `apply` or `raise` throws */
   run(message: IncomingMessage, apply: () => Promise<void>): Promise<void> {
     const { trial, lock } = this.options;
     return trial.isSuspect(message.offset)
@@ -51,7 +51,7 @@ export class Guard {
     const { trial, signal } = this.options;
     trial.begin(message.offset);
     try {
-      // Messages that begin together wait for one marker. One that is being stored already may not name them all.
+      // Messages that start together wait for one marker. A marker already being stored may not name them all.
       while (!trial.isCovered(message.offset)) await this.raise(message);
       if (!signal.aborted) await apply();
     } finally {

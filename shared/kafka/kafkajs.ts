@@ -1,6 +1,6 @@
 /**
- * The only module that knows kafkajs (frozen since 2023, see patches/). It opens connections from our configuration
- * and hands them out as the ports of this folder; what to do with them stands in its neighbours.
+ * The only module that imports kafkajs (frozen since 2023, see patches/). It opens connections from our configuration
+ * and returns them as the interfaces of ports.ts.
  */
 import {
   Kafka,
@@ -19,15 +19,15 @@ import { metadataOf, topicIdIn } from './position.ts';
 import { OFFSET_OUT_OF_RANGE, readPartition, type RawPartition } from './raw-partition.ts';
 import { securityOf, type Credentials, type KafkaConfig, type Security } from './settings.ts';
 
-/** An idle member asks this often, and notices a resumed partition this late. */
+/** An idle member fetches this often, so a resumed partition is noticed after this time at the latest. */
 const MAX_WAIT_MS = 500;
-/** New partitions, and a new topic of an old name, are noticed this late. */
+/** New partitions, and a topic recreated under the same name, are noticed after this time at the latest. */
 const METADATA_MAX_AGE_MS = 15_000;
-/** A member that was killed holds its partitions for so long, unless another one joins. */
+/** A killed member keeps its partitions for this long, unless another member joins. */
 const SESSION_TIMEOUT_MS = 10_000;
 /**
- * When a member joins, the others must join again within this time; one that was killed holds the group up no longer. A
- * living member hears of it by its next heartbeat.
+ * When a member joins, the others must join again within this time, so a killed member delays the group no longer than
+ * this. A living member learns of the rebalance with its next heartbeat.
  */
 const REBALANCE_TIMEOUT_MS = 2_000;
 const HEARTBEAT_EVERY_MS = 1_000;
@@ -43,7 +43,7 @@ export function kafkaClient(config: KafkaConfig, log: Log, clientId = 'patient-s
     ...connectionOptions(securityOf(config)),
     connectionTimeout: 3_000,
     requestTimeout: 15_000,
-    // Short: each user of a connection repeats by itself, and knows when to stop.
+    // Few retries: the code that uses a connection retries itself, and knows when to stop.
     retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 },
     logLevel: logLevel[config.KAFKA_LOG_LEVEL.toUpperCase() as keyof typeof logLevel],
     logCreator: () => (entry) => forwardLine(log, { ...entry, level: nameOf(entry.level) }),
@@ -85,7 +85,7 @@ async function openProducer(kafka: Kafka): Promise<Producer> {
     idempotent: true,
     maxInFlightRequests: 1,
     allowAutoTopicCreation: false,
-    // A repeat within the client would ask nobody whether this process may still send: the publisher repeats.
+    // No retries within the client: they would not check whether this process may still send. The publisher retries.
     retry: { retries: 0 },
   });
   await orClose(producer, () => producer.connect());
@@ -109,12 +109,12 @@ async function openProducer(kafka: Kafka): Promise<Producer> {
   };
 }
 
-/** This many bytes of the value choose the partition of a message without a key. */
+/** A message without a key gets its partition from a hash of this many bytes of its value. */
 const HASHED_VALUE_BYTES = 1024;
 
 /**
- * By the key, as Kafka's Java client; without a key by the beginning of the value. kafkajs would choose anew for each
- * attempt, and a repeat in another partition leaves the sequence numbers of the first one wrong.
+ * Partitions by the key, like Kafka's Java client; without a key by the beginning of the value. kafkajs would choose a
+ * new partition for each attempt, and a retry in another partition leaves the first one's sequence numbers wrong.
  */
 function steadyPartitioner(): ReturnType<ICustomPartitioner> {
   const byKey = Partitioners.DefaultPartitioner();
@@ -149,7 +149,7 @@ async function openAdmin(kafka: Kafka): Promise<Admin> {
       return (topics as readonly { topicId?: string }[])[0]?.topicId;
     },
     async deleteBefore(topic, partition, offset) {
-      // kafkajs looks for the leader before it has asked for the topic: it must know it already.
+      // kafkajs looks up the leader before it fetches the topic's metadata, so load the metadata first.
       await patiently(() => admin.fetchTopicOffsets(topic));
       await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: offset.toString() }] });
     },
@@ -177,7 +177,7 @@ async function openMember(kafka: Kafka, topic: string, group: string, events: Me
     sessionTimeout: SESSION_TIMEOUT_MS,
     rebalanceTimeout: REBALANCE_TIMEOUT_MS,
     heartbeatInterval: HEARTBEAT_EVERY_MS,
-    // kafkajs restarts itself after some errors only. Here the member joins again after every error.
+    // kafkajs restarts a member after some errors only. This service joins again after every error.
     retry: { retries: 5, maxRetryTime: 5_000, restartOnFailure: async () => false },
   });
   const at = (partition: number) => [{ topic, partitions: [partition] }];
@@ -195,8 +195,8 @@ async function openMember(kafka: Kafka, topic: string, group: string, events: Me
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
-      // Only takes the messages over: kafkajs fetches nothing from a broker while any of its batches is
-      // being worked on, so the work itself must not be awaited here.
+      // Only take the messages over and do not await the work on them: kafkajs fetches nothing from a broker while any
+      // of its batches is being processed.
       eachBatch: async (payload) => {
         const raw = payload.batch as unknown as RawPartition;
         if (raw.errorCode === OFFSET_OUT_OF_RANGE) {

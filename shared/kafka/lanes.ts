@@ -1,6 +1,6 @@
 /**
- * The order of work: the items of a lane one after another, the lanes in turn. An item without a lane waits for
- * everything before it, and everything behind it waits for that item.
+ * Orders work: the items of a lane run one after another, and the lanes take turns. An item without a lane waits for all
+ * items before it, and all items after it wait for that item.
  */
 import { Queue } from './queue.ts';
 
@@ -14,7 +14,7 @@ const ALONE = Symbol('alone');
 /** A lane's name, or the mark of an item that must run alone. */
 export type Lane = string | typeof ALONE;
 
-/** Items that wait, in their lanes. It only orders them: the caller runs them. */
+/** The waiting items in their lanes. It only orders them: the caller runs them. */
 export class Lanes<T> {
   private readonly queues = new Map<Lane, Queue<T>>();
   /** Lanes whose first item has not been begun. */
@@ -27,19 +27,19 @@ export class Lanes<T> {
     this.admit();
   }
 
-  /** What would begin next. */
+  /** The item to begin next; undefined when none may begin. */
   next(): { readonly lane: Lane; readonly item: T } | undefined {
     const lane = this.ready.first;
     const item = lane === undefined ? undefined : this.queues.get(lane)?.first;
     return lane === undefined || item === undefined ? undefined : { lane, item };
   }
 
-  /** Begins what is {@link next}: its lane waits until {@link done}. */
+  /** Begins the item that {@link next} returns: its lane waits until {@link done}. */
   begin(): void {
     this.ready.shift();
   }
 
-  /** The item that the lane had begun is done. */
+  /** Marks the lane's current item as done. */
   done(lane: Lane): void {
     const queue = this.queues.get(lane);
     queue?.shift();
@@ -48,7 +48,7 @@ export class Lanes<T> {
     this.admit();
   }
 
-  /** Moves items into their lanes, up to the next one that must be alone. */
+  /** Moves items into their lanes, up to the next one that must run alone. */
   private admit(): void {
     for (let next = this.waiting.first; next !== undefined; next = this.waiting.first) {
       if (this.queues.has(ALONE) || (next.lane === undefined && this.queues.size > 0)) return;

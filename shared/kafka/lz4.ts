@@ -1,14 +1,14 @@
 /**
  * Reads LZ4 frames (https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md): independent and linked blocks, with
- * or without checksums. The checksums are passed over: a record batch has one of its own around all of it.
+ * or without checksums. The checksums are not verified: the record batch has its own checksum over all of it.
  */
 import { UnpackError } from './bytes.ts';
 
 const MAGIC = 0x184d2204;
-/** Frames with these magic numbers (the last four bits are free) hold what a reader passes over. */
+/** A reader skips frames with this magic number; its last four bits may have any value. */
 const SKIPPABLE = 0x184d2a50;
 const UNCOMPRESSED = 0x80000000;
-/** The shortest copy: its length is stored without these bytes. */
+/** Length of the shortest copy. Stored lengths are relative to it. */
 const MIN_MATCH = 4;
 
 /** @throws UnpackError; RangeError where a length lies beyond the end */

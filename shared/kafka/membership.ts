@@ -1,29 +1,29 @@
 /**
- * One membership of a consumer group, from joining to its end: joins, notices when the client has died without a word,
- * and leaves. What happens to the partitions is {@link Assignment}'s business.
+ * One membership of a consumer group, from joining to its end: joins, notices when the client has died silently, and
+ * leaves. {@link Assignment} handles the partitions.
  */
 import { within } from '../platform/deadline.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { Assignment, type AssignmentOptions } from './assignment.ts';
 import type { Member } from './ports.ts';
 
-/** What a membership is at this moment. */
+/** The current state of a membership. */
 export interface MembershipState {
-  /** Member of the group at present. */
+  /** True while it is a member of the group. */
   readonly connected: boolean;
-  /** When a fetch last came back, or the group was joined since, in milliseconds since the epoch; undefined before. */
+  /** When a fetch last returned or the group was last joined, in milliseconds since the epoch; undefined before. */
   readonly lastPollAt: number | undefined;
   readonly assigned: readonly number[];
   /** Partitions in which a message waits for a transient fault to pass. */
   readonly waiting: readonly number[];
 }
 
-/** A member that has not polled for so long is replaced: kafkajs may have died without a word. */
+/** A member that has not polled for this long is replaced: kafkajs may have died silently. */
 const SILENT_AFTER_MS = 90_000;
 const LOOK_EVERY_MS = 5_000;
 const LEAVE_WITHIN_MS = 2_500;
 
-/** Begins to join when it is made. It ends once, and a new one is made to join again. */
+/** Starts to join when it is created. It ends once; to join again, create a new one. */
 export class Membership {
   private readonly over = Promise.withResolvers<unknown>();
   private readonly assignment: Assignment;
@@ -45,7 +45,7 @@ export class Membership {
     });
     const enter = (member: Member) => {
       this.joined = member;
-      // A member is not judged by the polls of the one before it.
+      // Start the time again: the previous member's polls must not count for this one.
       this.lastPollAt = Date.now();
     };
     this.member.then(enter, this.over.resolve);
@@ -71,7 +71,7 @@ export class Membership {
     this.over.resolve(undefined);
   }
 
-  /** Finishes what is in work, commits and leaves the group, each within its time. */
+  /** Finishes the messages being processed, commits and leaves the group, each within its time limit. */
   async end(): Promise<void> {
     clearInterval(this.watchdog);
     await this.assignment.end();

@@ -1,6 +1,6 @@
 /**
- * The offsets that a member has yet to store for its group. Many become one commit, and one commit runs at a time; a
- * failed one leaves its offsets to the next.
+ * The offsets that a member has yet to commit for its group. Several become one commit, and one commit runs at a time;
+ * the offsets of a failed commit go into the next.
  */
 const COMMIT_EVERY_MS = 100;
 
@@ -20,32 +20,32 @@ export class OffsetCommits {
     this.onFailure = onFailure;
   }
 
-  /** Everything before `next` is done. */
+  /** Notes that everything before `next` is done. */
   note(partition: number, next: bigint): void {
     this.due.set(partition, next);
     this.timer ??= setTimeout(() => void this.flush(), COMMIT_EVERY_MS);
   }
 
-  /** Drops the offset of the partition, if one is due. */
+  /** Drops the pending offset of the partition, if there is one. */
   forget(partition: number): void {
     this.due.delete(partition);
   }
 
-  /** Drops what belongs to other partitions. */
+  /** Drops the pending offsets of all other partitions. */
   keep(partitions: readonly number[]): void {
     for (const partition of this.due.keys()) {
       if (!partitions.includes(partition)) this.due.delete(partition);
     }
   }
 
-  /** Commits what is due after the commit that runs; never rejects. */
+  /** Commits the pending offsets after the running commit has ended; never rejects. */
   flush(): Promise<void> {
     this.cancel();
     this.running = this.running.then(() => this.commit());
     return this.running;
   }
 
-  /** No commit starts by itself any more. */
+  /** Stops the timed commits. */
   cancel(): void {
     clearTimeout(this.timer);
     this.timer = undefined;

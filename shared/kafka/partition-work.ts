@@ -1,7 +1,7 @@
 /**
- * The work on one assigned partition: lanes side by side, the messages of a lane in order, transient faults retried in
- * place, permanent ones handed to the dead letters. It knows neither Kafka nor what an effect is, and tells its owner
- * how far everything is done.
+ * Processes the messages of one assigned partition: lanes in parallel, the messages of a lane in order. It retries
+ * transient failures in place, passes permanent ones on as dead letters, and reports how far everything is done. It knows
+ * neither Kafka nor the effects.
  */
 import { ServiceError, type ErrorCode } from '../platform/errors.ts';
 import { errorFields, type Log } from '../platform/log.ts';
@@ -22,18 +22,18 @@ export interface PartitionOptions {
   readonly start: bigint;
   /** A marker that a dead process left. */
   readonly left: Marker | undefined;
-  /** Messages of one lane are worked on in order; a message without a lane keeps its place among all others. */
+  /** Messages of one lane are processed in order; a message without a lane keeps its order with all others. */
   readonly laneOf: (message: IncomingMessage) => string | undefined;
   readonly concurrency: number;
   readonly maxMessageBytes: number;
   readonly backoff: BackoffRange;
-  /** Resolves when the effect is stored; repeats must do no harm. */
+  /** Resolves when the effect is stored. It may be called again for the same message. */
   readonly handle: (message: IncomingMessage) => Promise<void>;
   readonly deadLetter: (message: IncomingMessage, failure: Failure) => Promise<void>;
   readonly raise: (marker: Marker) => Promise<void>;
-  /** One for the whole process: a message that is tried alone must not run beside one of another partition. */
+  /** One for the whole process: a message that is tried alone must not run in parallel with one of another partition. */
   readonly lock: SharedLock;
-  /** Every message before `next` is done. */
+  /** Called when every message before `next` is done. */
   readonly onProgress: (next: bigint) => void;
   readonly log: Log;
 }
@@ -68,7 +68,7 @@ export class PartitionWork {
 
   /**
    * Takes over messages that follow those taken before.
-   * @param next the offset behind them: between the last message and it nothing is to be done
+   * @param next the offset to continue from: no message lies between the last of `messages` and it
    * @returns false when the work is closed
    */
   accept(messages: readonly IncomingMessage[], next: bigint): boolean {
@@ -93,7 +93,7 @@ export class PartitionWork {
     return true;
   }
 
-  /** Size of what is taken over and not done. */
+  /** Size of the messages that are taken over and not done. */
   get bufferedBytes(): number {
     return this.progress.bytes;
   }
@@ -103,19 +103,19 @@ export class PartitionWork {
     return this.waiting > 0;
   }
 
-  /** What is left of the dead process's marker. */
+  /** What the next process must know of the dead process's marker; undefined when nothing. */
   get suspicion(): Marker | undefined {
     return this.trial.suspicion();
   }
 
-  /** Begins no more messages; resolves when none is in work. */
+  /** Starts no more messages; resolves when none is being processed. */
   close(): Promise<void> {
     this.closing.abort();
     if (this.running === 0) this.idle.resolve();
     return this.idle.promise;
   }
 
-  /** Begins as many messages as may run now. */
+  /** Starts as many messages as may run now. */
   private begin(): void {
     while (!this.closing.signal.aborted && this.running < this.options.concurrency) {
       const next = this.lanes.next();
@@ -178,13 +178,13 @@ export class PartitionWork {
     });
   }
 
-  /** Runs a step without which the message goes on when it fails by a fault. @returns false then @throws an outage */
+  /** Runs a step that the message can do without. @returns false when it failed with a fault @throws in an outage */
   private step(message: IncomingMessage, complaint: string, run: () => Promise<void>): Promise<boolean> {
     return orReport(run, (error) => reportFault(this.options.log, complaint, placeOf(message), error));
   }
 
   /**
-   * Repeats an action until it does not fail, with growing delays: it fails by outages only.
+   * Retries an action with growing delays until it succeeds. It may fail in outages only.
    * @returns false when the work was closed first
    */
   private async persist(

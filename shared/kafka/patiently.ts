@@ -1,9 +1,9 @@
-/** Questions to brokers that do not know the answer yet. */
+/** Retries requests to brokers whose metadata is not up to date yet. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * A topic or a group that has just come, or has just moved, is answered for by a broker that does not know it
- * yet. kafkajs waits for that where it sends and fetches, not where it asks.
+ * Repeats a request, up to 6 times, after retriable protocol errors. A broker may not know a topic or a group that was
+ * just created or moved. kafkajs retries that when it sends and fetches, but not in administrative requests.
  */
 export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {

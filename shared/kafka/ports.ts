@@ -1,6 +1,6 @@
 /**
- * What this service needs of Kafka, in its own words: the client, its producer, its administration and its members
- * of consumer groups. Implemented by kafkajs.ts.
+ * The interfaces through which this service uses Kafka: the client, its producer, its administration and its members of
+ * consumer groups. Implemented by kafkajs.ts.
  */
 import type { CommittedOffset, OffsetRange } from './position.ts';
 import type { UnreadableBatch } from './record-set.ts';
@@ -17,7 +17,7 @@ export interface OutgoingMessage {
   readonly partition?: number;
 }
 
-/** A message as read. */
+/** A message read from a topic. */
 export interface IncomingMessage {
   readonly topic: string;
   readonly partition: number;
@@ -29,64 +29,64 @@ export interface IncomingMessage {
   readonly headers: Headers;
 }
 
-/** One connection of an idempotent producer. After a failed send it must not be used again. */
+/** One connection of an idempotent producer. Do not use it again after a failed send. */
 export interface Producer {
   /** Resolves when all in-sync replicas have the messages; order is kept within a partition. */
   send(messages: readonly OutgoingMessage[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** An administrator's connection. Methods reject with the client's error when Kafka cannot be asked. */
+/** An administrative connection. Methods reject with the client's error when Kafka does not answer. */
 export interface Admin {
   /** Range by partition. Fails when the topic does not exist. */
   ranges(topic: string): Promise<Map<number, OffsetRange>>;
-  /** What the group has stored, by partition; partitions without a commit are absent. */
+  /** The group's committed offsets by partition; partitions without a commit are absent. */
   committed(group: string, topic: string): Promise<Map<number, CommittedOffset>>;
-  /** The id that the topic got when it was created: another one of the same name has another. Undefined before Kafka 3.1. */
+  /** The topic's id, which changes when the topic is deleted and created again. Undefined before Kafka 3.1. */
   topicId(topic: string): Promise<string | undefined>;
   /** Removes everything before `offset`. */
   deleteBefore(topic: string, partition: number, offset: bigint): Promise<void>;
   deleteGroup(group: string): Promise<void>;
-  /** Lets a group that nobody has joined begin at what was appended at or after `time`, milliseconds since the epoch. */
+  /** Moves a group without members to the first messages appended at or after `time`, in milliseconds since the epoch. */
   rewind(group: string, topic: string, time: number): Promise<void>;
   createTopics(topics: readonly { name: string; partitions: number }[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What a member of a consumer group is told. Callbacks are synchronous: kafkajs does not wait for them. */
+/** Callbacks of a member of a consumer group. They are synchronous: kafkajs does not wait for them. */
 export interface MemberEvents {
   /** The partitions are ours until the next call or `lost`. All are paused; `seek` and `resume` start them. */
   assigned(partitions: readonly number[]): void;
-  /** The group is about to share out its partitions anew. */
+  /** A rebalance of the group begins. */
   lost(): void;
-  /** A fetch of the partition came back; false refuses what it brought, which will be fetched again. */
+  /** A fetch of the partition returned. Return false to refuse its result, which is then fetched again. */
   fetched(partition: number, fetched: Fetched): boolean;
-  /** The partition has no such position: it begins behind it, or ends before it. */
+  /** The position is outside of the partition: before its first offset or after its end. */
   outOfRange(partition: number): void;
-  /** A fetch came back, with or without messages. */
+  /** A fetch returned, with or without messages. */
   polled(): void;
   /** The member has ended by itself. */
   ended(error: unknown): void;
 }
 
-/** What a fetch brought of one partition. */
+/** The result of a fetch for one partition. */
 export interface Fetched {
   readonly messages: readonly IncomingMessage[];
-  /** Everything before it is in `messages`, or holds no message: markers and aborted messages of transactions. */
+  /** The next offset to fetch. Earlier offsets missing in `messages` hold transaction markers or aborted messages. */
   readonly next: bigint;
   /** The batch at `next`, if it cannot be read. */
   readonly unreadable: UnreadableBatch | undefined;
-  /** The topic's id as the client knew it when it asked. */
+  /** The topic's id as the client knew it when it sent the fetch. */
   readonly topicId: string | undefined;
 }
 
 /** A member of a consumer group. */
 export interface Member {
-  /** The next message to be fetched. Fetches under way for the partition are thrown away. */
+  /** Sets the next offset to fetch. The results of running fetches of the partition are discarded. */
   seek(partition: number, offset: bigint): void;
   pause(partition: number): void;
   resume(partition: number): void;
-  /** Stores for the group the next offset of each partition, and which topic they are of. */
+  /** Commits the next offset of each partition for the group, with the id of their topic. */
   commit(offsets: ReadonlyMap<number, bigint>, topicId: string | undefined): Promise<void>;
   leave(): Promise<void>;
 }

@@ -1,7 +1,6 @@
 /**
- * Where the reading of a partition begins or goes on: the one place that decides it, whether the partition was just
- * assigned or the broker has refused the position. A wrong guess must repeat messages, never lose them: every effect
- * is applied once however often its message comes.
+ * Decides where to read a partition, both after it was assigned and after the broker has refused the position. A wrong
+ * guess must repeat messages, never lose them: every effect is applied once however often its message is read.
  */
 
 /** The first readable offset of a partition and the one after the last. */
@@ -10,7 +9,7 @@ export interface OffsetRange {
   readonly high: bigint;
 }
 
-/** What the group has stored for a partition. */
+/** The offset that the group has committed for a partition. */
 export interface CommittedOffset {
   /** The next offset to read. */
   readonly offset: bigint;
@@ -18,32 +17,32 @@ export interface CommittedOffset {
   readonly topicId: string | undefined;
 }
 
-/** What is known of a partition when its position is decided. */
+/** The facts from which the position of a partition is decided. */
 export interface PositionFacts {
   readonly committed: CommittedOffset | undefined;
   readonly range: OffsetRange;
-  /** Of the topic that has the name now; undefined where the brokers do not say. */
+  /** The id of the topic that has the name now; undefined when the brokers do not send one. */
   readonly topicId: string | undefined;
 }
 
-/** Where to read on, and why there. */
+/** Where to continue reading, and why. */
 export interface Position {
   readonly start: bigint;
   readonly why:
     | 'continued'
     /** The group has never read the partition. */
     | 'first'
-    /** The topic was deleted, and another one has its name. */
+    /** The topic was deleted and created again under the same name. */
     | 'recreated'
-    /** Retention, or an operator, has deleted what the group had not read. */
+    /** Retention or an operator deleted messages that the group had not read. */
     | 'expired'
-    /** The partition ends before the position: replicas have lost its tail, or an older broker hides a new topic. */
+    /** The partition ends before the position: replicas lost its tail, or a broker without topic ids has a new topic. */
     | 'truncated';
   /** Messages that were deleted unread, as far as that can be known. */
   readonly missing: bigint;
 }
 
-/** Decides where to read on. Pure; where the facts allow two answers it takes the earlier offset. */
+/** Decides where to continue reading. Pure; when the facts allow two answers it chooses the earlier offset. */
 export function decidePosition({ committed, range, topicId }: PositionFacts): Position {
   if (committed === undefined) return { start: range.low, why: 'first', missing: 0n };
   const { offset } = committed;
@@ -54,15 +53,15 @@ export function decidePosition({ committed, range, topicId }: PositionFacts): Po
   return { start: offset, why: 'continued', missing: 0n };
 }
 
-/** Begins what we keep beside a committed offset. */
+/** Prefix of the metadata that this service stores with a committed offset. */
 const TOPIC_ID = 'topic-id:';
 
-/** What to store beside an offset, so that {@link topicIdIn} finds the topic it is of. */
+/** The metadata to commit with an offset, from which {@link topicIdIn} reads the topic's id. */
 export function metadataOf(topicId: string | undefined): string | null {
   return topicId === undefined ? null : TOPIC_ID + topicId;
 }
 
-/** The topic that a commit says it is of; undefined where it does not say. */
+/** The topic id in a commit's metadata; undefined when there is none. */
 export function topicIdIn(metadata: string | null): string | undefined {
   return metadata?.startsWith(TOPIC_ID) === true ? metadata.slice(TOPIC_ID.length) : undefined;
 }

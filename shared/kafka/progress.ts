@@ -1,11 +1,11 @@
-/** How far a partition is done without a gap: work ends in any order, offsets are committed in theirs. */
+/** Tracks how far a partition is done without a gap: work ends in any order, but offsets are committed in order. */
 import { Queue } from './queue.ts';
 
-/** Offsets up to `next`, which are done together. */
+/** The offsets from the previous step up to `next`, which are done together. */
 export interface Step {
   readonly from: bigint;
   readonly next: bigint;
-  /** What it holds in memory. */
+  /** Memory that the step holds. */
   readonly bytes: number;
   done: boolean;
 }
@@ -14,7 +14,7 @@ export interface Step {
  * The steps of one partition, from the first that is not done. Steps are added in the order of their offsets.
  */
 export class Progress<S extends Step> {
-  /** Taken over and not done, or done behind one that is not. */
+  /** Steps that are not done, and done ones that follow a step that is not. */
   private readonly steps = new Queue<S>();
   private expected: bigint;
   private held = 0;
@@ -43,7 +43,7 @@ export class Progress<S extends Step> {
     this.held += step.bytes;
   }
 
-  /** @returns the offset up to which everything is done, where that has moved */
+  /** @returns the offset up to which everything is done; undefined when it has not moved */
   advance(): bigint | undefined {
     let next: bigint | undefined;
     for (let step = this.steps.first; step?.done === true; step = this.steps.first) {

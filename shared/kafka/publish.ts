@@ -1,6 +1,6 @@
 /**
- * The publish helper: messages in, acknowledgement by all in-sync replicas out, order kept. It connects
- * when it is first used and again after a failure; how long to wait for Kafka is the caller's decision.
+ * Publishes messages in order, acknowledged by all in-sync replicas. It connects when it is first used and again after a
+ * failure; the caller decides how long to wait for Kafka.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
@@ -10,15 +10,15 @@ import type { KafkaClient, OutgoingMessage, Producer } from './ports.ts';
 
 /** Sends messages in the order of the calls, one batch at a time. */
 export interface Publisher {
-  /** Connects ahead of the first message. A failure is left to that message. */
+  /** Connects ahead of the first message. A failure is ignored: the first message then connects again. */
   connect(): Promise<void>;
   /**
-   * Resolves when every message is acknowledged. After a failure some may have been appended, and sending
-   * all of them again is right: first appearances stay in order, readers drop the repeats.
-   * @param mayStillSend asked right before each batch is sent, when it has waited for its turn
+   * Resolves when every message is acknowledged. After a failure some may have been appended; send all of them again:
+   * first appearances stay in order, and readers drop the repeats.
+   * @param mayStillSend called immediately before each batch is sent, after it has waited for its turn
    * @throws ServiceError `kafka.unavailable` (retriable) in an outage; `event.too_large` when the broker refuses a
-   * message for its size, and those before it are acknowledged then; `event.unsendable` when one of the messages cannot
-   * be encoded or is refused for another reason
+   * message for its size, after all messages before it were acknowledged; `event.unsendable` when one of the messages
+   * cannot be encoded or is refused for another reason
    */
   publish(messages: readonly OutgoingMessage[], mayStillSend?: () => boolean): Promise<void>;
   close(): Promise<void>;
@@ -39,9 +39,9 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
   const oneAtATime = pLimit(1);
 
   /**
-   * One send at a time, and none by a producer that has failed: kafkajs gives the sequence numbers of a failed
-   * request to the next one. If the failed one was appended after all, the broker would take the next for its
-   * repeat, acknowledge it and throw it away.
+   * Sends one batch at a time, and never with a producer that has failed: kafkajs gives the sequence numbers of a failed
+   * request to the next one. If the failed request was appended after all, the broker would take the next one for a
+   * repeat, acknowledge it and discard it.
    */
   function withProducer(
     work: (producer: Producer) => Promise<void>,
@@ -49,18 +49,18 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
   ): Promise<void> {
     const before = failures;
     return oneAtATime(async () => {
-      // A broker that does not answer costs a minute, and would cost it to each that waits, one after another.
+      // Fail with the send before: when a broker does not answer, each waiting send would otherwise take another minute.
       if (failures > before) throw stopped('Another send has failed meanwhile');
       current ??= client.producer();
       const used = current;
       const producer = await orDiscard(used, used);
-      // Now, and not before the connection is made, which may take long.
+      // Check after connecting, which may take long.
       if (!mayStillSend()) throw stopped('The sender may not send any more');
       await orDiscard(used, work(producer));
     });
   }
 
-  /** Waits for a step of a producer that is not used again when the step fails. */
+  /** Waits for a step of a producer, and discards the producer when the step fails. */
   async function orDiscard<T>(used: Promise<Producer>, step: Promise<T>): Promise<T> {
     try {
       return await step;
@@ -111,14 +111,14 @@ export function createPublisher(client: KafkaClient, { attempts = 3, delayMs = 2
   };
 }
 
-/** What is no outage and no matter of size lies in the message, or in us. */
+/** The code of failures that are neither outages nor about size: the message, or this service, is at fault. */
 const FAULT = 'event.unsendable';
 
 function stopped(detail: string): ServiceError {
   return new ServiceError('kafka.unavailable', { detail });
 }
 
-/** The messages in runs that fit a batch; a message larger than that stands alone. */
+/** Splits the messages into runs that fit a batch; a message larger than a batch gets a run of its own. */
 export function chunksOf<M extends OutgoingMessage>(messages: readonly M[], limit = CHUNK_BYTES): M[][] {
   const chunks: M[][] = [];
   let room = 0;
@@ -141,7 +141,7 @@ function sizeOf({ key, value, headers = {} }: OutgoingMessage): number {
   return OVERHEAD_BYTES + parts.reduce<number>((sum, part) => sum + bytesOf(part), 0);
 }
 
-/** What is neither text nor bytes has no size: it is for the client to refuse. */
+/** A value that is neither text nor bytes counts as 0 bytes: the client refuses it. */
 function bytesOf(part: unknown): number {
   return typeof part === 'string' || Buffer.isBuffer(part) ? Buffer.byteLength(part) : 0;
 }

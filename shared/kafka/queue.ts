@@ -1,7 +1,7 @@
-/** This many items may have left before the array is cut. */
+/** The array is cut after this many items have been taken out. */
 const CUT_AT = 1_000;
 
-/** First in, first out, each step in constant time: Array.shift moves all the rest of a long array. */
+/** First in, first out, in constant amortised time: Array.shift moves all remaining items of a long array. */
 export class Queue<T> {
   private items: T[] = [];
   private begin = 0;

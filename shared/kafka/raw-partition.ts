@@ -1,9 +1,9 @@
-/** What the patched client hands out of a fetch, and what it holds in our own words. */
+/** Converts the fetch result of the patched client into a {@link Fetched}. */
 import type { Fetched, IncomingMessage } from './ports.ts';
 import { readRecordSet } from './record-set.ts';
 
 /**
- * What a fetch returned for one partition, by patches/kafkajs: the bytes, and an error that is the partition's alone.
+ * The fetch result of one partition, as patches/kafkajs returns it: the bytes, and the error code of this partition.
  */
 export interface RawPartition {
   readonly partition: number;
@@ -15,10 +15,10 @@ export interface RawPartition {
   readonly records: Buffer;
 }
 
-/** The code of an error: the partition has no such position. */
+/** Error code of Kafka: the requested offset is not in the partition. */
 export const OFFSET_OUT_OF_RANGE = 1;
 
-/** What a fetch brought, batch by batch; a batch that cannot be read ends it and is named. */
+/** Reads a fetch result batch by batch. Stops at a batch that cannot be read and returns it as `unreadable`. */
 export async function readPartition(topic: string, raw: RawPartition): Promise<Fetched> {
   const { partition, topicId } = raw;
   const from = BigInt(raw.fetchedOffset);

@@ -1,6 +1,6 @@
 /**
- * Reads a topic from a beginning to what is its end when the reading starts, then stops: for operators
- * and for counting, not for processing.
+ * Reads a topic up to the end that it has when reading starts, then stops: for operators and for counting, not for
+ * processing.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,21 +10,21 @@ import { failureOf } from './failure.ts';
 import type { Admin, IncomingMessage, KafkaClient, Member } from './ports.ts';
 import type { UnreadableBatch } from './record-set.ts';
 
-/** How to read a topic, and where to put what is read. */
+/** How to read a topic, and the callbacks that get its messages. */
 export interface ReadOptions {
   /** Name of the reading group; a random part is added, and the group removed afterwards. */
   readonly group: string;
   /** First offset by partition; the beginning where absent. */
   readonly from?: ReadonlyMap<number, bigint>;
-  /** Called first, for each partition: what stood before this offset has been deleted. */
+  /** Called first, for each partition, with its first offset: everything before has been deleted. */
   readonly onBeginning?: (partition: number, offset: bigint) => void;
   /** Called for each message, in order within a partition. */
   readonly onMessage: (message: IncomingMessage) => void;
-  /** Called for a batch that cannot be read, or, where its end is not known, for each of its offsets; the reading goes on. */
+  /** Called for a batch that cannot be read, or for each of its offsets when its end is unknown; reading continues. */
   readonly onUnreadable?: (partition: number, batch: UnreadableBatch) => void;
-  /** The reading fails when nothing has come for so long. */
+  /** Reading fails when no message has arrived for this long. */
   readonly stalledAfterMs?: number;
-  /** Ends the reading, which then fails with the signal's reason. */
+  /** Stops reading, which then fails with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -32,7 +32,7 @@ const ATTEMPTS = 5;
 
 /**
  * @returns the end by partition: the next offsets to read from
- * @throws ServiceError `kafka.unavailable`, or `internal` for what is no outage; the signal's reason
+ * @throws ServiceError `kafka.unavailable` in an outage, `internal` in any other failure; the signal's reason
  */
 export async function readTopic(
   client: KafkaClient,
@@ -57,7 +57,7 @@ export async function readTopic(
         await readOn(client, topic, { ...options, next, ends, behind }, admin);
       } catch (error) {
         options.signal?.throwIfAborted();
-        // A cluster that has just started, or is moving its coordinators, turns members away for a moment.
+        // A cluster that just started or is moving its coordinators briefly refuses members.
         if (attempt === ATTEMPTS) throw error;
         await sleep(delayAfter(attempt, { firstMs: 200, lastMs: 2_000 }));
       }
@@ -77,7 +77,7 @@ interface Progress extends ReadOptions {
   readonly behind: () => boolean;
 }
 
-/** Goes on from `next` with a member of its own. */
+/** Continues from `next` with a new member. */
 async function readOn(client: KafkaClient, topic: string, progress: Progress, admin: Admin): Promise<void> {
   const { next, ends, onMessage, behind, stalledAfterMs = 30_000 } = progress;
   const group = `${progress.group}-${randomUUID()}`;
@@ -123,7 +123,7 @@ async function readOn(client: KafkaClient, topic: string, progress: Progress, ad
         if (!behind()) finish();
         return true;
       },
-      // Deleted meanwhile: what is left is read by another attempt, from the beginning that there is then.
+      // The offset was deleted meanwhile: another attempt reads the rest from the partition's new beginning.
       outOfRange: () =>
         fail(new ServiceError('kafka.unavailable', { detail: 'The topic was cut while it was read' })),
       ended: fail,

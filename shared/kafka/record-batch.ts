@@ -1,12 +1,12 @@
 /**
  * One record batch of Kafka's message format 2 (https://kafka.apache.org/documentation/#recordbatch): its header, its
- * checksum and its records. The bytes may come from any client and any disk: everything is checked.
+ * checksum and its records. The bytes are not trusted: everything is checked.
  */
 import { Bytes, UnpackError } from './bytes.ts';
 import { codecName, unpack } from './compression.ts';
 import { crc32c } from './crc32c.ts';
 
-/** What a batch may hold: beyond that it counts as unreadable. The worker has 1 GiB of memory and 12 partitions. */
+/** A larger batch counts as unreadable. The worker has 1 GiB of memory and 12 partitions. */
 const BATCH_LIMITS = { bytes: 16 * 1024 * 1024, records: 100_000 };
 
 /** Why a batch cannot be read, in words that complete "a batch that cannot be read: …". */
@@ -23,19 +23,19 @@ export const UNREADABLE = {
 /** Why a batch cannot be read. */
 export type UnreadableReason = keyof typeof UNREADABLE;
 
-/** The bytes of the header that every batch has, up to and with the number of records. */
+/** Length of a batch's header, up to and including the number of records. */
 const HEADER_BYTES = 61;
-/** The length in the header counts from behind itself. */
+/** The length field in the header counts the bytes that follow it. */
 const LENGTH_ENDS_AT = 12;
 const MAGIC_AT = 16;
 const CHECKSUM_AT = 17;
 const CHECKED_FROM = 21;
 const MAGIC = 2;
 
-/** The header of a batch as its bytes claim; {@link faultOfBatch} says whether to believe it. */
+/** The header of a batch, not verified; {@link faultOfBatch} says whether it can be trusted. */
 export interface BatchHeader {
   readonly baseOffset: bigint;
-  /** Of the whole batch. */
+  /** Size of the whole batch. */
   readonly bytes: number;
   readonly magic: number;
   readonly crc: number;
@@ -62,7 +62,7 @@ export interface BatchRecord {
   readonly headers: Readonly<Record<string, Buffer | null>>;
 }
 
-/** The header as it claims to be; undefined where too few bytes are left for one. */
+/** Reads a header without verifying it; undefined when too few bytes are left for one. */
 export function readHeader(bytes: Buffer): BatchHeader | undefined {
   if (bytes.length < HEADER_BYTES) return undefined;
   const attributes = bytes.readInt16BE(21);
@@ -85,8 +85,7 @@ export function readHeader(bytes: Buffer): BatchHeader | undefined {
 }
 
 /**
- * What is wrong with the batch at the beginning of the bytes, before its records are looked at; undefined where
- * nothing is.
+ * What is wrong with the batch at the start of the bytes, without reading its records; undefined when nothing is.
  */
 export function faultOfBatch(header: BatchHeader | undefined, bytes: Buffer): UnreadableReason | undefined {
   if (header === undefined) return 'cut_short';

@@ -1,6 +1,6 @@
 /**
- * What one fetch returned for a partition, batch by batch: the messages to apply, how far that reaches, and the batch
- * that cannot be read, if there is one. Control batches and aborted transactions (KIP-98) are passed over silently.
+ * Reads what one fetch returned for a partition, batch by batch: the messages to apply, the next offset, and the batch
+ * that cannot be read, if there is one. Control batches and aborted transactions (KIP-98) are skipped silently.
  */
 import { UnpackError } from './bytes.ts';
 import {
@@ -15,7 +15,7 @@ import {
 /** The bytes that a fetch returned for one partition, and what the broker said about them. */
 export interface FetchedRecords {
   readonly bytes: Buffer;
-  /** The offset that was asked for: batches may begin before it. */
+  /** The requested offset: batches may begin before it. */
   readonly from: bigint;
   /** The partition's next offset. */
   readonly end: bigint;
@@ -28,27 +28,27 @@ export interface AbortedTransaction {
   readonly firstOffset: bigint;
 }
 
-/** What was read of a fetch. */
+/** The records read from a fetch. */
 export interface RecordSet {
   readonly records: readonly BatchRecord[];
-  /** Everything before it is in `records` or has no message. */
+  /** The next offset to fetch. Offsets before it that are not in `records` hold no message. */
   readonly next: bigint;
-  /** Stands at `next`. */
+  /** The batch at `next` when it cannot be read. */
   readonly unreadable: UnreadableBatch | undefined;
 }
 
-/** A batch that cannot be read. Of a damaged one the header may be wrong too. */
+/** A batch that cannot be read. If it is damaged, its header may be wrong too. */
 export interface UnreadableBatch {
   readonly reason: UnreadableReason;
-  /** Where the reader stands. */
+  /** The offset at which reading stopped. */
   readonly offset: bigint;
-  /** The last offset of the batch; undefined where nothing says it credibly. */
+  /** The last offset of the batch; undefined when it cannot be determined reliably. */
   readonly lastOffset: bigint | undefined;
-  /** What the header says, where there is one. */
+  /** The header, unverified; undefined when there are too few bytes for one. */
   readonly header: BatchHeader | undefined;
 }
 
-/** Batches are left to the next fetch once they have unpacked to this many records or bytes of keys and values. */
+/** Stop after batches with this many records or unpacked bytes of keys and values; the next fetch reads the rest. */
 const ENOUGH = { records: 20_000, bytes: 4 * 1024 * 1024 };
 
 /**
@@ -77,7 +77,7 @@ export async function readRecordSet(fetched: FetchedRecords): Promise<RecordSet>
           unpacked += (record.key?.length ?? 0) + (record.value?.length ?? 0);
         }
       } catch (error) {
-        // Even a fault of our decoder is the batch's alone: the other partitions are fetched through the same loop.
+        // Count even a bug of our decoder as this batch's fault: the same loop fetches the other partitions.
         const kind = error instanceof UnpackError ? error.kind : 'malformed';
         return { records, next, unreadable: unreadable(kind, next, header, rest, fetched.end) };
       }
@@ -88,7 +88,7 @@ export async function readRecordSet(fetched: FetchedRecords): Promise<RecordSet>
   return { records, next, unreadable: undefined };
 }
 
-/** Tells, batch by batch in order, which hold nothing to apply: control batches, and those of aborted transactions. */
+/** Says for each batch, in order, whether to skip it: control batches, and batches of aborted transactions. */
 function abortedBatches(transactions: readonly AbortedTransaction[]) {
   const coming = transactions.toSorted((a, b) => Number(a.firstOffset - b.firstOffset));
   const current = new Set<bigint>();
@@ -121,7 +121,7 @@ function unreadable(
   return { reason, offset, lastOffset: lastOffset(reason, offset, header, rest, end), header };
 }
 
-/** The last offset of a batch that cannot be read: by its own header where that is intact, else by the batch behind it. */
+/** The last offset of an unreadable batch: from its own header if that is intact, else from the batch after it. */
 function lastOffset(
   reason: UnreadableReason,
   offset: bigint,
@@ -131,7 +131,7 @@ function lastOffset(
 ): bigint | undefined {
   if (header === undefined) return undefined;
   const isIntact = reason === 'codec_unknown' || reason === 'malformed' || reason === 'too_large';
-  // The broker gives out offsets one by one: a header that fits the end of the partition is as good.
+  // The broker assigns offsets without gaps: a header that fits the end of the partition is as reliable.
   if ((isIntact || header.lastOffset + 1n === end) && header.lastOffset >= offset) return header.lastOffset;
   if (header.bytes <= 0 || header.bytes >= rest.length) return undefined;
   const behind = rest.subarray(header.bytes);

@@ -1,6 +1,5 @@
 /**
- * How to reach Kafka: the variables of the environment, and the rules between them that no single
- * variable can check.
+ * How to reach Kafka: the environment variables, and the rules that concern several of them.
  */
 import type { Config } from '../platform/config.ts';
 import { ServiceError } from '../platform/errors.ts';
@@ -22,7 +21,7 @@ export const kafkaVariables = [
 /** Their values, read and checked one by one. */
 export type KafkaConfig = Config<(typeof kafkaVariables)[number]>;
 
-/** How a connection is secured. `ca` is a PEM certificate; without it the system's authorities count. */
+/** How a connection is secured. `ca` is a PEM certificate; without it the system's certificate authorities are used. */
 export type Security =
   | { readonly protocol: 'PLAINTEXT' }
   | { readonly protocol: 'SASL_SSL'; readonly ca?: string; readonly credentials: Credentials };

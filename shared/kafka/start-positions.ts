@@ -1,4 +1,4 @@
-/** Where a group goes on in the partitions of a topic, from what the brokers and the store know (position.ts decides). */
+/** Collects from the brokers and the store what position.ts needs to decide where a group continues in each partition. */
 import type { InFlight, Marker } from '../platform/in-flight.ts';
 import type { Admin, KafkaClient } from './ports.ts';
 import { decidePosition, type Position } from './position.ts';
@@ -7,7 +7,7 @@ import { decidePosition, type Position } from './position.ts';
 export interface StartPosition {
   readonly partition: number;
   readonly position: Position;
-  /** The group has stored exactly this position. */
+  /** True when the group has committed exactly this position. */
   readonly isStored: boolean;
   /** A marker that a dead process left. */
   readonly left: Marker | undefined;
@@ -29,7 +29,7 @@ export class StartPositions {
     this.sources = sources;
   }
 
-  /** The positions of those partitions that exist, and the id of the topic that they are of. */
+  /** The positions of the partitions that exist, and the id of their topic. */
   async find(
     partitions: readonly number[],
   ): Promise<{ readonly topicId: string | undefined; readonly found: readonly StartPosition[] }> {

@@ -23,7 +23,7 @@ export const consumedTopics = ['communication', 'therapists'] as const satisfies
 /** One of {@link consumedTopics}. */
 export type ConsumedTopic = (typeof consumedTopics)[number];
 
-/** Partitions of each topic. A key stays in its partition only while their number does not change. */
+/** Partitions of each topic. A key keeps its partition only while this number does not change. */
 export const PARTITIONS = 6;
 
 type Prefixes = Config<'KAFKA_TOPIC_PREFIX' | 'KAFKA_GROUP_PREFIX'>;

@@ -1,14 +1,14 @@
 /**
- * Finds the message of a partition that ends the process each time, by the markers of dead processes (shared/platform/in-flight.ts). A
- * message that kills costs five processes:
+ * Finds the message of a partition that kills the process each time, from the markers of dead processes
+ * (shared/platform/in-flight.ts). Such a message kills five processes before it becomes a dead letter:
  *
- * 1. The first was not careful: its marker covers up to {@link CLAIM} messages, and most such deaths have another cause.
- * 2. The next process works on these as fast as before, but notes each message before it begins it. When it dies too, the
- *    few messages in work are suspects.
- * 3. From then on a suspect is tried alone, with nothing else running in the process. One that is done is acquitted; one
- *    that {@link DEADLY_TIMES} processes died on is deadly.
+ * 1. The marker of the first process covers up to {@link CLAIM} messages; most such deaths have another cause.
+ * 2. The next process handles these as fast as before, but notes each message before it starts it. When it dies too, the
+ *    few messages in progress are suspects.
+ * 3. From then on a suspect is tried alone, with nothing else running in the process. A suspect that completes is
+ *    cleared; one that {@link DEADLY_TIMES} processes died on is deadly.
  *
- * Pure: who stores the markers and runs the messages is the owner's business.
+ * Pure: the caller stores the markers and runs the messages.
  */
 import type { Marker } from '../platform/in-flight.ts';
 
@@ -28,7 +28,7 @@ export class Trial {
   private readonly suspects: Map<bigint, number>;
   private open: bigint;
   private readonly inWork = new Set<bigint>();
-  /** What the stored marker covers: all before an offset, or single messages. */
+  /** What the stored marker covers: all messages before this offset, and the single messages in `noted`. */
   private claimed = 0n;
   private noted: ReadonlySet<bigint> = new Set();
 
@@ -61,12 +61,12 @@ export class Trial {
     return this.times(offset) >= DEADLY_TIMES;
   }
 
-  /** The message is to be worked on as soon as the marker covers it. */
+  /** Notes that the message starts as soon as the marker covers it. */
   begin(offset: bigint): void {
     this.inWork.add(offset);
   }
 
-  /** The work on the message has ended, with or without success. */
+  /** Notes that the work on the message has ended, with or without success. */
   end(offset: bigint): void {
     this.inWork.delete(offset);
   }
@@ -75,7 +75,7 @@ export class Trial {
     this.suspects.delete(offset);
   }
 
-  /** Everything before `open` is done. */
+  /** Notes that everything before `open` is done. */
   advance(open: bigint): void {
     this.open = open;
   }
@@ -84,7 +84,7 @@ export class Trial {
     return this.isCareful ? this.noted.has(offset) : offset < this.claimed;
   }
 
-  /** The marker that covers what is in work. */
+  /** The marker that covers the messages in progress. */
   marker(): Marker {
     const offsets = [...this.inWork];
     if (!this.isCareful) {
@@ -94,7 +94,7 @@ export class Trial {
     return { ...this.doubt(), inWork: { offsets, alone: offsets.some((offset) => this.isSuspect(offset)) } };
   }
 
-  /** The marker is stored. */
+  /** Notes that the marker is stored. */
   raised({ until, inWork }: Marker): void {
     this.claimed = inWork === undefined ? until : 0n;
     this.noted = new Set(inWork?.offsets);

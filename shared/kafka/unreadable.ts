@@ -1,6 +1,6 @@
 /**
- * Partitions that stand before a batch that cannot be read. No retry helps against that: it is noted for the
- * operators, who may decide to pass over it, and asked for again every few seconds in case it was repaired.
+ * Partitions that are stuck at a batch that cannot be read. The batch is recorded for the operators, who may decide to
+ * pass over it, and fetched again every few seconds in case it was repaired.
  */
 import { errorFields, type Log } from '../platform/log.ts';
 import { measure } from '../platform/metrics.ts';
@@ -13,11 +13,11 @@ import type { UnreadableBatch } from './record-set.ts';
 /** The notes of one consumer group. Implemented by the store; its failures are retriable ServiceErrors. */
 export interface UnreadableNotes {
   /**
-   * Notes that the partition stands before the batch.
+   * Notes that the partition is stuck at the batch.
    * @returns the last offset that an operator has decided to pass over; undefined while nobody has decided
    */
   standing(at: TopicPartition, batch: UnreadableBatch): Promise<bigint | undefined>;
-  /** Notes that the partition stands no longer: the batch was passed over, could be read after all, or has gone. */
+  /** Notes that the partition is no longer stuck: the batch was passed over, could be read after all, or is gone. */
   ended(at: TopicPartition, how: 'passed' | 'readable' | 'gone'): Promise<void>;
 }
 
@@ -28,11 +28,11 @@ export interface StandingOptions {
   readonly topic: string;
   readonly notes: UnreadableNotes;
   readonly log: Log;
-  /** How often a decision is looked for, and the batch asked for again. */
+  /** How often to look for a decision and fetch the batch again, in milliseconds. */
   readonly everyMs: number;
 }
 
-/** The batches that the partitions of one consumer stand before. */
+/** The batches at which the partitions of one consumer are stuck. */
 export class Standing {
   private readonly options: StandingOptions;
   private readonly batches = new Map<number, { readonly offset: bigint; readonly loggedAt: number }>();
@@ -43,14 +43,14 @@ export class Standing {
 
   /**
    * Waits until the partition should be fetched again.
-   * @returns the offset to go on from, when the batch is to be passed over; undefined to ask for it again
+   * @returns the offset to continue from when the batch is to be passed over; undefined to fetch it again
    */
   async wait(partition: number, batch: UnreadableBatch, signal: AbortSignal): Promise<bigint | undefined> {
     const { topic, notes, log, everyMs } = this.options;
     this.report(partition, batch);
     try {
       const decided = await notes.standing({ topic, partition }, batch);
-      // Only what cannot be read is passed over, however far the decision reaches.
+      // Pass over the unreadable batch only, even if the decision names a later offset.
       const last = batch.lastOffset ?? decided;
       if (decided !== undefined && last !== undefined && decided >= last && last >= batch.offset)
         return last + 1n;
@@ -61,7 +61,7 @@ export class Standing {
     return undefined;
   }
 
-  /** The partition goes on behind the batch. */
+  /** Notes that the partition continues after the batch. */
   async passed(partition: number, next: bigint): Promise<void> {
     this.options.log.warn('A batch that cannot be read was passed over, as an operator decided', {
       topic: this.options.topic,
@@ -71,7 +71,7 @@ export class Standing {
     await this.end(partition, 'passed');
   }
 
-  /** Messages have come from the partition. */
+  /** Notes that messages could be read from the partition. */
   async moved(partition: number): Promise<void> {
     if (!this.batches.has(partition)) return;
     this.options.log.info('A batch that could not be read was read', {
@@ -81,7 +81,7 @@ export class Standing {
     await this.end(partition, 'readable');
   }
 
-  /** The partition was opened. If its position has jumped, what it stood before is of another topic, or deleted. */
+  /** Called when the partition is opened. After a jump of its position the old batch is of another topic, or deleted. */
   async positioned(partition: number, { start, why, missing }: Position): Promise<void> {
     if (why === 'continued' || why === 'first') return;
     const { topic, log } = this.options;
