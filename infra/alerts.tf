@@ -1,13 +1,13 @@
 # Each alert is named like its runbook, docs/runbooks/<name>.md, which the notification carries in full, with the commands that it uses.
 #
-# `measure` says how a time series becomes the number that is compared with `threshold`:
+# `measure` defines how a time series becomes the number that is compared with `threshold`:
 #   mean    mean of the samples in the period (check-health reports one sample a run)
-#   count   how much was counted in the period
+#   count   total counted in the period
 #   level   highest level in the period
 #   ratio   counted with `filter`, divided by counted with `of`
-#   failed  how many checks failed in the period
-#   absent  nothing at all arrived during `for`
-# The alerts of what is promised stand in slo.tf.
+#   failed  number of checks that failed in the period
+#   absent  no sample arrived during `for`
+# The alerts of the service level objectives are in slo.tf.
 locals {
   of_check_health = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"check-health\""
   metric          = "logging.googleapis.com/user/patient_service"
@@ -202,7 +202,7 @@ resource "google_monitoring_alert_policy" "alert" {
         comparison      = "COMPARISON_GT"
         threshold_value = condition_threshold.value.threshold
         duration        = condition_threshold.value.for
-        # Monitoring takes it only with a retest window.
+        # Monitoring accepts this condition only with a retest window.
         evaluation_missing_data = condition_threshold.value.for == "0s" ? null : "EVALUATION_MISSING_DATA_INACTIVE"
         denominator_filter      = try(condition_threshold.value.of, null)
 

@@ -87,7 +87,7 @@ resource "google_cloud_run_v2_service_iam_member" "build_deploys" {
   member   = google_service_account.caller["deployment-build"].member
 }
 
-# The smoke test asks new revisions of what answers HTTP; the import is not called: it would want a file.
+# The smoke test calls new revisions of the HTTP services; the import is not called, because it would need a file.
 resource "google_cloud_run_v2_service_iam_member" "build_smokes" {
   for_each = toset(["patients-api", "check-health"])
 
@@ -104,7 +104,7 @@ resource "google_cloud_run_v2_worker_pool_iam_member" "build_deploys" {
   member   = google_service_account.caller["deployment-build"].member
 }
 
-# A revision runs as its workload's account, and who deploys it must be allowed to hand that over.
+# A revision runs as its workload's account, and the account that deploys it needs permission to act as that account.
 resource "google_service_account_iam_member" "build_acts_as" {
   for_each = google_service_account.workload
 

@@ -1,5 +1,5 @@
 /**
- * Builds what is deployed: one ES module for each function, holding only what it uses (`npm run build`).
+ * Builds the deployables: one ES module for each function with only the code that it uses (`npm run build`).
  * functions-framework stays outside the bundles: inlined, it would keep a second registry of functions.
  */
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -33,7 +33,7 @@ function entriesOf(name: Deployable): Record<string, string> {
   };
 }
 
-/** A source map of one place, since esbuild ignores one of none: https://github.com/evanw/esbuild/issues/1685#issuecomment-944916409 */
+/** A source map with one mapping, since esbuild ignores an empty one: https://github.com/evanw/esbuild/issues/1685#issuecomment-944916409 */
 const SMALLEST_MAP = `//# sourceMappingURL=data:application/json;base64,${Buffer.from('{"version":3,"sources":["library"],"names":[],"mappings":"AAAA"}').toString('base64')}`;
 
 /** Leaves libraries out of the source maps: stack traces need only our code, and the map is read while an error is reported. */
@@ -47,20 +47,20 @@ const ownSourcesOnly: Plugin = {
   },
 };
 
-/** How all of them are built. */
+/** The esbuild options of all deployables. */
 export const bundling = {
   bundle: true,
   platform: 'node',
   target: bundleTarget,
   format: 'esm',
-  // What a function needs later, such as Secret Manager, is a file of its own that its start does not read.
+  // Code that a function needs later, such as Secret Manager, goes to a separate file that the start does not read.
   splitting: true,
   sourcemap: true,
   sourcesContent: false,
   plugins: [ownSourcesOnly],
   external: [framework],
   logLevel: 'warning',
-  // Google's clients are CommonJS inside; an ES module has no require of its own.
+  // Google's clients are CommonJS inside; an ES module has no `require`.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; import { fileURLToPath as __fileURLToPath } from 'node:url'; const require = __createRequire(import.meta.url); const __filename = __fileURLToPath(import.meta.url); const __dirname = __fileURLToPath(new URL('.', import.meta.url));",
   },
@@ -127,12 +127,12 @@ async function manifest(name: Deployable): Promise<object> {
   };
 }
 
-/** Files of a package that a deployable serves, brought along so that its page asks no one else for them. */
+/** Files of a package that a deployable serves itself, so that its page loads nothing from another host. */
 const served: Partial<Record<Deployable, readonly string[]>> = {
   'patients-api': ['swagger-ui-dist/swagger-ui.css', 'swagger-ui-dist/swagger-ui-bundle.js'],
 };
 
-/** Files that a deployable reads at run time stand in its folder's `assets/`. */
+/** Files that a deployable reads at run time, from its folder's `assets/`. */
 async function copyAssets(name: Deployable, target: URL): Promise<void> {
   const assets = new URL('assets/', target);
   await cp(new URL(`functions/${name}/assets/`, root), assets, { recursive: true }).catch(

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { updatedPage } from './configuration-table.ts';
 
-it('stands in docs/configuration.md as the variables are (npm run configuration)', async () => {
+it('matches the variables in docs/configuration.md (npm run configuration)', async () => {
   const { now, updated } = await updatedPage();
   expect(now).toBe(updated);
   expect(now).toContain('`GCS_IMPORT_BUCKET`');

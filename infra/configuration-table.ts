@@ -18,7 +18,7 @@ export function configurationTable(): string {
   return ['| Variable | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
 }
 
-/** The page as it stands, and with the table of today. */
+/** The committed page, and the page with the current table. */
 export async function updatedPage(): Promise<{ readonly now: string; readonly updated: string }> {
   const now = await readFile(PAGE, 'utf8');
   return {

@@ -16,7 +16,7 @@ import { fieldTablePage, pageWithFieldTable } from './field-table.ts';
 const docs = new URL('../docs/', import.meta.url);
 export const baselineFile = new URL(`event-schemas/${ENVELOPE_VERSION}.json`, docs);
 
-/** File → what belongs into it. */
+/** File → its generated content. */
 export async function contracts(): Promise<Map<URL, string>> {
   const text = (document: object) => `${JSON.stringify(document, undefined, 2)}\n`;
   return new Map([
@@ -28,7 +28,7 @@ export async function contracts(): Promise<Map<URL, string>> {
   ]);
 }
 
-/** How the events of the code break readers of the committed ones of the same version. */
+/** Changes of the events that break readers of the committed schemas of the same version. */
 export async function breaksOfThisVersion(): Promise<string[]> {
   if (!existsSync(baselineFile)) return [];
   const committed = JSON.parse(await readFile(baselineFile, 'utf8')) as Record<string, object>;

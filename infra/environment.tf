@@ -1,4 +1,4 @@
-# What each deployable finds in its environment. infra/checks compares this file with the variables that the
+# The environment variables of each deployable. infra/checks compares this file with the variables that the
 # code reads, both ways. A null is left out: the variable is not set.
 locals {
   variables_of_project = {

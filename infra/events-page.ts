@@ -1,6 +1,6 @@
 /**
- * What docs/events.md shows of the schemas: each event with when it is sent, its fields and an example. The text around
- * the blocks is written by hand; `npm run contract` writes the blocks, and a test fails when they are out of date.
+ * The generated blocks of docs/events.md: for each event when it is sent, its fields and an example. The text around the
+ * blocks is written by hand; `npm run contract` writes the blocks, and a test fails when they are out of date.
  */
 import { readFile } from 'node:fs/promises';
 import { Temporal } from 'temporal-polyfill';
@@ -26,7 +26,7 @@ import { typeInWords } from './schema-words.ts';
 
 export const eventsPage = new URL('../docs/events.md', import.meta.url);
 
-/** The page with the blocks of today. @throws Error when an example breaks its own schema */
+/** The page with current blocks. @throws Error when an example breaks its own schema */
 export async function updatedEventsPage(): Promise<string> {
   const blocks = {
     envelope: fieldTable(publishedEnvelope),
@@ -46,7 +46,7 @@ export async function updatedEventsPage(): Promise<string> {
   return page;
 }
 
-/** What the schemas of all types have in common. */
+/** The part that the schemas of all types share. */
 const publishedEnvelope = patientEventSchema('patient.created').extend({
   eventType: z.enum(Object.keys(patientEventPayloads)).describe('What happened'),
   payload: z.looseObject({}).describe('What the type says'),
@@ -54,7 +54,7 @@ const publishedEnvelope = patientEventSchema('patient.created').extend({
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
-/** Name, type and meaning of each key; the payload's own keys stand with its event. */
+/** Name, type and meaning of each key; the payload's keys are listed with its event. */
 function fieldTable(schema: z.ZodType): string {
   const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   const rows = Object.entries(properties as Record<string, JsonSchema>).map(([name, property]) =>
@@ -117,7 +117,7 @@ function json(value: object): string {
   return `\`\`\`json\n${JSON.stringify(value, undefined, 2)}\n\`\`\``;
 }
 
-/** The patient is written out once, in the first example. */
+/** Only the first example writes the patient out. */
 function abbreviated(event: { payload: object }): string {
   const mark = 'as above';
   if (!('patient_data' in event.payload)) return json(event);
@@ -126,7 +126,7 @@ function abbreviated(event: { payload: object }): string {
   return `\`\`\`jsonc\n${text.replace(`"${mark}"`, '{ /* all fields, as in the first example */ }')}\n\`\`\``;
 }
 
-/** Codes that a sender meets: by what they send, and by what goes wrong here. */
+/** Error codes for senders: those caused by their message, and those caused by this service. */
 const deadLetterCodes = [
   'event.not_json',
   'event.invalid_envelope',

@@ -5,11 +5,11 @@ import { FIRST_VERSION, type FieldRow } from '../shared/patient/field-row.ts';
 import { fields } from '../shared/patient/fields.ts';
 import { typeInWords } from './schema-words.ts';
 
-/** Where the table stands, between the markers `<!-- fields -->` and `<!-- /fields -->`. */
+/** The table between the markers `<!-- fields -->` and `<!-- /fields -->`. */
 export const fieldTablePage = new URL('../docs/domain.md', import.meta.url);
 const BLOCK = /(<!-- fields -->\n)[^]*(\n<!-- \/fields -->)/;
 
-/** The page with the table of today. @throws Error when the page has lost the table's markers */
+/** The page with the current table. @throws Error when the page lacks the table's markers */
 export async function pageWithFieldTable(): Promise<string> {
   const page = await readFile(fieldTablePage, 'utf8');
   if (!BLOCK.test(page)) throw new Error('docs/domain.md has no markers of the field table');

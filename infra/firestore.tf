@@ -1,4 +1,4 @@
-# Indexes, exemptions and TTL policies stand in firestore.indexes.json, which the Firebase CLI reads too.
+# Indexes, exemptions and TTL policies are in firestore.indexes.json, which the Firebase CLI reads too.
 locals {
   firestore = jsondecode(file("${path.module}/firestore.indexes.json"))
 
@@ -38,7 +38,7 @@ resource "google_firestore_database" "patients" {
   depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.user]
 }
 
-# As long as point-in-time recovery reaches back: an erased patient leaves both after the same 7 days.
+# The same 7 days as point-in-time recovery, so that an erased patient disappears from both at the same time.
 resource "google_firestore_backup_schedule" "daily" {
   database  = google_firestore_database.patients.name
   retention = "604800s"

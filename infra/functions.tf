@@ -1,5 +1,5 @@
-# Sizes are from measurement: an instance takes about 125 MiB after its first Firestore read, and a file at
-# most a few MiB while it is imported.
+# The sizes are measured: an instance takes about 125 MiB after its first Firestore read, and a file takes at most a few
+# MiB while it is imported.
 locals {
   functions = {
     import-registration = { ingress = "INGRESS_TRAFFIC_INTERNAL_ONLY", concurrency = 16, max_instances = 10, timeout = "60s", probe = null }
@@ -68,7 +68,7 @@ resource "google_cloud_run_v2_service" "function" {
     ignore_changes = [client, client_version, template[0].containers[0].image, template[0].labels, traffic]
   }
 
-  # A service that does not become ready is tainted: what it needs in order to start stands before it.
+  # A service that does not become ready is tainted, so everything that it needs to start is created first.
   depends_on = [
     terraform_data.foundation,
     data.google_secret_manager_secret_version.first,

@@ -1,4 +1,4 @@
-# One service account for each workload, and what each may do. The table of docs/deployment.md says it in words.
+# One service account for each workload, with its permissions. The table of docs/deployment.md explains them.
 resource "google_service_account" "workload" {
   for_each = {
     import-registration = "Imports registration files"
@@ -134,7 +134,7 @@ resource "google_cloud_run_v2_service_iam_member" "registration_trigger" {
   member   = google_service_account.caller["registration-trigger"].member
 }
 
-# An operator asks `gcloud run services describe` for the address of ops-read, ops-write and check-health.
+# Operators look up the addresses of ops-read, ops-write and check-health by `gcloud run services describe`.
 resource "google_project_iam_member" "operator_reads_runs" {
   for_each = toset(var.operators)
 

@@ -1,4 +1,4 @@
-# A key of your own (CMEK) for everything that stores: variable kms_key, decided before the first apply. Firestore and
+# A customer-managed key (CMEK) for all storage: variable kms_key, decided before the first apply. Firestore and
 # Kafka take a key only when they are made, so Terraform would have to make them anew, and refuses (prevent_destroy).
 # The key lives outside this code. Deleting it deletes the data.
 #
@@ -23,7 +23,7 @@ locals {
     },
   )
 
-  # For the dynamic blocks of what is encrypted: one key or none.
+  # For the dynamic encryption blocks: one key or none.
   kms_keys = var.kms_key == null ? [] : [var.kms_key]
 }
 

@@ -46,8 +46,8 @@ resource "google_logging_project_bucket_config" "data_access" {
   depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.user]
 }
 
-# Who looked at whom, who changed what, who was refused. Only the data protection officers read it. Not locked: a locked
-# bucket can never be deleted, nor its days be shortened.
+# The audit trail: who read which patient, who changed what, who was refused. Only the data protection officers read it.
+# Not locked: a locked bucket can never be deleted, and its retention can never be shortened.
 resource "google_logging_project_bucket_config" "audit_trail" {
   project        = var.project_id
   location       = var.region

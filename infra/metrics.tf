@@ -35,7 +35,7 @@ resource "google_logging_metric" "service" {
   name   = "patient_service/${each.key}"
   filter = "jsonPayload.metrics.${each.key}:*"
 
-  # A counter line may count more than one, so its value is summed up, as the sum of a distribution.
+  # A counter line may count more than one, so its value is the sum of a distribution.
   value_extractor  = "EXTRACT(jsonPayload.metrics.${each.key})"
   label_extractors = { for label in each.value.labels : label => "EXTRACT(jsonPayload.labels.${label})" }
 
@@ -54,7 +54,7 @@ resource "google_logging_metric" "service" {
     }
   }
 
-  # From 1 to 10^7 in steps of 1.5: the buckets only draw heat maps and percentiles, means and sums are exact.
+  # From 1 to 10^7 in factors of 1.5: the buckets only serve heat maps and percentiles; means and sums are exact.
   bucket_options {
     exponential_buckets {
       num_finite_buckets = 40

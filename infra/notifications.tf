@@ -1,8 +1,8 @@
-# Who is told, by which way.
+# The recipients of alerts, and the channels.
 locals {
   mail_channels         = [for channel in google_monitoring_notification_channel.mail : channel.name]
   notification_channels = concat(local.mail_channels, var.alert_channels)
-  # A notification stands by itself: its runbook, and the definitions of the commands in it.
+  # A notification is self-contained: it holds its runbook and the definitions of the commands in it.
   runbook_commands = file("${path.module}/../docs/runbooks/README.md")
 }
 
@@ -23,7 +23,7 @@ check "production_has_a_second_channel" {
   }
 }
 
-# Asks /health every five minutes from several continents, as the monitoring agent's own account; the answer holds
+# Calls /health every five minutes from several continents, as the monitoring agent's account; the answer holds
 # states and numbers. It also fails when the verdict is unhealthy (503).
 resource "google_monitoring_uptime_check_config" "health" {
   display_name = "check-health"

@@ -3,8 +3,8 @@
 # who may override arguments may override the environment too: NODE_OPTIONS would run code as the job's account.
 locals {
   ops = {
-    ops-read  = { args = ["--read-only"], description = "The operators' command: looks" }
-    ops-write = { args = [], description = "The operators' command: looks and mends" }
+    ops-read  = { args = ["--read-only"], description = "The operators' command, read-only" }
+    ops-write = { args = [], description = "The operators' command, reading and writing" }
   }
 }
 
@@ -19,7 +19,7 @@ resource "google_cloud_run_v2_service" "ops" {
 
   template {
     service_account = google_service_account.workload[each.key].email
-    # A command may hold much in memory, and `republish --all` takes its time.
+    # A command may need much memory, and `republish --all` takes long.
     max_instance_request_concurrency = 1
     timeout                          = "3600s"
     execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
@@ -98,7 +98,7 @@ resource "google_storage_bucket_iam_member" "ops_lists" {
 }
 
 # `ops import retry` copies a failed file back to incoming/, `ops import delete` removes one, and `ops restore fence`
-# erases again whom a backup has brought back and replaces the mark in the bucket.
+# erases again the patients whom a backup brought back, and replaces the mark in the bucket.
 resource "google_project_iam_custom_role" "file_retrier" {
   role_id     = "registrationFileRetrier"
   title       = "Copy and remove registration files"

@@ -1,10 +1,10 @@
 output "trigger_subscription" {
-  description = "Name of the subscription that Eventarc made: becomes the variable trigger_subscription."
+  description = "Name of the subscription that Eventarc created; the value for the variable trigger_subscription."
   value       = basename(google_eventarc_trigger.registration.transport[0].pubsub[0].subscription)
 }
 
 output "import_bucket" {
-  description = "Where the website drops registration files, below incoming/."
+  description = "Bucket in which the website puts registration files, below incoming/."
   value       = google_storage_bucket.import.name
 }
 
@@ -19,17 +19,17 @@ output "health_url" {
 }
 
 output "ops_read_url" {
-  description = "Address of the operators' commands that only look."
+  description = "Address of the operators' read-only commands."
   value       = google_cloud_run_v2_service.ops["ops-read"].uri
 }
 
 output "image_repository" {
-  description = "Where Cloud Build puts the images."
+  description = "Repository to which Cloud Build pushes the images."
   value       = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"
 }
 
 output "build_service_account" {
-  description = "Account that builds are submitted with."
+  description = "Service account for submitting builds."
   value       = google_service_account.caller["deployment-build"].id
 }
 
@@ -39,16 +39,16 @@ output "kafka_bootstrap_servers" {
 }
 
 output "build_region" {
-  description = "Where builds are submitted: gcloud builds submit --region=…"
+  description = "Region for submitting builds: gcloud builds submit --region=…"
   value       = var.build_region
 }
 
 output "build_source_bucket" {
-  description = "Where `gcloud builds submit --gcs-source-staging-dir=gs://…/source` puts the source."
+  description = "Bucket to which `gcloud builds submit --gcs-source-staging-dir=gs://…/source` uploads the source."
   value       = google_storage_bucket.build_source.name
 }
 
 output "secrets" {
-  description = "Secrets that need a first version before the services are made."
+  description = "Secrets that need a first version before the services are created."
   value       = keys(local.secrets)
 }

@@ -1,4 +1,4 @@
-# What was deployed here, the lock that serialises deployments, and the SBOM of each image (infra/deploy/release.sh).
+# The releases deployed here, the lock that serialises deployments, and the SBOM of each image (infra/deploy/release.sh).
 resource "google_storage_bucket" "releases" {
   name     = "${var.project_id}-releases"
   location = upper(var.region)
@@ -19,7 +19,7 @@ resource "google_storage_bucket_iam_member" "build_releases" {
   member = google_service_account.caller["deployment-build"].member
 }
 
-# Production's build reads what was tested here: the release, the images and their provenance.
+# Production's build reads the release tested here, with its images and their provenance.
 locals {
   promotion_builds = var.promotes_to == null ? {} : {
     build = "serviceAccount:deployment-build@${var.promotes_to}.iam.gserviceaccount.com"
@@ -58,7 +58,7 @@ resource "google_project_iam_member" "build_reads_builds" {
   member  = google_service_account.caller["deployment-build"].member
 }
 
-# Production builds nothing. This trigger is run by hand, and its builds wait until one of the approvers agrees.
+# Production builds nothing. This trigger is run by hand, and its builds wait for the approval of one of the approvers.
 resource "google_cloudbuild_trigger" "promote" {
   count = var.repository == null || var.promotes_from == null ? 0 : 1
 

@@ -11,20 +11,20 @@ const namesIn = ({ components }: Sbom) => components.map(({ name }) => name);
 const refOf = (name: string) => whole.components.find((one) => one.name === name)!['bom-ref'];
 
 describe('the SBOM of an image', () => {
-  it('starts from a lock file that knows every dependency', async () => {
+  it('starts from a lock file that lists every dependency', async () => {
     const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
     const { dependencies } = JSON.parse(text) as { dependencies: Record<string, string> };
     expect(namesIn(whole)).toEqual(expect.arrayContaining(Object.keys(dependencies)));
   });
 
-  it('holds what was bundled, and of that nothing more', () => {
+  it('holds the bundled packages and no others', () => {
     const sbom = sbomOf('kafka-worker', whole, new Set([refOf('kafkajs'), refOf('zod')]), []);
     expect(namesIn(sbom).sort()).toEqual(['kafkajs', 'zod']);
     expect(sbom.metadata.component.name).toBe('kafka-worker');
     expect(sbom).toMatchObject({ bomFormat: 'CycloneDX' });
   });
 
-  it('holds what is installed beside the bundle, with all it depends on', () => {
+  it('holds the packages installed beside the bundle, with all their dependencies', () => {
     const names = namesIn(sbomOf('patients-api', whole, new Set(), ['@google-cloud/functions-framework']));
     expect(names).toEqual(expect.arrayContaining(['@google-cloud/functions-framework', 'express', 'qs']));
     expect(names).not.toContain('kafkajs');
@@ -38,7 +38,7 @@ describe('the SBOM of an image', () => {
     for (const { dependsOn } of sbom.dependencies) for (const ref of dependsOn) expect(held).toContain(ref);
   });
 
-  it('does not pass over a package that the lock file does not know', () => {
+  it('fails for a package that the lock file does not list', () => {
     expect(() => sbomOf('kafka-worker', whole, new Set(['left-pad@1.3.0']), [])).toThrow('left-pad@1.3.0');
   });
 });

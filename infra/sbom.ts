@@ -11,7 +11,7 @@ interface Component {
   readonly version: string;
 }
 
-/** What is read here of CycloneDX 1.5; the rest is passed on. */
+/** The members of CycloneDX 1.5 that are read here; the others are kept unchanged. */
 export interface Sbom {
   readonly metadata: { readonly component: Component };
   readonly components: readonly Component[];
@@ -49,7 +49,7 @@ export function sbomOf(
     held.add(ref);
     open.push(...(edges.get(ref) ?? []));
   }
-  // npm calls a package optional that a development package needs as well.
+  // npm marks a package as optional when a development package needs it too.
   const components = whole.components
     .filter((component) => held.has(component['bom-ref']))
     .map((component) => ({ ...component, scope: 'required' }));

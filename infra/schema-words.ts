@@ -1,7 +1,7 @@
-/** JSON Schemas in words, for the tables of the pages. */
+/** Describes JSON Schemas in words, for the tables of the docs. */
 import type { z } from 'zod';
 
-/** A JSON Schema in a few words. */
+/** Describes a JSON Schema in a few words. */
 export function typeInWords(schema: z.core.JSONSchema.JSONSchema): string {
   const branches = schema.anyOf?.filter(isSchema) ?? [];
   if (branches.length > 0) return branches.map(typeInWords).join(', or ');

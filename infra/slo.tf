@@ -1,5 +1,5 @@
-# What is promised, as service level objectives over 28 days, and an alert for each that fires when its error budget
-# goes too fast: 2 % of it within an hour, or 5 % within six hours. Each alert is named like its runbook.
+# Service level objectives over 28 days, and an alert for each that fires when its error budget burns too fast: 2 % of it
+# within an hour, or 5 % within six hours. Each alert is named like its runbook.
 #
 # `distribution` counts a sample as good up to `max`; `total` and `bad` count requests.
 locals {
@@ -30,7 +30,7 @@ locals {
     }
   }
 
-  # How many times faster than evenly over 28 days the budget goes.
+  # Burn rate: 1 uses up the budget evenly over 28 days.
   burn_rates = { "3600s" = 13.4, "21600s" = 5.6 }
 }
 

@@ -1,4 +1,4 @@
-# Erasure (docs/guarantees.md) holds only while an object that is deleted is gone: no versions, no soft delete.
+# The promise of erasure (docs/guarantees.md) requires that a deleted object is gone: no versions, no soft delete.
 resource "google_storage_bucket" "import" {
   name     = "${var.project_id}-registrations"
   location = upper(var.region)

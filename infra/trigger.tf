@@ -46,8 +46,8 @@ resource "google_project_iam_member" "storage_publisher" {
   member  = data.google_storage_project_service_account.gcs.member
 }
 
-# Eventarc makes the trigger's subscription itself, with 24 hours of retries and no dead-letter topic. It is
-# adopted here, by its name, to give it both; what delivers the event (push_config) stays Eventarc's.
+# Eventarc creates the trigger's subscription itself, with 24 hours of retries and no dead-letter topic. Terraform adopts
+# it here, by its name, to set both; Eventarc keeps managing the delivery (push_config).
 import {
   for_each = local.trigger_subscriptions
   to       = google_pubsub_subscription.registration[each.key]
@@ -75,7 +75,7 @@ resource "google_pubsub_subscription" "registration" {
     maximum_backoff = "600s"
   }
 
-  # 100 attempts, the most there can be, last about 16 hours; the sweep imports the file anyway.
+  # 100 attempts, the maximum, last about 16 hours; the sweep imports the file anyway.
   dead_letter_policy {
     dead_letter_topic     = google_pubsub_topic.registration_dead_letters.id
     max_delivery_attempts = 100
@@ -106,7 +106,7 @@ resource "google_pubsub_topic" "registration_dead_letters" {
   depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.user]
 }
 
-# Keeps undeliverable events for an operator to read; the alert counts what lies here.
+# Keeps undeliverable events for an operator to read; the alert counts them.
 resource "google_pubsub_subscription" "registration_dead_letters" {
   name                       = "registration-dead-letters"
   topic                      = google_pubsub_topic.registration_dead_letters.id

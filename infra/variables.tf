@@ -1,4 +1,4 @@
-# Longer than 250 lines: one block for each variable, and none has a second job.
+# Longer than 250 lines: one block for each variable, and splitting it would not make it easier to read.
 
 variable "project_id" {
   description = "Google Cloud project that this environment lives in; one project for each environment."
@@ -32,7 +32,7 @@ variable "region" {
 }
 
 variable "build_region" {
-  description = "Region in which Cloud Build builds. Some projects may build in a few regions only, europe-west3 not among them. A build sees the code and no patient data."
+  description = "Region in which Cloud Build builds. Some projects may build in a few regions only, not in europe-west3. A build sees the code and no patient data."
   type        = string
   default     = "europe-west1"
 
@@ -43,7 +43,7 @@ variable "build_region" {
 }
 
 variable "kms_key" {
-  description = "Key of your own in Cloud KMS for Firestore, the import bucket, Kafka, images, logs, secrets and dead letters: projects/…/locations/europe-west3/keyRings/…/cryptoKeys/…. Null: Google's keys. Decide before the first apply; it cannot be changed later."
+  description = "Customer-managed key in Cloud KMS for Firestore, the import bucket, Kafka, images, logs, secrets and dead letters: projects/…/locations/europe-west3/keyRings/…/cryptoKeys/…. Null: Google's keys. Decide before the first apply: it cannot be changed later."
   type        = string
   default     = null
 
@@ -54,7 +54,7 @@ variable "kms_key" {
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to delete the services and the worker. False in the first apply (bootstrap.sh): a service that does not become ready is tainted, and only an unprotected one can be made anew."
+  description = "Whether Terraform refuses to delete the services and the worker. False in the first apply (bootstrap.sh): a service that does not become ready is tainted, and only an unprotected one can be recreated."
   type        = bool
   default     = true
 }
@@ -76,7 +76,7 @@ variable "images" {
 }
 
 variable "log_level" {
-  description = "Least severity that the service logs."
+  description = "Lowest severity that the service logs."
   type        = string
   default     = "info"
 
@@ -106,13 +106,13 @@ variable "registrations_are_signed" {
 }
 
 variable "trigger_subscription" {
-  description = "Name of the Pub/Sub subscription that Eventarc made for its trigger (output trigger_subscription of the first apply). Until it is set, the subscription has Eventarc's defaults and no dead-letter topic."
+  description = "Name of the Pub/Sub subscription that Eventarc created for its trigger (output trigger_subscription of the first apply). Until it is set, the subscription has Eventarc's defaults and no dead-letter topic."
   type        = string
   default     = null
 }
 
 variable "import_check_interval_seconds" {
-  description = "How often check-health sweeps incoming/ for files whose event was lost. Cloud Scheduler runs it every minute at most."
+  description = "How often check-health sweeps incoming/ for files whose event was lost. At most every minute, the interval of Cloud Scheduler."
   type        = number
   default     = 60
 
@@ -134,7 +134,7 @@ variable "import_stuck_after_seconds" {
 }
 
 variable "retention_unpaid_days" {
-  description = "Days without contact after which a registration that never paid is erased; null: never."
+  description = "Days without contact after which a patient who never paid is erased; null: never."
   type        = number
   default     = null
 
@@ -156,7 +156,7 @@ variable "retention_closed_days" {
 }
 
 variable "import_storage_quota_bytes" {
-  description = "Size of the bucket against which its fill is judged."
+  description = "Size of the bucket that counts as full."
   type        = number
   default     = 10737418240
 }
@@ -175,7 +175,7 @@ variable "payment" {
 }
 
 variable "mail" {
-  description = "Sender, contract link and contact address of the mails, and where the communication service is."
+  description = "Sender, contract link and contact address of the mails, and the URL of the communication service."
   type = object({
     sender_address            = string
     sender_name               = string
@@ -193,7 +193,7 @@ variable "mail" {
 # API
 
 variable "api_invokers" {
-  description = "IAM members that may reach the API at all (Cloud Run's IAM); what they may do there is decided by the bearer token's role."
+  description = "IAM members that may reach the API at all (Cloud Run's IAM); the bearer token's role decides what they may do there."
   type        = list(string)
 
   validation {
@@ -221,7 +221,7 @@ variable "health_viewers" {
 }
 
 variable "auth" {
-  description = "Whose bearer tokens the API trusts, and who has which role: by a claim of the token or by mail address."
+  description = "The issuer whose bearer tokens the API trusts, and the role of each caller: by a claim of the token or by mail address."
   type = object({
     issuer     = string
     audience   = string
@@ -231,7 +231,7 @@ variable "auth" {
     staff      = optional(list(string), [])
     admins     = optional(list(string), [])
 
-    # Backends (token subjects or mail addresses) that may name in X-Actor the person they call for, and whether they must.
+    # Backends (token subjects or mail addresses) that may name the person they act for in X-Actor, and whether they must.
     trusted_backends = optional(list(string), [])
     require_actor    = optional(bool, false)
   })
@@ -254,7 +254,7 @@ variable "auth" {
 # Kafka
 
 variable "kafka_brokers" {
-  description = "Brokers of an existing Kafka, with its SASL login. Null: a Managed Service for Apache Kafka cluster is made, to which the worker logs in with its service account."
+  description = "Brokers of an existing Kafka, with its SASL login. Null: Terraform creates a Managed Service for Apache Kafka cluster, to which the worker logs in with its service account."
   type = object({
     bootstrap_servers = list(string)
     sasl_mechanism    = string
@@ -270,13 +270,13 @@ variable "kafka_brokers" {
 }
 
 variable "kafka_topic_prefix" {
-  description = "Put before each topic name, so that environments can share a cluster."
+  description = "Prefix of each topic name, so that environments can share a cluster."
   type        = string
   default     = ""
 }
 
 variable "kafka_retention_days" {
-  description = "How long a topic keeps an event, dead letters included. An erased patient's events age out after this time. With brokers that exist (kafka_brokers): what their operators have set."
+  description = "How long a topic keeps an event, dead letters included. An erased patient's events age out after this time. With existing brokers (kafka_brokers): the retention that their operators have set."
   type        = number
   default     = 7
 
@@ -319,7 +319,7 @@ variable "worker_instances" {
 # Operation
 
 variable "alert_mail_addresses" {
-  description = "Who is told when an alert fires."
+  description = "Recipients of alerts."
   type        = list(string)
 
   validation {
@@ -329,7 +329,7 @@ variable "alert_mail_addresses" {
 }
 
 variable "alert_channels" {
-  description = "Further notification channels, made by hand so that their keys never pass through Terraform (Slack, PagerDuty, a webhook, the mobile app): projects/…/notificationChannels/…, as `gcloud beta monitoring channels list` shows them."
+  description = "Further notification channels, created by hand so that their keys never pass through Terraform (Slack, PagerDuty, a webhook, the mobile app): projects/…/notificationChannels/…, as `gcloud beta monitoring channels list` shows them."
   type        = list(string)
   default     = []
 
@@ -351,7 +351,7 @@ variable "budget" {
 }
 
 variable "objective_alerts" {
-  description = "Whether an alert fires when a promise's error budget goes too fast (slo.tf). Six conditions; Monitoring charges for each. The objectives themselves are always shown."
+  description = "Whether an alert fires when a promise's error budget burns too fast (slo.tf). Six conditions; Monitoring charges for each. The objectives themselves are always shown."
   type        = bool
   default     = true
 }
@@ -375,7 +375,7 @@ variable "audit_retention_days" {
 }
 
 variable "image_scanning" {
-  description = "Whether Artifact Registry scans each image that is pushed for known vulnerabilities, which it charges for by the image."
+  description = "Whether Artifact Registry scans each pushed image for known vulnerabilities; it charges for each image."
   type        = bool
   default     = true
 }
@@ -398,7 +398,7 @@ variable "promotes_from" {
 }
 
 variable "promotes_to" {
-  description = "Project that takes this environment's releases: its build account may read them. Set it once that account exists."
+  description = "Project that takes this environment's releases: its build account may read them. Set it after that account exists."
   type        = string
   default     = null
 }
@@ -410,7 +410,7 @@ variable "approvers" {
 }
 
 variable "audit_trail_retention_days" {
-  description = "How long the audit trail is kept: who looked at which patient, who changed what, who was refused."
+  description = "How long the audit trail is kept: who read which patient, who changed what, who was refused."
   type        = number
   default     = 1095
 
@@ -421,7 +421,7 @@ variable "audit_trail_retention_days" {
 }
 
 variable "data_protection_officers" {
-  description = "IAM members that may read the audit trail; nobody else is given it."
+  description = "IAM members that may read the audit trail; nobody else gets access."
   type        = list(string)
   default     = []
 

@@ -24,7 +24,7 @@ provider "google" {
   }
 }
 
-# The budget's API asks for a project that pays for the call.
+# The budget API requires a project that pays for the call.
 provider "google" {
   alias                 = "billing"
   project               = var.project_id

@@ -1,12 +1,12 @@
 /**
- * Runs in the image's build: starts the function until it answers, and leaves with Node's compile cache written. What the image starts
- * later need not compile anything. It must be the same Node, the same user and the same path as then.
+ * Runs in the image's build: starts the function, waits for an answer, and exits with Node's compile cache written, so that
+ * starts of the image compile nothing. Node, user and path must be the same as at run time.
  */
 import { request } from 'node:http';
 import { exit } from 'node:process';
 import { invented } from './local/invented.ts';
 
-/** Lets every function start. Nothing listens at these addresses. */
+/** Variables with which every function starts. Nothing listens at these addresses. */
 const environment = {
   ...invented,
   GOOGLE_CLOUD_PROJECT: 'warm-up',
@@ -27,7 +27,7 @@ ask();
 function ask(): void {
   const port = process.env['PORT'];
   const asked = request({ host: '127.0.0.1', port, path: '/livez' }, () => exit(0));
-  // An answer may need what is not there.
+  // The answer may need a service that is missing in the build, so a connection is enough.
   asked.on('socket', (socket) => socket.on('connect', () => setTimeout(() => exit(0), 2_000)));
   asked.on('error', () => setTimeout(ask, 50)).end();
 }

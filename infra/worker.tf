@@ -61,7 +61,7 @@ resource "google_cloud_run_v2_worker_pool" "kafka_worker" {
     }
   }
 
-  # What a deployment changes, as with the functions (functions.tf).
+  # Deployments change these, as with the functions (functions.tf).
   lifecycle {
     ignore_changes = [
       client,

@@ -1,5 +1,5 @@
 # Development, as an example: terraform plan -var-file=environments/dev.tfvars
-# Nothing runs at rest but the worker, and Kafka is one that is there already.
+# Only the worker runs while there is no load, and Kafka is an existing cluster.
 project_id  = "patient-service-dev"
 environment = "dev"
 log_level   = "debug"

@@ -1,5 +1,5 @@
 # One clinic at the least cost, as an example: terraform plan -var-file=environments/small.tfvars
-# What differs from prod.tfvars stands at the end, and what it saves in docs/cost.md.
+# The differences to prod.tfvars are at the end; docs/cost.md says what they save.
 project_id  = "patient-service-clinic"
 environment = "prod"
 

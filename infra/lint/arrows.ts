@@ -1,10 +1,10 @@
 /**
- * Which folder may import what: the one place that says it, read by the lint rule `rooms/arrows` (plugin.ts). It is an
- * allow-list: what no row names is an error, and so is a file that no row covers. A type-only import counts like any
- * other: who knows a module's types depends on it. test/layers.test.ts plants faults that the rule must find.
+ * Which folder may import what, read by the lint rule `rooms/arrows` (plugin.ts). It is an allow-list: an import that no
+ * row names is an error, and so is a file that no row covers. A type-only import counts too, because it is a dependency
+ * on the module. test/layers.test.ts plants faults that the rule must find.
  */
 
-/** What the files of a folder may import beside their own folder. */
+/** What the files of a folder may import besides their own folder. */
 interface Arrows {
   /** Folders, with everything below them, and single files of this repository. */
   readonly files: readonly string[];
@@ -20,11 +20,11 @@ export const ANY = 'any';
 /** Time, errors and the mark of personal data: the modules of the platform that are as pure as the domain. */
 const pure = ['shared/platform/clock.ts', 'shared/platform/errors.ts', 'shared/platform/personal.ts'];
 
-/** What a deployable that never speaks to Kafka may use of the shared code, and what one that does. */
+/** The shared code for deployables that never connect to Kafka, and for those that do. */
 const withoutKafka = ['shared/platform', 'shared/patient', 'shared/store', 'shared/registration'];
 const withKafka = [...withoutKafka, 'shared/events', 'shared/kafka'];
 
-/** The longest row that covers a file counts, and no shorter one. The order is that of the layers, from below. */
+/** Only the longest row that covers a file applies. Ordered by layer, lowest first. */
 export const arrows: Readonly<Record<string, Arrows>> = {
   'shared/platform/clock.ts': { files: [], packages: ['temporal-polyfill'] },
   'shared/platform/errors.ts': { files: [], packages: [] },
@@ -46,7 +46,7 @@ export const arrows: Readonly<Record<string, Arrows>> = {
       'zod',
     ],
   },
-  // It reads the source maps beside the bundle.
+  // Reads the source maps beside the bundle.
   'shared/platform/sources.ts': { files: [], packages: ['node:fs', 'node:module', 'node:url'] },
   'shared/patient': {
     files: pure,
@@ -97,7 +97,7 @@ export const arrows: Readonly<Record<string, Arrows>> = {
     ],
   },
 
-  // The deployables: none knows another.
+  // The deployables: none imports another.
   'functions/import-registration': {
     files: ['shared/platform', 'shared/store', 'shared/registration'],
     packages: ['@google-cloud/functions-framework', 'zod'],
@@ -161,7 +161,7 @@ export const arrows: Readonly<Record<string, Arrows>> = {
     ],
   },
 
-  // What builds, checks, deploys and runs the deployables. It starts them as processes and imports none.
+  // Code that builds, checks, deploys and runs the deployables. It starts them as processes and imports none.
   infra: {
     files: ['shared/platform', 'shared/patient', 'shared/events', 'functions/patients-api'],
     packages: ANY,
@@ -176,34 +176,34 @@ export const arrows: Readonly<Record<string, Arrows>> = {
     files: ['infra/bundle.ts', 'shared/platform', 'shared/kafka', 'shared/registration'],
     packages: ANY,
   },
-  // The page looks at everything that a stack holds, with the modules that know how.
+  // The page reads all data of a stack, by the modules that own it.
   'infra/local/page': { files: ['infra/local', 'infra/schema-words.ts', 'shared'], packages: ANY },
   'infra/local/page/assets': { files: [], packages: [] },
-  // It runs in the visitor's browser.
+  // Runs in the visitor's browser.
   'infra/local/page/browser': {
     files: ['infra/local/page/messages.ts'],
     packages: ['preact', 'preact/hooks'],
   },
   'infra/local/page/messages.ts': { files: [], packages: [] },
 
-  // Tests of several modules, and what all tests use.
+  // Tests of several modules, and the support code of all tests.
   test: { files: ['shared', 'functions', 'infra'], packages: ANY },
   '.ci': { files: [], packages: ANY },
 
-  // A stranger copies it: it stands alone, and its kafkajs is the one that is published, not our patched one.
+  // Readers copy these files, so they import nothing from this repository and use the published kafkajs, not our patched one.
   'docs/samples': { files: [], packages: ['kafkajs', 'node:sqlite'] },
 };
 
-/** What a test beside its module may import in addition to its module's row: never another deployable. */
+/** Imports that a test beside its module may add to its module's row: never another deployable. */
 export const besideItsModule: Arrows = { files: ['shared', 'infra', 'test/support'], packages: ANY };
 
-/** A test speaks to a broker by a client of its own; everything else by this module. */
+/** Only tests may create their own Kafka client; all other code uses this module. */
 export const KAFKA_CLIENT = 'kafkajs';
 
-/** A file that runs or configures tests; nobody imports one. */
+/** Matches files that run or configure tests, which no file may import. */
 export const TEST_FILE = /\.(test|bench|setup)\.[cm]?[jt]s$|^vitest(\.\w+)?\.config\.ts$/;
 
-/** The Firestore collections, each with the module that alone names it; the others ask that module. */
+/** The Firestore collections, each with the only module that may name it; other modules call that one. */
 export const collections: Readonly<Record<string, string>> = {
   applied_events: 'shared/store/applied-events.ts',
   audit_trail: 'shared/store/audit-trail.ts',

@@ -1,6 +1,6 @@
 /**
- * A rule for oxlint: `docs/required` wants a docstring directly above each export. The functions use `shared/` without
- * reading its bodies, so shapes, units and errors must stand where the name is.
+ * A rule for oxlint: `docs/required` requires a docstring directly above each export. Readers use `shared/` without reading
+ * its bodies, so shapes, units and errors must be documented at the name.
  */
 import type { RuleTester } from 'oxlint/plugins-dev';
 
@@ -10,7 +10,7 @@ export const required: Rule = {
   create: (context) => ({
     ExportNamedDeclaration(node) {
       if (node.declaration === null) return;
-      // A comment above a blank line is about the file.
+      // A comment followed by a blank line is about the file.
       const above = context.sourceCode
         .getCommentsBefore(node)
         .some(

@@ -1,6 +1,6 @@
 /**
- * Three rules for oxlint: `rooms/arrows` holds every import to arrows.ts, `rooms/collections` every name of a Firestore
- * collection, and `rooms/pure` closes what `no-undef` leaves open to the domain (.oxlintrc.json lists its globals).
+ * Three rules for oxlint: `rooms/arrows` checks every import against arrows.ts, `rooms/collections` every name of a Firestore
+ * collection, and `rooms/pure` forbids the impure members that `no-undef` misses in the domain (.oxlintrc.json lists its globals).
  */
 import { posix, relative, resolve, dirname, sep } from 'node:path';
 import type { RuleTester } from 'oxlint/plugins-dev';
@@ -10,7 +10,7 @@ type Rule = Extract<Parameters<RuleTester['run']>[1], { readonly create: unknown
 type Visitor = ReturnType<Rule['create']>;
 type Visited<K extends keyof Visitor> = Parameters<NonNullable<Visitor[K]>>[0];
 type Call = Visited<'CallExpression'>;
-/** Any expression; oxlint exports the types of its syntax tree by this way only. */
+/** Any expression; oxlint exports the types of its syntax tree only in this way. */
 type Expression = Call['callee'] | Call['arguments'][number] | Visited<'MemberExpression'>['property'];
 type Context = Parameters<Rule['create']>[0];
 type Place = Extract<Parameters<Context['report']>[0], { readonly node: unknown }>['node'];
@@ -45,7 +45,7 @@ function roomOf(file: string): Room | undefined {
 
 /**
  * Why a file may not import something; undefined when it may.
- * @param names what is taken from the module; undefined when it is all of it
+ * @param names the names imported from the module; undefined when the whole module is imported
  */
 function objection(file: string, source: string, names: readonly string[] | undefined): string | undefined {
   const room = roomOf(file);
@@ -80,7 +80,7 @@ function namesOf(node: Named): string[] | undefined {
 const nameOf = (node: Visited<'ExportSpecifier'>['local']) =>
   node.type === 'Literal' ? node.value : node.name;
 
-/** The text of a literal, also of a template without holes; undefined for anything that is computed. */
+/** The text of a literal or of a template without substitutions; undefined for anything computed. */
 function textOf(node: Expression | undefined): string | undefined {
   if (node?.type === 'Literal' && typeof node.value === 'string') return node.value;
   if (node?.type === 'TemplateLiteral' && node.expressions.length === 0)
@@ -161,7 +161,7 @@ function hasSlash(node: Expression): boolean {
   return textOf(node)?.includes('/') ?? false;
 }
 
-/** Of the globals that the domain may use, the members that read the machine. */
+/** The members that read the machine, of the globals that the domain may use. */
 const impure = new Map([
   ['Math', 'random'],
   ['Temporal', 'Now'],

@@ -35,14 +35,14 @@ afterEach(async () => {
 const incoming = (names: string[]) =>
   vi.waitFor(async () => expect(await objectNames(bucket)).toEqual(names), 5000);
 
-it('uploads a file and takes it out of the folder', async () => {
+it('uploads a file and removes it from the folder', async () => {
   dropFolder = await watchDropFolder(folder, bucket);
   await writeFile(join(folder, 'a.json'), '{}');
   await incoming(['incoming/a.json']);
   await vi.waitFor(async () => expect(await readdir(folder)).toEqual([]));
 });
 
-it('uploads what lay there before it was started', async () => {
+it('uploads files that were there before it started', async () => {
   await writeFile(join(folder, 'early.json'), '{}');
   dropFolder = await watchDropFolder(folder, bucket);
   await incoming(['incoming/early.json']);
@@ -81,7 +81,7 @@ const contentOf = async (name: string) => (await bucket.file(`incoming/${name}`)
 const generations = async (name: string) =>
   (await bucket.file(`incoming/${name}`).getMetadata())[0].generation;
 
-it('takes what a shell writes late only when the shell has written it', async () => {
+it('waits for a shell redirection that writes late', async () => {
   dropFolder = await watchDropFolder(folder, bucket);
   const shell = spawn('sh', ['-c', `{ sleep 2; cat "${FIXTURE}"; } > "${join(folder, 'slow.json')}"`]);
   const ended = once(shell, 'exit');
@@ -96,7 +96,7 @@ it('takes what a shell writes late only when the shell has written it', async ()
   expect(await generations('slow.json')).toBe(generation);
 });
 
-it('leaves an empty file, and takes it once it is filled', async () => {
+it('leaves an empty file, and uploads it once it has content', async () => {
   dropFolder = await watchDropFolder(folder, bucket);
   const file = join(folder, 'later.json');
   await writeFile(file, '');
@@ -108,7 +108,7 @@ it('leaves an empty file, and takes it once it is filled', async () => {
   expect(await contentOf('later.json')).toBe('{}');
 });
 
-it('uploads again what changed after it was read, and removes only that', async () => {
+it('uploads a file again that changed after it was read, and removes only the uploaded version', async () => {
   const file = join(folder, 'twice.json');
   await writeFile(file, '{"version":1}');
   const changing = new Proxy(bucket, {
@@ -127,7 +127,7 @@ it('uploads again what changed after it was read, and removes only that', async 
   expect(await contentOf('twice.json')).toBe('{"version":2}');
 });
 
-it('leaves a link alone, and what it leads to', async () => {
+it('leaves a link and its target alone', async () => {
   const outside = await mkdtemp(join(tmpdir(), 'outside-'));
   await writeFile(join(outside, 'private.json'), '{}');
   await symlink(join(outside, 'private.json'), join(folder, 'link.json'));
@@ -148,12 +148,12 @@ it('uploads a file whose name holds a line break', async () => {
   await vi.waitFor(async () => expect(await readdir(folder)).toEqual([]));
 });
 
-it('takes 50 files at once, each once and whole', async () => {
+it('uploads 50 files at once, each once and whole', async () => {
   dropFolder = await watchDropFolder(folder, bucket);
   const names = Array.from({ length: 50 }, (_, n) => `${String(n).padStart(2, '0')}.json`);
   await Promise.all(
     names.map(async (name) => {
-      // Half are written here, half come by a rename.
+      // Half are written in the folder, half are renamed into it.
       const file = join(folder, name);
       if (Number(name.slice(0, 2)) % 2 === 0) return copyFile(FIXTURE, file);
       await copyFile(FIXTURE, `${file}.part`);
@@ -166,7 +166,7 @@ it('takes 50 files at once, each once and whole', async () => {
   for (const name of names) expect(await contentOf(name)).toBe(whole);
 });
 
-it('says once where nobody tells who writes, and waits for longer then', async () => {
+it('warns once and waits longer where the system does not show who writes a file', async () => {
   const said: string[] = [];
   dropFolder = await watchDropFolder(folder, bucket, {
     canTell: async () => false,
@@ -177,14 +177,14 @@ it('says once where nobody tells who writes, and waits for longer then', async (
   expect(await objectNames(bucket)).toEqual([]);
   await incoming(['incoming/a.json']);
   expect(said).toEqual([
-    'this system does not tell who writes a file: one is taken when it has not changed for 3 s',
+    'this system does not show who writes a file: a file is uploaded after 3 s without a change',
   ]);
 });
 
-it('refuses to read a named file that is empty, open for writing or none, and says which', async () => {
+it('refuses to read a named file that is empty, open for writing or not a file, and says which', async () => {
   const file = join(folder, 'named.json');
   const writer = await open(file, 'w');
-  await expect(readWhole(file)).rejects.toThrow('named.json is empty: drop it again when it is written.');
+  await expect(readWhole(file)).rejects.toThrow('named.json is empty: drop it again once it is written.');
   await writer.write('{}');
   await expect(readWhole(file)).rejects.toThrow('named.json is still being written');
   await writer.close();

@@ -1,7 +1,7 @@
 /**
- * The watched drop folder: each file put into it goes to `incoming/` in the bucket and then leaves the folder. A file is
- * whole once nobody holds it open for writing, it is not empty, and it has not changed for a moment. One that changes
- * after it was read is uploaded again; what cannot be uploaded stays and is tried again. Links are left alone.
+ * The watched drop folder: uploads each file in it to `incoming/` in the bucket and then removes it. A file is whole when
+ * no process holds it open for writing, it is not empty, and it has not changed for a moment. A file that changes after
+ * it was read is uploaded again; a failed upload is tried again. Links are left alone.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
@@ -18,20 +18,20 @@ export interface DropFolder {
 }
 
 export interface DropFolderOptions {
-  /** How long a file must not have changed; by default longer where nobody tells who writes it. */
+  /** Milliseconds without a change before an upload; by default longer where the system does not show who writes a file. */
   readonly settledAfterMs?: number;
   readonly retryAfterMs?: number;
   readonly canTell?: () => Promise<boolean>;
   readonly onTrouble?: (sentence: string) => void;
 }
 
-/** A file of the folder, as it was when it was last looked at. */
+/** A file of the folder as of the last look. */
 interface Dropped {
-  /** Below the folder, with `/`. */
+  /** Path below the folder, with `/`. */
   readonly name: string;
   path: string;
   seen: Version | undefined;
-  /** Since when it has been so, and when to look again: milliseconds of `performance.now()`. */
+  /** When this version was first seen, and when to look again: milliseconds of `performance.now()`. */
   since: number;
   nextLook: number;
 }
@@ -42,13 +42,13 @@ interface Version {
   readonly mtimeNs: bigint;
 }
 
-/** Where a file waits to be removed after its upload: out of reach of all who know its name. */
+/** Folder in which uploaded files wait for their removal, where no process finds them by their old name. */
 const TAKEN = '.taken';
 const LOOK_EVERY_MS = 50;
-/** At a file that is empty or held open. */
+/** Milliseconds until the next look at a file that is empty or held open. */
 const LOOK_LATER_MS = 500;
 
-/** Watches a folder, which is made when it is missing. */
+/** Watches a folder; creates it when it is missing. */
 export async function watchDropFolder(
   folder: string,
   bucket: Bucket,
@@ -63,7 +63,7 @@ export async function watchDropFolder(
   const tellsWriters = await canTell();
   const settledMs = settledAfterMs ?? (tellsWriters ? 100 : 3000);
   if (!tellsWriters) {
-    onTrouble('this system does not tell who writes a file: one is taken when it has not changed for 3 s');
+    onTrouble('this system does not show who writes a file: a file is uploaded after 3 s without a change');
   }
   const waiting = new Map<string, Dropped>();
   const limit = pLimit(8);
@@ -74,7 +74,7 @@ export async function watchDropFolder(
     if (!waiting.has(path)) waiting.set(path, { name, path, seen: undefined, since: 0, nextLook: 0 });
   }
 
-  /** @returns true when the file is as it was for long enough */
+  /** @returns true when the file has not changed for long enough */
   async function hasSettled(file: Dropped): Promise<boolean> {
     const now = performance.now();
     if (now < file.nextLook) return false;
@@ -96,7 +96,7 @@ export async function watchDropFolder(
       (await thoseNotHeld(looked.flat())).map((file) => limit(() => upload(file))),
     );
     const taken = await Promise.all(uploaded.flat().map((file) => limit(() => takeAway(file))));
-    // A process that opened it before it was taken away may still write to it.
+    // A process that opened the file before it was moved may still write to it.
     await Promise.all((await thoseNotHeld(taken.flat())).map((file) => limit(() => removeUnchanged(file))));
   }
 
@@ -116,14 +116,14 @@ export async function watchDropFolder(
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' && !isTroubled) {
         isTroubled = true;
-        onTrouble('a file cannot be uploaded and is tried again');
+        onTrouble('a file cannot be uploaded; it will be tried again');
       }
       file.nextLook = performance.now() + retryAfterMs;
       return [];
     }
   }
 
-  /** Moves an uploaded file to where nobody finds it by its name; one that has changed meanwhile stays and waits again. */
+  /** Moves an uploaded file to {@link TAKEN}; a file that has changed since its upload stays and waits again. */
   async function takeAway(file: Dropped): Promise<Dropped[]> {
     if (!isSame(await versionOf(file.path), file.seen)) return [];
     const target = join(folder, TAKEN, randomUUID(), ...file.name.split('/'));
@@ -140,7 +140,7 @@ export async function watchDropFolder(
     return [file];
   }
 
-  /** What has changed after it was read is waited for and uploaded again, from where it is now. */
+  /** Removes a moved file; one that changed after it was read waits and is uploaded again from its new place. */
   async function removeUnchanged(file: Dropped): Promise<void> {
     if (!isSame(await versionOf(file.path), file.seen)) return;
     await unlink(file.path);
@@ -149,11 +149,11 @@ export async function watchDropFolder(
       recursive: true,
       force: true,
     });
-    // Gone with the last of them.
+    // The folder goes with its last file.
     await rmdir(join(folder, TAKEN)).catch(() => undefined);
   }
 
-  // What a stop came between upload and removal of: once more, for it may have changed.
+  // Files whose removal was interrupted by a stop: upload them again, because they may have changed.
   for (const id of await readdir(join(folder, TAKEN)).catch(() => [])) {
     const kept = await readdir(join(folder, TAKEN, id), { recursive: true, withFileTypes: true });
     for (const entry of kept.filter((one) => one.isFile())) {
@@ -168,11 +168,11 @@ export async function watchDropFolder(
   }
   const watcher = watch(folder, {
     followSymlinks: false,
-    // What editors and copy tools write before they rename it.
+    // Temporary names that editors and copy tools use before a rename.
     ignored: (path) => /(^|[/\\])\.[^/\\]+$|\.(part|tmp|crdownload)$|~$/.test(relative(folder, path)),
   });
-  // Such as too few inotify watches on this machine.
-  watcher.on('error', (error) => onTrouble(`is not watched any more: ${(error as Error).message}`));
+  // For example when the machine has too few inotify watches.
+  watcher.on('error', (error) => onTrouble(`is no longer watched: ${(error as Error).message}`));
   watcher.on('add', (path) => expect(path)).on('change', (path) => expect(path));
   await new Promise<void>((resolve) => void watcher.once('ready', resolve));
 
@@ -182,7 +182,7 @@ export async function watchDropFolder(
     if (isClosing) return;
     timer = setTimeout(() => {
       looking = lookAtAll()
-        .catch((error: unknown) => onTrouble(`cannot be looked through: ${(error as Error).message}`))
+        .catch((error: unknown) => onTrouble(`cannot be read: ${(error as Error).message}`))
         .finally(lookAgain);
     }, LOOK_EVERY_MS);
   };
@@ -197,7 +197,7 @@ export async function watchDropFolder(
   };
 }
 
-/** Undefined where there is no file: it is gone, or it is something else, such as a link. */
+/** Undefined when the path is no file: it is gone, or something else, such as a link. */
 async function versionOf(path: string): Promise<Version | undefined> {
   const stats = await lstat(path, { bigint: true }).catch(() => undefined);
   if (stats?.isFile() !== true) return undefined;
@@ -214,23 +214,23 @@ function isSame(one: Version | undefined, other: Version | undefined): boolean {
 }
 
 /**
- * The content of a file that an operator names.
- * @throws Error when there is no such file, when it is empty, or when somebody still writes to it
+ * Reads a file that an operator names.
+ * @throws Error when there is no such file, when it is empty, or when a process still writes to it
  */
 export async function readWhole(file: string): Promise<Buffer> {
   const path = await realpath(file);
   const version = await versionOf(path);
   if (version === undefined) throw new Error(`${file} is not a file.`);
-  if (version.size === 0n) throw new Error(`${file} is empty: drop it again when it is written.`);
+  if (version.size === 0n) throw new Error(`${file} is empty: drop it again once it is written.`);
   const bytes = await readFile(path);
   const held = await heldForWriting(new Map([[version.identity, path]]));
   if (held.size > 0 || !isSame(await versionOf(path), version)) {
-    throw new Error(`${file} is still being written: drop it again when that has ended.`);
+    throw new Error(`${file} is still being written: drop it again once that has ended.`);
   }
   return bytes;
 }
 
-/** Uploads a file's content below `incoming/`. A line break, which no object's name may hold, becomes `_`. */
+/** Uploads a file's content below `incoming/`. Object names must not hold line breaks, so each becomes `_`. */
 export async function uploadDropped(bucket: Bucket, bytes: Buffer, name: string): Promise<void> {
   const object = `${INCOMING}${name.replaceAll(/\p{Cc}/gu, '_')}`;
   await bucket.file(object).save(bytes, { resumable: false, contentType: 'application/json' });

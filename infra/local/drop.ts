@@ -29,7 +29,7 @@ const command = new Command('npm run drop --')
     }
   });
 
-/** Ends after the file under way. A second signal comes with the first: the terminal and npm send both. */
+/** Ends after the current file. The terminal and npm both send a signal, so a second one is expected. */
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () =>
@@ -41,7 +41,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 
 async function bucketOfStack() {
   const stack = await readFile(STACK, 'utf8').catch(() => {
-    throw new Error('The local stack does not run: start it with `npm start`, then drop the file again.');
+    throw new Error('The local stack is not running: start it with `npm start`, then drop the file again.');
   });
   const { project, bucket, storage } = JSON.parse(stack) as Record<string, string>;
   return connectBucket({

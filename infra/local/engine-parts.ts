@@ -1,5 +1,5 @@
 /**
- * The three engines as parts of the stack, and the addresses at which they turn out to be.
+ * The three engines as parts of the stack, and their addresses, which are known once they are started.
  */
 import { join } from 'node:path';
 import { isGivenByEnvironment, type Engine, type EngineOptions } from './engines/engine.ts';
@@ -16,7 +16,7 @@ export type EngineName = keyof EngineAddresses;
 
 const ENGINES: readonly string[] = ['firestore', 'storage', 'kafka'] satisfies EngineName[];
 
-/** @param useGiven whether an engine that the environment names is used instead of one of our own */
+/** @param useGiven whether to use an engine that the environment names instead of starting one */
 export function enginesOf(settings: Settings, folders: Folders, useGiven: boolean) {
   const starts: Readonly<Record<EngineName, (options: EngineOptions) => Promise<Engine>>> = {
     firestore: (options) => startFirestore({ ...options, project: settings.project }),
@@ -39,17 +39,17 @@ export function enginesOf(settings: Settings, folders: Folders, useGiven: boolea
   });
   return {
     parts,
-    /** Complete once every part has been started. */
+    /** The addresses; complete once every part has been started. */
     addresses: () => addresses as EngineAddresses,
   };
 }
 
-/** Whether somebody else runs the engine, as the environment says. */
+/** Whether the environment names a running engine, which the stack does not start. */
 export function isGiven(name: EngineName, useGiven: boolean): boolean {
   return useGiven && isGivenByEnvironment(name);
 }
 
-/** @throws Error naming each busy port of the stack and who has it */
+/** @throws Error naming each busy port of the stack and its owner */
 export async function requireFreePorts({ ports }: Settings, useGiven: boolean): Promise<void> {
   const given = (name: string) => ENGINES.includes(name) && isGiven(name as EngineName, useGiven);
   const owners = await Promise.all(
@@ -60,5 +60,5 @@ export async function requireFreePorts({ ports }: Settings, useGiven: boolean): 
   const busy = owners.filter(({ owner }) => owner !== undefined);
   if (busy.length === 0) return;
   const sentences = busy.map(({ name, port, owner }) => `port ${port} (${name}) is taken by ${owner}`);
-  throw new Error(`The stack cannot start: ${sentences.join('; ')}. Ports stand in emulator.json.`);
+  throw new Error(`The stack cannot start: ${sentences.join('; ')}. The ports are set in emulator.json.`);
 }

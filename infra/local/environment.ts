@@ -1,13 +1,13 @@
 /**
- * The environment in which the deployables run locally: the variables of shared/platform/variables.ts with
- * invented values, and the addresses of this stack. What the user's own environment sets wins.
+ * The environment in which the deployables run locally: the variables of shared/platform/variables.ts with invented
+ * values, and the addresses of this stack. The user's own environment takes precedence.
  */
 import { invented } from './invented.ts';
 import { AUDIENCE, jwksUrlOf } from './issuer.ts';
 import { HOST } from './ports.ts';
 import type { Settings } from './settings.ts';
 
-/** Addresses of the engines, as their clients want them. */
+/** Addresses of the engines, in the form that their clients expect. */
 export interface EngineAddresses {
   readonly firestore: string;
   readonly storage: string;
@@ -22,7 +22,7 @@ export function environmentOf(settings: Settings, engines: EngineAddresses): Nod
   return {
     ...invented,
     ...process.env,
-    // As on Cloud Run: functions-framework sends error texts to clients everywhere else.
+    // As on Cloud Run: otherwise functions-framework sends error texts to clients.
     NODE_ENV: 'production',
     METADATA_SERVER_DETECTION: 'none',
     GOOGLE_CLOUD_PROJECT: settings.project,
@@ -40,8 +40,8 @@ export function environmentOf(settings: Settings, engines: EngineAddresses): Nod
 }
 
 /**
- * Makes clients of Google's libraries for this stack: they look into the process's environment while they are made, and
- * in a test run that names the engines of the run.
+ * Creates clients of Google's libraries for this stack. Their constructors read the process's environment, which names the
+ * engines of the test run in a test.
  */
 export function madeFor<T>({ firestore, storage }: EngineAddresses, make: () => T): T {
   const before = { ...process.env };

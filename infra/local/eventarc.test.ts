@@ -24,7 +24,7 @@ beforeEach(async () => {
   journal = join(dir, 'finalized.jsonl');
 });
 afterEach(async () => {
-  // Before the folder goes: who still follows the journal would miss it.
+  // Before the folder is removed: a deliverer that still follows the journal would fail.
   await Promise.all(deliverers.splice(0).map((stop) => stop()));
   await rm(dir, { recursive: true, force: true });
 });
@@ -41,7 +41,7 @@ async function functionAnswering(...statuses: number[]) {
   return { calls, target: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
 }
 
-/** A deliverer on this test's journal. @returns what ends it, as a restart would */
+/** Starts a deliverer on this test's journal. @returns a function that ends it, as a restart would */
 function deliver(target: string, options: Partial<DeliveryOptions> = {}): () => Promise<void> {
   const stopped = new AbortController();
   const delivering = deliverFinalized({
@@ -92,7 +92,7 @@ it('waits longer after each refusal, and stops once the event is acknowledged', 
   expect(calls).toHaveLength(4);
 });
 
-it('delivers after a restart what was not acknowledged, and nothing else', async () => {
+it('delivers unacknowledged events after a restart, and no others', async () => {
   appendLine(journal, event('done'));
   const first = await functionAnswering();
   const stop = deliver(first.target);
@@ -105,7 +105,7 @@ it('delivers after a restart what was not acknowledged, and nothing else', async
   await eventually(() => expect(second.calls.map(({ headers }) => headers['ce-id'])).toEqual(['left']));
 });
 
-it('goes on after a line that a kill has torn', async () => {
+it('continues after a line that was torn by a kill', async () => {
   await appendFile(journal, '{"id":"torn","obj');
   appendLine(journal, event('whole'));
   const { calls, target } = await functionAnswering();
@@ -113,7 +113,7 @@ it('goes on after a line that a kill has torn', async () => {
   await eventually(() => expect(calls.map(({ headers }) => headers['ce-id'])).toEqual(['whole']));
 });
 
-it('keeps trying while the function is away', async () => {
+it('keeps trying while the function is unreachable', async () => {
   const { calls, target } = await functionAnswering();
   const away = deliver('http://127.0.0.1:9/');
   appendLine(journal, event('one'));
@@ -123,14 +123,14 @@ it('keeps trying while the function is away', async () => {
   await eventually(() => expect(calls).toHaveLength(1));
 });
 
-it('delivers copies where a test asks for them', async () => {
+it('delivers copies when a test asks for them', async () => {
   const { calls, target } = await functionAnswering();
   deliver(target, { copies: 3 });
   appendLine(journal, event('one'));
   await eventually(() => expect(calls.map(({ headers }) => headers['ce-id'])).toEqual(['one', 'one', 'one']));
 });
 
-it('leaves other buckets out', async () => {
+it('ignores other buckets', async () => {
   const { calls, target } = await functionAnswering();
   deliver(target);
   appendLine(journal, event('foreign', 'another'));

@@ -1,7 +1,7 @@
 /**
  * Stands in for Eventarc (a process of its own): delivers each finalized object of the import bucket to the
  * import function as a binary CloudEvent, at least once. The Storage emulator writes the journal before it
- * answers an upload; what was delivered is noted beside it, so a restart of either process loses nothing.
+ * answers an upload; the deliverer notes acknowledged events beside it, so a restart of either process loses nothing.
  */
 import pLimit, { type LimitFunction } from 'p-limit';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -23,17 +23,17 @@ export interface DeliveryOptions {
   readonly target: string;
   /** Only events of this bucket are delivered: the trigger's filter. */
   readonly bucket: string;
-  /** First wait after a refusal; it doubles up to `maxBackoffMs`. Production: 10 s to 600 s. */
+  /** First wait after a refusal, doubled up to `maxBackoffMs`. Production: 10 s to 600 s. */
   readonly minBackoffMs: number;
   readonly maxBackoffMs: number;
-  /** How often each event is delivered although it was acknowledged; production promises at least 1. */
+  /** Number of deliveries of each event; production promises at least 1. */
   readonly copies: number;
   readonly signal: AbortSignal;
 }
 
 const AT_ONCE = 40;
 
-/** Delivers until the signal is aborted: first what an earlier run left undone, then what comes. */
+/** Delivers until the signal is aborted: first the unacknowledged events of an earlier run, then new ones. */
 export async function deliverFinalized(options: DeliveryOptions): Promise<void> {
   mkdirSync(dirname(options.delivered), { recursive: true });
   const done = new Set(idsIn(options.delivered));
@@ -63,7 +63,7 @@ async function isAcknowledged(event: Finalized, { target, signal }: DeliveryOpti
   return deliverOnce(event, target, signal).catch(() => false);
 }
 
-/** @returns whether the function acknowledged the event @throws TypeError or DOMException when nobody answered */
+/** @returns whether the function acknowledged the event @throws TypeError or DOMException when there was no answer */
 export async function deliverOnce(event: Finalized, target: string, signal?: AbortSignal): Promise<boolean> {
   const answer = await fetch(target, {
     method: 'POST',
@@ -89,7 +89,7 @@ function headersOf({ id, object }: Finalized): Record<string, string> {
   };
 }
 
-/** Also for the lone surrogate that an object name may hold, at which encodeURIComponent would throw. */
+/** Percent-encodes lone surrogates too, which object names may hold and for which encodeURIComponent throws. */
 function percentEncode(segment: string): string {
   return encodeURIComponent(segment.toWellFormed());
 }

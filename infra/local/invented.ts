@@ -1,4 +1,4 @@
-/** Invented values of the variables that have no default, for every start that is not production's. */
+/** Invented values of the variables that have no default, for every start outside production. */
 export const invented = {
   ENVIRONMENT: 'local',
   PAYMENT_ACCOUNT_HOLDER: 'Therapieplatzsuche Beispiel gGmbH',

@@ -1,6 +1,6 @@
 /**
- * A token issuer for the local stack and the tests: an RS256 key, a JWKS over HTTP, and tokens with any claims. Nothing
- * of production trusts it.
+ * A token issuer for the local stack and the tests: an RS256 key, a JWKS over HTTP, and tokens with any claims.
+ * Production does not trust it.
  */
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
@@ -18,10 +18,10 @@ export const KEY_ID = 'local';
 
 export interface Issuer {
   readonly url: string;
-  /** Where its key is. */
+  /** URL of its key set (JWKS). */
   readonly jwksUrl: string;
   readonly publicKey: KeyObject;
-  /** Signs claims, added to an issuer and an audience that the API trusts. A claim of undefined is left out. */
+  /** Signs claims together with an issuer and an audience that the API trusts. Claims of undefined are left out. */
   readonly sign: (claims: Readonly<Record<string, unknown>>, expires?: string) => Promise<string>;
   /** A token for each role. */
   readonly tokens: Readonly<Record<Role, string>>;
@@ -31,9 +31,9 @@ export interface Issuer {
 export const jwksUrlOf = (issuerUrl: string) => `${issuerUrl}/jwks.json`;
 
 /**
- * Starts an issuer, which does not keep its process alive.
- * @param port 0 takes a free one
- * @param keyFile holds the key in PEM, and is made when it is missing; undefined: the key lives as long as the process
+ * Starts an issuer. It does not keep its process alive.
+ * @param port 0 for a free one
+ * @param keyFile holds the key in PEM and is created when it is missing; undefined: the key lives as long as the process
  */
 export async function startIssuer(port: number, keyFile?: string): Promise<Issuer> {
   const pem = keyFile === undefined ? newKey() : keyIn(keyFile);

@@ -29,7 +29,7 @@ function following(options: { last?: number } = {}): unknown[] {
   return seen;
 }
 
-it('yields what was there and what comes, also before the file exists', async () => {
+it('yields existing and new lines, also when the file does not exist yet', async () => {
   const seen = following();
   appendLine(file, { n: 1 });
   await eventually(() => expect(seen).toEqual([{ n: 1 }]));
@@ -53,7 +53,7 @@ it('closes a torn line before it writes the next one', async () => {
   await eventually(() => expect(seen).toEqual([undefined, { n: 1 }]));
 });
 
-it('begins at the end where it is asked to', async () => {
+it('begins near the end when asked to', async () => {
   appendLine(file, { n: 1 });
   const seen = following({ last: 0 });
   appendLine(file, { n: 2 });

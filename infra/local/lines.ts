@@ -1,6 +1,6 @@
 /**
- * Append-only files of JSON lines: written so that a torn last line (kill -9) harms nothing, and followed
- * while another process writes them.
+ * Append-only files of JSON lines: writers tolerate a torn last line (kill -9), and readers follow a file while another
+ * process writes it.
  */
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, watch, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const NEWLINE = 0x0a;
 
-/** Writes one line, at once. A torn line before it is closed first, so that the new one stands alone. */
+/** Writes one line in a single write. It ends a torn line before it first, so that the new line is readable. */
 export function appendLine(file: string, value: object): void {
   const fd = openSync(file, 'a+');
   try {
@@ -57,7 +57,7 @@ export async function* followLines(
   }
 }
 
-/** Waits for a change in the folder, at most a quarter of a second: watchers may miss one. */
+/** Waits for a change in the folder, at most a quarter of a second, because watchers may miss a change. */
 function changesOf(folder: string, signal: AbortSignal): () => Promise<void> {
   let wake: () => void = () => undefined;
   const watcher = watch(folder, { signal, persistent: false }, () => wake());
@@ -91,7 +91,7 @@ function sizeOf(file: string): number {
   }
 }
 
-/** One question, not two: a file that is asked about first may be gone when it is opened. */
+/** Opens the file without checking first: it could disappear between the check and the opening. */
 function openIfThere(file: string): number | undefined {
   try {
     return openSync(file, 'r');

@@ -1,6 +1,6 @@
 /**
- * Preloaded into the deployables of the local stack: a server that names no address listens on loopback only. In
- * production they listen on every address of their container, which on a laptop would be those of its networks.
+ * Preloaded into the deployables of the local stack, so that a server without an address listens on loopback only. In
+ * production they listen on every address of their container, which on a laptop would expose them to its networks.
  */
 import { Server, type ListenOptions } from 'node:net';
 import { HOST } from './ports.ts';

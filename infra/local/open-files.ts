@@ -1,6 +1,6 @@
 /**
- * Which files some process still holds open for writing. On Linux the kernel tells (/proc, proc_pid_fdinfo(5)), on macOS
- * `lsof`; processes of other users are seen only by root. Elsewhere nobody tells, and no file counts as held.
+ * Finds files that a process still holds open for writing, on Linux by /proc (proc_pid_fdinfo(5)), on macOS by `lsof`;
+ * only root sees the processes of other users. Other systems do not show it, and there no file counts as held.
  */
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
@@ -9,14 +9,14 @@ import { basename } from 'node:path';
 import { platform } from 'node:process';
 import { promisify } from 'node:util';
 
-/** A file whatever it is called: `device:inode`. */
+/** Identifies a file independently of its name: `device:inode`. */
 export type FileIdentity = string;
 
 export function identityOf({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): FileIdentity {
   return `${dev}:${ino}`;
 }
 
-/** True where {@link heldForWriting} can tell; elsewhere only time shows that a file is whole. */
+/** True on systems where {@link heldForWriting} works; elsewhere only time shows that a file is whole. */
 export async function canTellWriters(): Promise<boolean> {
   const ask =
     platform === 'linux'
@@ -30,7 +30,7 @@ export async function canTellWriters(): Promise<boolean> {
   );
 }
 
-/** Those of the files that are open for writing somewhere. One look serves them all. */
+/** Returns the files that are open for writing in some process. One pass covers all files. */
 export async function heldForWriting(files: ReadonlyMap<FileIdentity, string>): Promise<Set<FileIdentity>> {
   if (files.size === 0) return new Set();
   const held =
@@ -38,7 +38,7 @@ export async function heldForWriting(files: ReadonlyMap<FileIdentity, string>): 
   return new Set(held.filter((identity) => files.has(identity)));
 }
 
-/** Synchronous: a machine has thousands of descriptors, and each promise costs more than the question. */
+/** Synchronous: a machine has thousands of descriptors, and each promise would cost more than the call itself. */
 function heldOnLinux(files: ReadonlyMap<FileIdentity, string>): FileIdentity[] {
   const names = new Set([...files.values()].map((path) => basename(path)));
   const held: FileIdentity[] = [];
@@ -51,7 +51,7 @@ function heldOnLinux(files: ReadonlyMap<FileIdentity, string>): FileIdentity[] {
   return held;
 }
 
-/** A process may end meanwhile, or be another user's. */
+/** Undefined when the process has ended in the meantime or belongs to another user. */
 function unlessGone<T>(ask: () => T): T | undefined {
   try {
     return ask();
@@ -70,7 +70,7 @@ function writtenBy(process: string, fd: string, names: ReadonlySet<string>): Fil
 
 async function heldOnMac(files: ReadonlyMap<FileIdentity, string>): Promise<FileIdentity[]> {
   const args = ['-w', '-F', 'ai', '--', ...files.values()];
-  // It ends with 1 when one of the files is open nowhere.
+  // lsof exits with 1 when one of the files is not open in any process.
   const { stdout } = await promisify(execFile)('lsof', args).catch((error: { stdout?: string }) => ({
     stdout: error.stdout ?? '',
   }));

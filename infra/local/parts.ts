@@ -1,5 +1,5 @@
 /**
- * The parts of the local stack besides the engines, one row each: what runs, where it listens, when it is ready.
+ * The parts of the local stack besides the engines, one row each: the command, the port, and when it is ready.
  */
 import { stop as stopBundler } from 'esbuild';
 import { fileURLToPath } from 'node:url';
@@ -18,18 +18,18 @@ export type PartName = 'communication' | 'eventarc' | 'scheduler' | 'import' | '
 interface Row {
   readonly name: PartName;
   readonly args: readonly string[];
-  /** Listens here once it is ready; those who only call others listen nowhere. */
+  /** The port it listens on once it is ready; none for a part that only calls others. */
   readonly port?: number;
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Where the stack keeps what it writes, and where it looks for files. */
+/** The folders that the stack writes to and watches. */
 export interface Folders {
   readonly data: string;
   readonly logs: string;
   /** The bundles of `npm run build`, made for this stack. */
   readonly dist: string;
-  /** The watched one, if any. */
+  /** The watched folder, if any. */
   readonly drop: string | undefined;
 }
 
@@ -51,7 +51,7 @@ const functions = {
 export async function bundleDeployables(dist: string): Promise<void> {
   const names = Object.keys(deployables) as Deployable[];
   await Promise.all(names.map((name) => bundle(name, dist)));
-  // esbuild's service would stay beside the stack with all that it has read.
+  // Otherwise esbuild's service process stays beside the stack with all its memory.
   await stopBundler();
 }
 

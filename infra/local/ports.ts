@@ -9,8 +9,8 @@ import { run } from './process.ts';
 export const HOST = '127.0.0.1';
 
 /**
- * Below the range of outgoing connections (32768 and up), which could take it before its owner listens. Each worker
- * of a test run has a range of its own: two that look at the same moment would find the same port.
+ * Below the range of outgoing connections (32768 and up), which could take a port before its owner listens. Each worker of
+ * a test run has its own range, because two workers looking at the same moment would find the same port.
  */
 export function freePort(): Promise<number> {
   const worker = Number(process.env['VITEST_POOL_ID'] ?? 0) % 8;

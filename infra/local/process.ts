@@ -1,6 +1,6 @@
 /**
- * Starts one child process of the local stack with its output in a file, and ends it together with its
- * children. What to start, and whether it is ready, is the caller's business.
+ * Starts one child process of the local stack with its output in a file, and ends it together with its children. The
+ * caller decides what to start and checks whether it is ready.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,12 +9,12 @@ import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { watchOver } from './reaper.ts';
 
-/** A part that runs. An engine whose address was given by the environment has no process of ours. */
+/** A running part. An engine that the environment names has no process here. */
 export interface Running {
   readonly pid: number | undefined;
-  /** Resolves when the process has ended, however it ended. */
+  /** Resolves when the process has ended, with or without an error. */
   readonly exited: Promise<void>;
-  /** Ends it in order, within a few seconds; after that by force. */
+  /** Ends it with SIGTERM, and with SIGKILL after a few seconds. */
   stop(): Promise<void>;
   /** kill -9, as a crash would. */
   kill(): Promise<void>;
@@ -25,7 +25,7 @@ export interface Launch {
   readonly args: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Appended to; its folder is created. */
+  /** The output is appended to this file; its folder is created. */
   readonly logFile: string;
   /** How long it may take to end after SIGTERM. */
   readonly graceMs?: number;
@@ -41,7 +41,7 @@ export function launch({
 }: Launch): Running {
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, 'a');
-  // A process group of its own: Ctrl-C reaches only us, and a signal to the group reaches its children too.
+  // Its own process group: Ctrl-C then reaches only this process, and a signal to the group reaches its children too.
   const child = spawn(command, args, {
     env,
     ...(cwd === undefined ? {} : { cwd }),
@@ -76,7 +76,7 @@ export function launch({
 
 /**
  * Runs a command to its end.
- * @param options `both`: what it writes to standard error is output too
+ * @param options `both`: include standard error in the output
  * @returns its standard output
  * @throws Error with its standard error
  */

@@ -1,12 +1,12 @@
 /**
- * Waits until something that was started answers.
+ * Waits until a started process answers.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Running } from './process.ts';
 
 /**
- * Asks until `probe` says true. A process that ended before, or took too long, is ended.
- * @throws Error that says which of the two happened to `what`
+ * Repeats `probe` until it returns true. A process that takes too long is ended.
+ * @throws Error naming `what`, when the process ended early or took too long
  */
 export async function untilReady(
   running: Running,

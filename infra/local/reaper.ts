@@ -1,6 +1,6 @@
 /**
- * Leaves no process behind when the stack itself is killed: a helper process holds the list of process
- * groups and, once its input closes (the stack is gone, kill -9 included), ends those still on the list.
+ * Leaves no process behind when the stack itself is killed: a helper process holds the list of process groups and ends
+ * those still on the list once its input closes, which also happens when the stack dies by kill -9.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -10,7 +10,7 @@ const GRACE_MS = 3_000;
 
 let reaper: Writable | undefined;
 
-/** Puts a process group on the list. @returns what takes it off again, once it has ended */
+/** Puts a process group on the list. @returns a function that removes it, to call when the group has ended */
 export function watchOver(pid: number): () => void {
   reaper ??= startReaper();
   reaper.write(`+${pid}\n`);
@@ -22,7 +22,7 @@ function startReaper(): Writable {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });
-  // It must not keep its owner alive: the owner's end is what it waits for.
+  // The helper waits for its owner's end, so it must not keep the owner alive.
   child.unref();
   (child.stdin as Writable & { unref(): void }).unref();
   child.stdin.on('error', () => {
@@ -36,7 +36,7 @@ function endAll(groups: ReadonlySet<number>, signal: NodeJS.Signals): void {
     try {
       process.kill(-pid, signal);
     } catch {
-      // It had ended already.
+      // The group has ended already.
     }
   }
 }

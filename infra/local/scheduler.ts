@@ -1,6 +1,6 @@
 /**
  * Stands in for Cloud Scheduler (a process of its own): calls check-health's scheduled run every minute, or more
- * often where `incoming/` is to be swept more often. It does not care how a run ended.
+ * often where `incoming/` is to be swept more often. It ignores the result of a run.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -9,7 +9,7 @@ const everyMs = Math.min(60, Number(process.env['PATIENT_IMPORT_CHECK_INTERVAL_S
 const stopped = new AbortController();
 process.once('SIGTERM', () => stopped.abort());
 
-/** @returns false when nobody answered: check-health is being started, or restarted */
+/** @returns false when there was no answer: check-health is starting or restarting */
 async function callRun(): Promise<boolean> {
   try {
     const answer = await fetch(target, { method: 'POST', signal: stopped.signal });

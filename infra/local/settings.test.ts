@@ -14,7 +14,7 @@ it('keeps emulator.json a valid configuration of firebase-tools', async () => {
   expect(valid).toBe(true);
 });
 
-it('gives each part a port of its own', async () => {
+it('gives each part its own port', async () => {
   const settings = await readSettings();
   for (const { ports } of [settings, await onFreePorts(settings)]) {
     const numbers = Object.values(ports);

@@ -1,6 +1,6 @@
 /**
- * Ports, project and bucket of the local stack, from emulator.json. That file is also firebase-tools' own;
- * what firebase knows nothing of stands in its `emulators.extensions`, the one block its schema leaves open.
+ * Ports, project and bucket of the local stack, from emulator.json. firebase-tools reads that file too; settings that
+ * firebase does not know are in `emulators.extensions`, the one block that its schema leaves open.
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';

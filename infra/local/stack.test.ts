@@ -42,14 +42,14 @@ it('shows no value of the registered person in any log', async () => {
     expect(logs).not.toContain(value);
 });
 
-it('starts a killed part again and says its new pid', async () => {
+it('restarts a killed part and reports its new pid', async () => {
   const before = stack.describe().pids.worker;
   await stack.part('worker').kill();
   await eventually(() => expect(stack.describe().pids.worker).toEqual(expect.any(Number)));
   expect(stack.describe().pids.worker).not.toBe(before);
 });
 
-it('has every token accepted by the API', async () => {
+it('writes tokens that the API accepts', async () => {
   const { api, tokens } = stack.describe();
   for (const token of Object.values(tokens)) {
     const answer = await fetch(`${api}/api/patients`, { headers: { authorization: `Bearer ${token}` } });
@@ -57,23 +57,23 @@ it('has every token accepted by the API', async () => {
   }
 });
 
-it('writes what it is into stack.json', async () => {
+it('writes its description into stack.json', async () => {
   const file = join(stack.dropFolder, '../stack.json');
   await eventually(async () => expect(JSON.parse(await readFile(file, 'utf8'))).toEqual(stack.describe()));
 });
 
-it('is seen by its owner only, as it holds tokens', async () => {
+it('makes stack.json readable by its owner only, since it holds tokens', async () => {
   const dir = join(stack.dropFolder, '..');
   const modeOf = async (name: string) => ((await stat(join(dir, name))).mode & 0o777).toString(8);
   expect(await modeOf('stack.json')).toBe('600');
   expect(await modeOf('data')).toBe('700');
-  // A file that is there already, readable for all, does not pass that on.
+  // An existing file that everybody can read does not pass its permissions on.
   await chmod(join(dir, 'stack.json'), 0o644);
   await stack.part('health').kill();
   await eventually(async () => expect(await modeOf('stack.json')).toBe('600'), 20_000);
 });
 
-it.skipIf(process.platform !== 'linux')('listens on loopback only, with every part', async () => {
+it.skipIf(process.platform !== 'linux')('listens on loopback only, in every part', async () => {
   const listening = await eventually(async () => {
     const found = await listeningAddresses(Object.values(stack.describe().pids));
     for (const port of Object.values(stack.settings.ports)) {
@@ -84,7 +84,7 @@ it.skipIf(process.platform !== 'linux')('listens on loopback only, with every pa
   expect(listening.filter(({ loopback }) => !loopback)).toEqual([]);
 });
 
-/** What the processes and their descendants, and this one, listen on, by the kernel's own tables. */
+/** The addresses on which this process, the given ones and their descendants listen, from the kernel's tables. */
 async function listeningAddresses(pids: readonly number[]) {
   const inodes = new Set<string>();
   for (const pid of [process.pid, ...pids]) {

@@ -18,7 +18,7 @@ import { onFreePorts, readSettings, type Settings } from './settings.ts';
 import { supervise, type Part, type Supervised } from './supervisor.ts';
 import { createLocalTopics } from './topics.ts';
 
-/** What `.local/stack.json` says of a running stack. */
+/** The content of `.local/stack.json` for a running stack. */
 export interface StackFile {
   readonly ready: true;
   readonly project: string;
@@ -29,7 +29,7 @@ export interface StackFile {
   readonly storage: string;
   readonly communication: string;
   readonly kafka: string;
-  /** Where one looks at all of it. */
+  /** URL of the page that shows the stack. */
   readonly page: string;
   readonly tokens: Issuer['tokens'];
   readonly pids: Readonly<Partial<Record<PartName | EngineName, number>>>;
@@ -38,15 +38,15 @@ export interface StackFile {
 export interface StackOptions {
   /** Data, logs, bundles and stack.json stand below it. It must lie inside the repository. */
   readonly dir: string;
-  /** Those of emulator.json, and engines that the environment names; or free ones, and engines of its own. */
+  /** Either the ports of emulator.json and engines that the environment names, or free ports and its own engines. */
   readonly ports: 'configured' | 'free';
   /** Continue on the data of an earlier run. */
   readonly keep?: boolean;
-  /** Files that appear here are uploaded to `incoming/`. None: nothing is watched. */
+  /** Folder whose files are uploaded to `incoming/`; undefined: no folder is watched. */
   readonly dropFolder?: string;
-  /** Addresses that the parts are given in place of the engines' own: those of proxies, say. */
+  /** Addresses that the parts use instead of the engines' own, such as those of proxies. */
   readonly between?: (engines: EngineAddresses) => Promise<EngineAddresses>;
-  /** A sentence about a part: that it is ready, died, or was started again. */
+  /** Called with a sentence about a part: it is ready, it died, or it was started again. */
   readonly onProgress?: (name: string, sentence: string) => void;
 }
 
@@ -60,17 +60,17 @@ export interface Stack {
 }
 
 /**
- * Resolves when everything is ready and stack.json is written. A start that fails has stopped what it had started.
- * @throws Error with one sentence for the user: a busy port and its owner, a missing engine, a part that did not come up
+ * Resolves when everything is ready and stack.json is written. A failed start stops the parts that it had started.
+ * @throws Error with one sentence for the user: a busy port and its owner, a missing engine, a part that did not start
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const configured = await readSettings();
   const useGiven = options.ports === 'configured';
   const settings = useGiven ? configured : await onFreePorts(configured);
-  // A container of a killed stack would hold its ports.
+  // A container left by a killed stack would hold the ports.
   await removeLeftovers();
   await requireFreePorts(settings, useGiven);
-  // Until the issuer needs it: a second start in this folder ends here, before it clears away the data of the first.
+  // Holds the issuer's port until it starts: a second start in this folder fails here, before it deletes the first's data.
   const releasePort = await holdPort(settings.ports.issuer);
   const folders = await prepareFolders(options);
   const stackFile = join(options.dir, 'stack.json');
@@ -82,7 +82,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const writeStackFile = async () => {
     if (describe !== undefined) await replacePrivate(stackFile, describe());
   };
-  /** Starts parts at the same time; what is started later is stopped earlier. */
+  /** Starts parts at the same time; parts are stopped in reverse order of their start. */
   const bringUp = async (parts: readonly Part[]) => {
     const supervised = parts.map((part) =>
       supervise(part, (event, name) => {
@@ -110,7 +110,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const engines = enginesOf(settings, folders, useGiven);
     await Promise.all([bringUp(engines.parts), bundleDeployables(folders.dist)]);
     if (isGiven('storage', useGiven))
-      onProgress('storage', 'is not ours: what is uploaded is not noticed at once, the sweep imports it');
+      onProgress('storage', 'was not started here: uploads are not noticed at once, the sweep imports them');
     const addresses = engines.addresses();
     await createLocalTopics(addresses.kafka);
     await releasePort();
@@ -154,7 +154,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** Writes a file that only its owner reads, since it holds tokens; nobody sees half of it, whatever was there before. */
+/** Writes a file atomically and readable by its owner only, since it holds tokens; permissions of an older file are lost. */
 async function replacePrivate(file: string, content: object): Promise<void> {
   const next = `${file}.${randomUUID()}`;
   await writeFile(next, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600 });
@@ -168,7 +168,7 @@ async function prepareFolders({ dir, keep = false, dropFolder }: StackOptions): 
     await Promise.all([data, logs].map((folder) => rm(folder, { recursive: true, force: true })));
   }
   await mkdir(logs, { recursive: true });
-  // Files and mails of people stand here, if only of invented ones.
+  // The folder holds files and mails of people, even if they are invented.
   await mkdir(data, { recursive: true, mode: 0o700 });
   return { data, logs, dist: join(dir, 'dist'), drop: dropFolder };
 }
@@ -197,7 +197,7 @@ function describeStack(
   };
 }
 
-/** What people want to know of a running stack: everything but tokens and processes. */
+/** The description of a running stack for people: without tokens and process ids. */
 export function addressesOf({ project, bucket, page, api, health, ...rest }: StackFile) {
   const { firestore, storage, communication, kafka } = rest;
   return { page, api, health, communication, kafka, firestore, storage, project, bucket };

@@ -1,5 +1,5 @@
 /**
- * `npm start`: brings the local stack up, shows what happens on it, and takes it down on Ctrl-C, SIGTERM or a closed terminal.
+ * `npm start`: starts the local stack, shows what happens on it, and stops it on Ctrl-C, SIGTERM or a closed terminal.
  */
 import Table from 'cli-table3';
 import { Command } from 'commander';
@@ -36,7 +36,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Before everything is ready, and on a second signal, it does not wait: the reaper ends what runs. */
+/** Before everything is ready, and on a second signal, exits at once: the reaper ends the parts. */
 async function shutDown(): Promise<void> {
   if (running === undefined || ended.signal.aborted) process.exit(130);
   ended.abort();
@@ -70,7 +70,7 @@ async function showPublished(stack: Stack): Promise<void> {
   }
 }
 
-/** What the worker logs of an event, as far as it is shown; every other line lacks the metric. */
+/** The members of the worker's log line about an event that are shown; every other line lacks the metric. */
 interface Published {
   readonly event_type: string;
   readonly patient_id: number;

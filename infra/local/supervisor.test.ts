@@ -26,7 +26,7 @@ const isAlive = (pid: number) => {
   }
 };
 
-/** A part that sleeps, and notes each change that its supervisor tells of. */
+/** A part that sleeps, and records each change that its supervisor reports. */
 async function sleeper() {
   const changes: string[] = [];
   const start = async () => launch({ command: 'sleep', args: ['60'], logFile: join(dir, 'sleep.log') });
@@ -45,7 +45,7 @@ it('starts a part again within a second of a kill -9', async () => {
   expect(isAlive(before)).toBe(false);
 });
 
-it('leaves a part down that was stopped', async () => {
+it('does not restart a part that was stopped', async () => {
   const { part, changes } = await sleeper();
   await part.stop();
   await delay(500);
@@ -53,7 +53,7 @@ it('leaves a part down that was stopped', async () => {
   expect(changes).toEqual([]);
 });
 
-it('starts only when the process that is being stopped has ended', async () => {
+it('starts a part only after its stopping process has ended', async () => {
   let alive = 0;
   let most = 0;
   const start = async () => {
@@ -81,7 +81,7 @@ it('starts only when the process that is being stopped has ended', async () => {
   expect([alive, part.state]).toEqual([0, 'stopped']);
 });
 
-it('is one process when it is stopped and started while it waits to be started again', async () => {
+it('runs one process when a part is stopped and started while its restart is waiting', async () => {
   const alive = new Set<number>();
   let starts = 0;
   const start = async () => {
@@ -105,7 +105,7 @@ it('is one process when it is stopped and started while it waits to be started a
   expect(alive.size).toBe(0);
 });
 
-it('is ready when a start that meets its restart resolves', async () => {
+it('is ready when a start resolves that coincides with a restart', async () => {
   const { part } = await sleeper();
   await part.kill();
   await part.start();
@@ -125,7 +125,7 @@ it('ends the children of a part with it', async () => {
   await eventually(() => expect(isAlive(child)).toBe(false));
 });
 
-it('leaves nothing behind when the supervising process is killed', async () => {
+it('leaves no process behind when the supervising process is killed', async () => {
   const script = join(dir, 'owner.ts');
   await writeFile(
     script,

@@ -1,11 +1,11 @@
 /**
- * Keeps the parts of the stack running: starts each, starts it again when it dies (within a second, later if it dies
- * again and again), and tells who listens. It knows nothing of what the parts do.
+ * Keeps the parts of the stack running: starts each, restarts it when it dies (within a second, later if it keeps dying),
+ * and reports each change. It does not know what the parts do.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Running } from './process.ts';
 
-/** One part of the stack: how it is started, each time anew. Resolves when it is ready. */
+/** Starts one part of the stack, each time anew. Resolves when the part is ready. */
 export interface Part {
   readonly name: string;
   readonly start: () => Promise<Running>;
@@ -13,21 +13,21 @@ export interface Part {
 
 export interface Supervised {
   readonly name: string;
-  /** Undefined while it is down, and for an engine that somebody else runs. */
+  /** Undefined while it is down, and for an engine that the stack did not start. */
   readonly pid: number | undefined;
-  /** `down`: about to be started, or started again, or just ending; `stopped`: on purpose, until `start()`. */
+  /** `down`: waiting for its start or restart, or ending; `stopped`: on purpose, until `start()`. */
   readonly state: 'up' | 'down' | 'stopped';
-  /** Resolves when it is ready. Starting what runs already, or is about to be started again, changes nothing. */
+  /** Resolves when the part is ready. Has no other effect on a part that runs or waits for its restart. */
   start(): Promise<void>;
-  /** Ends it in order; it stays down until `start()`. */
+  /** Ends the part with SIGTERM; it stays down until `start()`. */
   stop(): Promise<void>;
-  /** kill -9; it is started again like after any other death. Resolves when it has ended. */
+  /** kill -9; the part restarts as after any other death. Resolves when the process has ended. */
   kill(): Promise<void>;
 }
 
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
-/** A part that lived this long starts again with the first wait. */
+/** Milliseconds of uptime after which the next restart uses the first, shortest wait again. */
 const SETTLED_MS = 10_000;
 
 /** @param onChange called when the part has died, and when it is up again */
@@ -36,7 +36,7 @@ export function supervise(
   onChange: (event: 'died' | 'restarted', name: string) => void = () => undefined,
 ): Supervised {
   let running: Running | undefined;
-  /** Aborted when the part is not wanted any more. */
+  /** Aborted when the part is to be stopped. */
   let wanted: AbortController | undefined;
   let wait = FIRST_WAIT_MS;
   let pending: Promise<void> | undefined;
@@ -92,7 +92,7 @@ export function supervise(
     },
     async start() {
       const before = stops;
-      // Until it has ended, its port and its data are those of the process that is being stopped.
+      // Until the stopping process has ended, it holds the port and the data.
       await stopping;
       if (stops !== before) return;
       if (wanted !== undefined) return pending;

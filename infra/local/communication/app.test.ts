@@ -37,7 +37,7 @@ const post = (body: object, key?: string) =>
 const listed = async () =>
   ((await (await app.request('/api/emails?limit=1000')).json()) as { data: object[] }).data;
 
-it('answers a repeated key as the first time, and keeps one mail', async () => {
+it('answers a repeated key like the first request, and keeps one mail', async () => {
   const [first, again] = [await post(mail, 'cause'), await post(mail, 'cause')];
   expect([first.status, again.status]).toEqual([201, 201]);
   expect(await again.json()).toEqual(await first.json());
@@ -51,7 +51,7 @@ it('keeps two mails with two keys, newest first', async () => {
   expect(await listed()).toMatchObject([{ key: 'two' }, { key: 'one' }]);
 });
 
-it('knows mail and key after a restart', async () => {
+it('keeps mail and key over a restart', async () => {
   await post(mail, 'cause');
   app = communicationApp(openMailbox(dir), (stored) => accepted.push(stored));
   await post(mail, 'cause');
@@ -64,7 +64,7 @@ it('refuses a mail of another shape', async () => {
   expect(await listed()).toHaveLength(0);
 });
 
-it('fails as often as it is asked to', async () => {
+it('fails the requested number of times', async () => {
   await app.request('/faults', { method: 'POST', body: JSON.stringify({ status: 503, count: 2 }) });
   const statuses = [await post(mail), await post(mail), await post(mail)].map(({ status }) => status);
   expect(statuses).toEqual([503, 503, 201]);

@@ -12,7 +12,7 @@ const bodies = {
     betreff: z.string().min(1),
     inhalt_markdown: z.string().min(1),
     empfaenger_email: z.email(),
-    // Empty where the sender does not know the name.
+    // Empty when the sender does not know the name.
     empfaenger_name: z.string(),
     absender_email: z.email(),
     absender_name: z.string().min(1),
@@ -29,7 +29,7 @@ const bodies = {
 const faults = z.strictObject({ status: z.int().min(400).max(599), count: z.int().min(0) });
 const limits = z.coerce.number().int().min(1).max(1000).default(20);
 
-/** @param accepted is told of each new mail, not of repeats */
+/** @param accepted called with each new mail, not with repeats */
 export function communicationApp(mailbox: Mailbox, accepted: (mail: StoredMail) => void): Hono {
   const app = new Hono();
   let fault = { status: 500, count: 0 };

@@ -37,7 +37,7 @@ process.once('SIGTERM', () => {
   process.exit(0);
 });
 
-/** Kafka down must not refuse a mail: what is accepted waits here until it can be announced. */
+/** Accepts mails while Kafka is down too: accepted mails wait here until they can be announced. */
 for (;;) {
   const waiting = mailbox.unannounced().slice(0, 100);
   const woken = new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * What the stand-in for the communication service has accepted: kept on disk before it is answered, so that an
- * Idempotency-Key is honoured across a crash too.
+ * The mails that the stand-in for the communication service has accepted. A mail is on disk before the answer, so that
+ * an Idempotency-Key also works across a crash.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -15,12 +15,12 @@ export interface StoredMail {
   readonly key: string | null;
   readonly received_at: string;
   readonly body: Readonly<Record<string, unknown>>;
-  /** Of the `email.sent` event that speaks of it. */
+  /** Id of the mail's `email.sent` event. */
   readonly eventId: string;
 }
 
 export interface Mailbox {
-  /** Stores a mail; the same key answers the mail that it brought first. */
+  /** Stores a mail; a repeated key returns the mail stored first under that key. */
   accept(
     kind: MailKind,
     key: string | undefined,

@@ -26,7 +26,7 @@ const optionsFor = async (name: string) => ({
   useGiven: false,
 });
 
-it('starts the Firestore emulator as this user, on loopback, removed at its end', async () => {
+it('starts the Firestore emulator as this user, on loopback, and removes the container when it ends', async () => {
   const options = await optionsFor('firestore');
   const engine = await startFirestore(options);
   await engine.stop();
@@ -40,9 +40,9 @@ it('starts the Firestore emulator as this user, on loopback, removed at its end'
   );
 }, 60_000);
 
-it('starts Redpanda on a volume of the folder, advertised where it is published', async () => {
+it('starts Redpanda on a volume for the folder, advertised at its published address', async () => {
   const options = await optionsFor('kafka');
-  // The stand-in's own Java is too old for Apache Kafka: what is asked of Docker is what matters here.
+  // The stand-in's own Java is too old for Apache Kafka; this test checks only the arguments given to Docker.
   const starting = startKafka(options).catch(() => undefined);
   await expect.poll(() => docker.runs.length, { timeout: 30_000 }).toBe(1);
   const volume = [...docker.volumes.keys()][0];
@@ -56,7 +56,7 @@ it('starts Redpanda on a volume of the folder, advertised where it is published'
   await starting;
 }, 60_000);
 
-it('removes what a killed process has left, and nothing else', async () => {
+it('removes the containers and volumes of a killed process, and no others', async () => {
   const gone = 2 ** 22 + 1;
   const owned = (pid: number) => ({ labels: [`patient-service.pid=${pid}`] });
   docker.containers.set('dead', owned(gone)).set('mine', owned(process.pid)).set('foreign', { labels: [] });

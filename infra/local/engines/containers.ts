@@ -1,6 +1,6 @@
 /**
- * Engines as Docker containers. Each bears the process that started it and each volume the folder that it stands for, in labels: what a
- * killed process has left behind is found by them and removed.
+ * Engines as Docker containers. Labels name the process that started a container and the folder that a volume belongs to,
+ * so that the leftovers of a killed process are found and removed.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -16,7 +16,7 @@ const FOLDER = 'patient-service.folder';
 
 export type ContainerName = 'firestore' | 'kafka';
 
-/** The image of an engine, as images.yaml names it. */
+/** The image of an engine from images.yaml. */
 export async function imageOf(name: ContainerName): Promise<string> {
   const images = parse(await readFile(join(import.meta.dirname, 'images.yaml'), 'utf8')) as Record<
     ContainerName,
@@ -25,7 +25,7 @@ export async function imageOf(name: ContainerName): Promise<string> {
   return images[name].name;
 }
 
-/** Fetches the image unless it is here. @throws Error with what Docker says */
+/** Pulls the image unless this machine has it. @throws Error with Docker's message */
 export async function fetchImage(name: ContainerName): Promise<void> {
   const image = await imageOf(name);
   const isHere = await run('docker', ['image', 'inspect', image]).then(
@@ -43,11 +43,11 @@ export interface Container {
   readonly port: number;
   /** Arguments of `docker run` before the image. */
   readonly options: readonly string[];
-  /** What runs in the container. */
+  /** The command in the container. */
   readonly command: readonly string[];
 }
 
-/** Runs an engine at `HOST:port`, in place of one that a killed process has left there. */
+/** Runs an engine at `HOST:port`, and replaces one that a killed process left there. */
 export async function runContainer(container: Container, { port, logFile }: EngineOptions): Promise<Running> {
   const name = `patient-service-${container.name}-${port}`;
   await removeLeftovers();
@@ -67,7 +67,7 @@ export async function runContainer(container: Container, { port, logFile }: Engi
     ],
     logFile,
   });
-  // A signal to the client would not end the container in every case.
+  // A signal to the Docker client does not always end the container.
   const ended = async (...how: string[]) => {
     await quietly(...how, name);
     await client.exited;
@@ -76,8 +76,8 @@ export async function runContainer(container: Container, { port, logFile }: Engi
 }
 
 /**
- * The volume that keeps an engine's data as long as `folder` exists, for an image whose user cannot write to our folders. A folder that
- * is new begins with an empty one.
+ * The volume that keeps an engine's data while `folder` exists, for an image whose user cannot write to our folders. A new
+ * folder gets an empty volume.
  */
 export async function volumeFor(name: ContainerName, folder: string): Promise<string> {
   const volume = `patient-service-${name}-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
@@ -87,7 +87,7 @@ export async function volumeFor(name: ContainerName, folder: string): Promise<st
   return volume;
 }
 
-/** Removes containers whose process is gone, and volumes whose folder is gone. */
+/** Removes containers whose process has ended, and volumes whose folder no longer exists. */
 export async function removeLeftovers(): Promise<void> {
   const containers = await list('ps', '--all', OWNER, '{{.Names}}');
   for (const [name, pid] of containers) {
@@ -99,7 +99,7 @@ export async function removeLeftovers(): Promise<void> {
   }
 }
 
-/** Names of what has the label, and the label's value. */
+/** @returns the name of each object with the label, and the label's value */
 async function list(...[command, option, label, name]: [string, string, string, string]) {
   const format = `${name}\t{{.Label "${label}"}}`;
   const out = await quietly(command, option, `--filter=label=${label}`, `--format=${format}`);
@@ -109,7 +109,7 @@ async function list(...[command, option, label, name]: [string, string, string, 
     .map((line) => line.split('\t') as [string, string]);
 }
 
-/** Docker's output; nothing when it fails, as it does for what is not there. */
+/** Docker's output; empty when the command fails, as it does for a missing object. */
 function quietly(...args: string[]): Promise<string> {
   return run('docker', args).catch(() => '');
 }

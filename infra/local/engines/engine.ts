@@ -1,23 +1,23 @@
 /**
- * What the three engines of the local stack have in common, so that tests and supervisor treat them alike.
+ * The common interface of the local stack's three engines, for tests and the supervisor.
  */
 import type { Running } from '../process.ts';
 
-/** A running engine and where it answers: `host:port`, or a URL for the Storage emulator. */
+/** A running engine and its address: `host:port`, or a URL for the Storage emulator. */
 export interface Engine extends Running {
   readonly address: string;
 }
 
 export interface EngineOptions {
   readonly port: number;
-  /** What the engine keeps over a restart stands below this folder. */
+  /** Folder for the data that the engine keeps over a restart. */
   readonly dataDir: string;
   readonly logFile: string;
-  /** False: start one of our own even where the environment names an address. */
+  /** False: start an engine even when the environment names an address. */
   readonly useGiven?: boolean;
 }
 
-/** An engine that somebody else runs: used as it is, never stopped. */
+/** An engine that the stack did not start: it is used as it is and never stopped. */
 export function given(address: string): Engine {
   const untouched = async () => undefined;
   return { address, pid: undefined, exited: new Promise(() => undefined), stop: untouched, kill: untouched };
@@ -31,7 +31,7 @@ const VARIABLES = {
 
 export type EngineName = keyof typeof VARIABLES;
 
-/** Whether the environment names an engine that somebody else runs. */
+/** Whether the environment names an engine that runs already. */
 export function isGivenByEnvironment(name: EngineName): boolean {
   return process.env[VARIABLES[name]] !== undefined;
 }

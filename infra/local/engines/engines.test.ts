@@ -19,9 +19,9 @@ interface Contract {
   readonly start: (options: EngineOptions) => Promise<Engine>;
   readonly write: (address: string) => Promise<void>;
   readonly read: (address: string) => Promise<string | undefined>;
-  /** The engine is a container, which a stand-in for Docker starts. */
+  /** The engine is a container, started by a stand-in for Docker. */
   readonly docker?: Parameters<typeof dockerStandIn>[0];
-  /** What a kill -9 may lose: Firestore's emulator lives in memory and saves when it stops in order. */
+  /** False for Firestore's emulator: it lives in memory and saves only on an orderly stop. */
   readonly survivesKill: boolean;
 }
 
@@ -87,7 +87,7 @@ const contracts: Contract[] = [
   { ...firestoreContract, name: 'Firestore as a container', docker: { java: 'old' } },
   { ...kafkaContract, name: 'Kafka as a container', docker: {} },
 ];
-/** The stand-in starts the engines by this machine's Java. */
+/** The stand-in starts the engines with this machine's Java. */
 const cannotStandIn = async ({ docker }: Contract) =>
   docker !== undefined && ((await findJava()) !== 'ok' || (await firestoreJar()) === undefined);
 const here: Contract[] = [];
@@ -137,7 +137,7 @@ describe.each(here)('$name', { timeout: 60_000 }, ({ start, write, read, survive
   });
 });
 
-it('uses the address that the environment gives and leaves that engine alone', async () => {
+it('uses the engine that the environment names, and never stops it', async () => {
   const given = process.env['FIRESTORE_EMULATOR_HOST'];
   const engine = await startFirestore({ port: 1, dataDir: '/nowhere', logFile: '/nowhere' });
   expect(engine.address).toBe(given);

@@ -19,7 +19,7 @@ const JVM = ['-Xmx1g', '-XX:+UseSerialGC', '-Duser.language=en'];
 
 /**
  * Starts the emulator. It lives in memory: with `project`, `stop()` saves that project's documents below
- * `dataDir` and the next start loads them; a kill -9 loses what came after the last save.
+ * `dataDir` and the next start loads them; a kill -9 loses the changes since the last save.
  */
 export async function startFirestore(options: EngineOptions & { project?: string }): Promise<Engine> {
   const { port, dataDir, project, useGiven = true } = options;
@@ -56,7 +56,7 @@ async function startJar(
 
 const PORT_IN_CONTAINER = 8080;
 
-/** As this user, so that the export is ours to replace; at the same path inside, so that both sides mean the same file. */
+/** Runs as this user, so that we can replace the export; mounts the folder at the same path, so that paths match. */
 async function startInDocker(options: EngineOptions, seed: string | undefined): Promise<Running> {
   if ((await findDocker()) !== 'ok') throw await missingTools();
   await fetchImage('firestore').catch(async (error: unknown) => {
@@ -90,7 +90,7 @@ async function startInDocker(options: EngineOptions, seed: string | undefined): 
   );
 }
 
-/** The new export takes the place of the old one only when it is complete. */
+/** Replaces the old export only when the new one is complete. */
 async function save(url: string, project: string, dataDir: string, saved: string): Promise<void> {
   const fresh = `${saved}.new`;
   await rm(fresh, { recursive: true, force: true });
@@ -104,7 +104,7 @@ async function save(url: string, project: string, dataDir: string, saved: string
       export_name: basename(fresh),
     }),
     signal: AbortSignal.timeout(SAVE_WITHIN_MS),
-    // Already dead, or hanging: then the last export is what there is.
+    // The emulator is dead or hangs: keep the last export.
   }).catch(() => undefined);
   await answer?.body?.cancel();
   if (answer?.ok !== true) return;
@@ -118,7 +118,7 @@ async function exportMetadata(folder: string): Promise<string> {
   return join(folder, file);
 }
 
-/** The jar, downloaded if need be; undefined where it cannot run here. */
+/** The jar, downloaded if necessary; undefined when it cannot run here. */
 async function jarForJava(): Promise<string | undefined> {
   if ((await findJava()) !== 'ok') return undefined;
   const found = await firestoreJar();

@@ -5,7 +5,7 @@ import { run } from '../process.ts';
 import { findJava, findKafkaJars, KAFKA_POM, kafkaClassPathFile, kafkaJars } from './machine.ts';
 import { missingTools } from './missing.ts';
 
-/** @throws Error with all that this machine lacks */
+/** @throws Error that lists every missing tool */
 export async function kafkaClassPath(): Promise<string> {
   const known = await kafkaJars();
   if ((await findJava()) !== 'ok' || (await findKafkaJars()) !== 'ok') throw await missingTools();
@@ -24,7 +24,7 @@ export async function kafkaClassPath(): Promise<string> {
   return readFile(file, 'utf8');
 }
 
-/** Why tests of Apache Kafka itself, or of its tools, cannot run here; undefined where they can. */
+/** Why tests of Apache Kafka itself, or of its tools, cannot run here; undefined when they can. */
 export async function whyNoApacheKafka(): Promise<string | undefined> {
   const reasons = [await findJava(), await findKafkaJars()].flatMap((finding) =>
     finding === 'ok' ? [] : [finding.reason],

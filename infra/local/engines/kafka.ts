@@ -1,6 +1,6 @@
 /**
  * A Kafka broker for this machine: the one that KAFKA_BOOTSTRAP_SERVERS names, Redpanda where Docker
- * answers, or Apache Kafka in KRaft mode where Java and Maven are. Topics are others' business.
+ * answers, or Apache Kafka in KRaft mode where Java and Maven are installed. topics.ts creates the topics.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ import { missingTools } from './missing.ts';
 
 const HEAP = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.net.preferIPv4Stack=true'];
 
-/** Starts the broker, or continues on what `dataDir` holds. Ready when it accepts connections. */
+/** Starts the broker on the data in `dataDir`, if any. Resolves when it accepts connections. */
 export async function startKafka(options: EngineOptions): Promise<Engine> {
   const address = process.env['KAFKA_BOOTSTRAP_SERVERS'];
   if (address !== undefined && options.useGiven !== false) return given(address);
@@ -78,7 +78,7 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-/** What a test may want otherwise than the local stack: properties that win, and arguments of the formatting. */
+/** Settings for tests that differ from the local stack: properties that take precedence, and formatting arguments. */
 export interface BrokerVariant {
   readonly properties: readonly string[];
   readonly format: readonly string[];
@@ -86,7 +86,7 @@ export interface BrokerVariant {
   readonly jvm?: readonly string[];
 }
 
-/** Apache Kafka, where a broker of a certain kind is needed: listening some time after this resolves. */
+/** Starts Apache Kafka for tests that need special settings. It begins to listen some time after this resolves. */
 export async function startApacheKafka(
   { port, dataDir, logFile }: EngineOptions,
   variant: BrokerVariant = { properties: [], format: [] },
@@ -99,7 +99,7 @@ export async function startApacheKafka(
   const lines = [...brokerProperties(port, await freePort(), logDir), ...variant.properties];
   await writeFile(properties, `${lines.join('\n')}\n`);
   if (!existsSync(join(logDir, 'meta.properties'))) {
-    // The id is as good as any: it is the same for all nodes of a test's cluster, as it must be.
+    // An arbitrary id, the same for all nodes of a test's cluster.
     const format = [
       'format',
       '-t',

@@ -1,4 +1,4 @@
-/** Which of the tools that start engines this machine has, and why one cannot be used. */
+/** Finds the tools that start engines on this machine, and says why one cannot be used. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, realpath } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import { run } from '../process.ts';
 
 const JAVA_AT_LEAST = 17;
-/** A daemon that hangs is none. */
+/** Milliseconds to wait for Docker: a daemon that hangs counts as missing. */
 const DOCKER_ANSWERS_WITHIN_MS = 15_000;
 
 /** `ok`, or a sentence that says what is wrong. */
@@ -15,7 +15,7 @@ export type Finding = 'ok' | { readonly reason: string };
 
 export async function findJava(): Promise<Finding> {
   if (!(await isOnPath('java'))) return { reason: 'Java is not installed' };
-  // On standard error: `openjdk version "17.0.15" 2025-04-15`, or `java version "1.8.0_412"`. macOS has a `java` that only asks for one.
+  // On standard error: `openjdk version "17.0.15" 2025-04-15`, or `java version "1.8.0_412"`. macOS ships a `java` that only asks to install one.
   const said = await run('java', ['-XshowSettings:none', '-version'], { both: true }).catch(() => '');
   const version = /version "(?:1\.)?(\d+)[^"]*"/.exec(said);
   if (version === null) return { reason: 'there is a `java`, but it does not run (no Java behind it)' };
@@ -35,7 +35,7 @@ async function findMaven(): Promise<Finding> {
 export async function findDocker(): Promise<Finding> {
   if (!(await isOnPath('docker'))) return { reason: 'Docker is not installed' };
   try {
-    // Unlike `docker info`, it fails in every release when no daemon answers.
+    // Unlike `docker info`, this command fails in every release when no daemon answers.
     await run('docker', ['version', '--format', '{{.Server.Version}}'], {
       signal: AbortSignal.timeout(DOCKER_ANSWERS_WITHIN_MS),
     });
@@ -72,14 +72,14 @@ export async function findFirestoreJar(): Promise<Finding> {
 
 export const KAFKA_POM = join(import.meta.dirname, '../pom.xml');
 
-/** Where the class path of Apache Kafka is kept, until the pom changes. */
+/** The file that caches the class path of Apache Kafka, until the pom changes. */
 export async function kafkaClassPathFile(): Promise<string> {
   const pom = await readFile(KAFKA_POM);
   const version = createHash('sha256').update(pom).digest('hex').slice(0, 12);
   return join(import.meta.dirname, `../../../.local/downloads/kafka-${version}.classpath`);
 }
 
-/** The class path of Apache Kafka, where an earlier run has downloaded it. */
+/** The class path of Apache Kafka, if an earlier run has downloaded it. */
 export async function kafkaJars(): Promise<string | undefined> {
   const known = await readFile(await kafkaClassPathFile(), 'utf8').catch(() => '');
   return known !== '' && known.split(':').every((jar) => existsSync(jar)) ? known : undefined;

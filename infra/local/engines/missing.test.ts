@@ -17,8 +17,8 @@ const both = { firestore: true, kafka: true };
 const say = (tools: Partial<Tools>, platform: Platform = 'debian', wanted = both) =>
   describeMissing({ ...nothing, ...tools }, wanted, platform, ['image:1', 'image:2']);
 
-describe('what a bare machine is told', () => {
-  it('names every tool with its reason, one command for all, and the way by Docker', () => {
+describe('the message on a machine without tools', () => {
+  it('names every missing tool with its reason, one command for all, and Docker as an alternative', () => {
     expect(say({}).split('\n')).toEqual([
       'This machine cannot start the Firestore emulator and Kafka. What is missing:',
       '  - Java is not installed (for both)',
@@ -32,14 +32,14 @@ describe('what a bare machine is told', () => {
     ]);
   });
 
-  it('is the command of its own platform', () => {
+  it('gives the commands of the platform', () => {
     expect(say({}, 'macos')).toMatch(/brew install openjdk@21 maven && sudo ln -sfn .* && npx firebase/);
     expect(say({}, 'macos')).toContain('brew install --cask docker');
     expect(say({}, 'windows')).toMatch(/wsl --install -d Ubuntu, and in its shell: sudo apt-get update/);
     expect(say({}, 'linux')).toContain('Java 17 or newer and Maven) && npx firebase');
   });
 
-  it('asks for no more than is missing', () => {
+  it('asks only for the missing tools', () => {
     const onlyMaven = say({ java: 'ok', firestoreJar: 'ok' });
     expect(onlyMaven).toContain(
       "install everything:  sudo apt-get update && sudo apt-get satisfy -y 'maven'\n",
@@ -49,7 +49,7 @@ describe('what a bare machine is told', () => {
     expect(onlyFirestore).not.toMatch(/Maven|maven|KAFKA/);
   });
 
-  it('starts the Docker that is there', () => {
+  it('says how to start an installed Docker', () => {
     const docker = (reason: string, platform: Platform = 'debian') =>
       say({ docker: lacks(reason) }, platform);
     expect(docker('Docker is installed, but its daemon is not running')).toContain(
@@ -59,7 +59,7 @@ describe('what a bare machine is told', () => {
     expect(docker('Docker is installed, but this user may not use it')).toContain('usermod -aG docker');
   });
 
-  it('is the reason of a download that failed', () => {
+  it('gives the reason of a failed download', () => {
     const trouble = { engine: 'the image of Kafka could not be fetched', error: new Error('no route\nat x') };
     const said = describeMissing({ ...nothing, docker: 'ok' }, both, 'debian', ['a', 'b'], trouble);
     expect(said).toContain('  - the image of Kafka could not be fetched: no route\n');
@@ -86,7 +86,7 @@ describe('a look at the machine', () => {
   });
   const javaSaying = (text: string) => ({ java: `echo '${text}' >&2` });
 
-  it('tells an absent, a hollow, an old and a good Java apart', async () => {
+  it('distinguishes a missing, a broken, an old and a good Java', async () => {
     expect(await findJava()).toMatchObject({ reason: 'Java is not installed' });
     await having({ java: 'echo "Unable to locate a Java Runtime." >&2; exit 1' });
     expect(await findJava()).toMatchObject({ reason: expect.stringContaining('does not run') });
@@ -100,7 +100,7 @@ describe('a look at the machine', () => {
     }
   });
 
-  it('tells a Docker that is absent, asleep, forbidden and at work apart', async () => {
+  it('distinguishes a Docker that is missing, stopped, forbidden and running', async () => {
     expect(await findDocker()).toMatchObject({ reason: 'Docker is not installed' });
     await having({ docker: 'echo "Cannot connect to the Docker daemon. Is it running?" >&2; exit 1' });
     expect(await findDocker()).toMatchObject({ reason: expect.stringContaining('daemon is not running') });
@@ -110,7 +110,7 @@ describe('a look at the machine', () => {
     expect(await findDocker()).toBe('ok');
   });
 
-  it('tells a gcloud without the emulator from none, and knows both places of the jar', async () => {
+  it('distinguishes a gcloud without the emulator from no gcloud, and knows both places of the jar', async () => {
     expect(await findFirestoreJar()).toMatchObject({ reason: expect.stringContaining('is not installed') });
     await run('/bin/mkdir', ['-p', join(folder, 'sdk/bin')]);
     await writeFile(join(folder, 'sdk/bin/gcloud'), '');
@@ -128,7 +128,7 @@ describe('a look at the machine', () => {
     expect(await findFirestoreJar()).toBe('ok');
   });
 
-  it('ends in one message that holds it all', async () => {
+  it('lists everything in one message', async () => {
     vi.stubEnv('FIRESTORE_EMULATOR_HOST', undefined);
     vi.stubEnv('KAFKA_BOOTSTRAP_SERVERS', undefined);
     await having({ ...javaSaying('openjdk version "11.0.23"'), docker: 'echo "Cannot connect" >&2; exit 1' });

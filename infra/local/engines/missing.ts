@@ -1,27 +1,27 @@
-/** Says at once and completely what this machine lacks to start the engines, and how to get it. */
+/** One message that lists every tool that this machine lacks to start the engines, and how to install it. */
 import { readFileSync } from 'node:fs';
 import { isGivenByEnvironment } from './engine.ts';
 import { imageOf } from './containers.ts';
 import { findDocker, findFirestoreJar, findJava, findKafkaJars, type Finding } from './machine.ts';
 
-/** What the machine has of each tool. */
+/** The state of each tool on this machine. */
 export interface Tools {
   readonly java: Finding;
   readonly firestoreJar: Finding;
-  /** Maven, or what it has downloaded before. */
+  /** Maven, or the jars that it downloaded before. */
   readonly kafkaJars: Finding;
   readonly docker: Finding;
 }
 
 export type Platform = 'debian' | 'linux' | 'macos' | 'windows';
 
-/** What went wrong where every tool was there. */
+/** A failure although every tool is installed. */
 export interface Trouble {
   readonly engine: string;
   readonly error: unknown;
 }
 
-/** @param trouble what failed although its tools are here: a download, say */
+/** @param trouble a failure although the tools are installed, such as a failed download */
 export async function missingTools(trouble?: Trouble): Promise<Error> {
   const [java, firestoreJar, kafkaJars, docker] = await Promise.all([
     findJava(),
@@ -39,7 +39,7 @@ export async function missingTools(trouble?: Trouble): Promise<Error> {
   return new Error(describeMissing(tools, wanted, platformOf(), images, trouble), cause);
 }
 
-/** Pure: the whole message. @param images what Docker runs */
+/** Builds the whole message. Pure. @param images the images that Docker would run */
 export function describeMissing(
   { java, firestoreJar, kafkaJars, docker }: Tools,
   wanted: { readonly firestore: boolean; readonly kafka: boolean },
@@ -76,7 +76,7 @@ function reasonOf(finding: Finding, purpose: string): string[] {
   return finding === 'ok' ? [] : [`${finding.reason} (for ${purpose})`];
 }
 
-/** One command for everything that lacks. */
+/** One command that installs everything that is missing. */
 function installation(
   platform: Platform,
   tools: Pick<Tools, 'java' | 'firestoreJar' | 'kafkaJars'>,
@@ -91,7 +91,7 @@ function installation(
     ...(java ? [forJava] : []),
     ...(maven ? [forMaven] : []),
   ];
-  // Debian 12 has Java 17 only, Debian 13 not any more.
+  // Debian 12 has Java 17 only; Debian 13 no longer has it.
   const packages = named('openjdk-21-jre-headless | openjdk-17-jre-headless', 'maven').join(', ');
   const apt = packages !== '' && `sudo apt-get update && sudo apt-get satisfy -y '${packages}'`;
   const formulas = named('openjdk@21', 'maven').join(' ');
@@ -115,7 +115,7 @@ function byDocker(docker: Finding, platform: Platform): string {
   return docker.reason.includes('not installed') ? install : start;
 }
 
-/** How to install Docker, and how to start it where it is. */
+/** How to install Docker, and how to start it when it is installed. */
 const DOCKER: Record<Platform, readonly [string, string]> = {
   debian: ['sudo apt-get install -y docker.io', 'sudo systemctl start docker'],
   macos: ['brew install --cask docker && open -a Docker', 'open -a Docker'],

@@ -31,7 +31,7 @@ interface ObjectResource {
   readonly name: string;
 }
 
-/** One line of the index: what a path holds from now on, or that it holds nothing any more. */
+/** One line of the index: the object that a path holds from now on, or that it was deleted. */
 interface IndexLine {
   readonly path: string;
   readonly blob?: string;
@@ -63,9 +63,9 @@ const nothing = async () => undefined;
 emulator._rulesRuntime = { start: nothing, stop: nothing };
 emulator._rulesManager = { start: nothing, stop: nothing };
 emulator._persistence.reset(blobs);
-// Its own path.join would make `a//x` and `a/x` one object, and let `../` leave the bucket.
+// The emulator's own path.join would make `a//x` and `a/x` one object, and let `../` leave the bucket.
 emulator._adminStorageLayer.path = pathOf;
-// The emulator calls this before it answers a change: what a client was told is on disk.
+// The emulator calls this before it answers a change, so an acknowledged change is on disk.
 emulator._cloudFunctions.dispatch = async (action, object) => {
   noteChange(pathOf(object.bucket, object.name));
   if (action === 'finalize') appendLine(finalizedJournal(dataDir), { id: randomUUID(), object });
@@ -89,7 +89,7 @@ function noteChange(path: string): void {
 function restore(): void {
   const lines = existsSync(indexFile) ? readFileSync(indexFile, 'utf8').split('\n') : [];
   for (const text of lines) {
-    // A line torn by a kill is a change that nobody was told of.
+    // A line torn by a kill is a change that was never acknowledged.
     const line = parseLine(text) as IndexLine | undefined;
     if (line === undefined) continue;
     const { path, blob, metadata } = line;
