@@ -1,6 +1,6 @@
 /**
- * Consumed events whose effect spans many patients: their turn among the events of their therapist, whether they are
- * complete, and which patients are left. One that comes again, perhaps after later events, must not undo those.
+ * Progress of consumed events that concern many patients: the event's turn among the events of its therapist, whether
+ * it is complete, and which patients are left. A redelivered event must not undo the effect of later events.
  */
 import type { Timestamp, CollectionReference, Firestore, Transaction } from '@google-cloud/firestore';
 import type { TherapistId } from '../patient/schema.ts';
@@ -9,7 +9,7 @@ import { inTransaction, translated } from './firestore.ts';
 import { expiryOf } from './kept-days.ts';
 import { readTurnsWithin, writeTurns } from './therapist-turns.ts';
 
-/** More are not noted one by one; all whom the event concerns are then visited again. */
+/** When more patients than this are left, they are not stored one by one: a replay then visits all patients concerned. */
 const MAX_LEFT = 1000;
 
 /** How far one therapist event has been applied. */
@@ -19,11 +19,11 @@ export interface EventState {
   readonly isComplete: boolean;
   /** A later event of the therapist was applied. */
   readonly isOutdated: boolean;
-  /** Document ids of the only patients who are still to be changed; undefined: all whom the event concerns. */
+  /** Document ids of the patients still to be changed; undefined: all patients whom the event concerns. */
   readonly left: readonly string[] | undefined;
 }
 
-/** `turn` is missing in what was stored before December 2026, which is complete. */
+/** Documents written before December 2026 have no `turn`; they are complete. */
 interface Stored {
   readonly turn?: number;
   readonly complete?: boolean;
@@ -41,8 +41,8 @@ function eventDoc(db: Firestore, eventId: string) {
 }
 
 /**
- * Gives an event its turn, once.
- * @param isReadable false for an event that cannot be applied now, and perhaps can be when it is replayed
+ * Gives an event its turn on the first call; later calls return the same turn.
+ * @param isReadable false for an event that cannot be applied now, but may be when it is replayed
  * @throws ServiceError `store.*`
  */
 export function takeTurn(
@@ -67,8 +67,8 @@ export function takeTurn(
 }
 
 /**
- * True when the event is still to be applied: it is not complete, and no later one of its therapist was applied. The
- * transaction then cannot commit beside another process's last step, or beside a later event.
+ * True when the event is still to be applied: it is not complete, and no later one of its therapist was applied. Since
+ * the transaction reads both, it cannot commit if the event is completed or a later event is applied concurrently.
  */
 export async function isDueWithin(
   db: Firestore,
@@ -82,7 +82,7 @@ export async function isDueWithin(
   return state !== undefined && !state.isComplete && state.turn >= applied;
 }
 
-/** Notes what is left to do for the event; no patients: nothing. @throws ServiceError `store.*` */
+/** Stores which patients are left for the event; it is complete when none is. @throws ServiceError `store.*` */
 export async function noteApplied(
   db: Firestore,
   eventId: string,

@@ -1,7 +1,7 @@
 /**
  * The audit trail of changes: an entry is written in the transaction that makes the change, so each
- * change has exactly one. The process that made the change logs the entry and removes it; the worker logs what a dead
- * process left. So `audit_trail` holds only entries that are not logged yet, and no personal data.
+ * change has exactly one. The process that made the change logs the entry and removes it; the worker logs the entries
+ * that a dead process left. So `audit_trail` holds only entries that are not logged yet, and no personal data.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -19,9 +19,9 @@ import type { Log } from '../platform/log.ts';
 import { continueTrace, currentTrace, traceparentOf, withTrace } from '../platform/trace.ts';
 import { deleteAll, translated, type Writer } from './firestore.ts';
 
-/** Who makes a change, and by which request. */
+/** Who makes a change, and through which backend. */
 export interface Author {
-  /** The person: the token's subject, or whom a trusted backend names. An id, not a name. */
+  /** The person: the token's subject, or the person that a trusted backend names. An id, not a name. */
   readonly actor: string;
   /** The subject of the backend that made the request for the actor. */
   readonly via?: string | undefined;
@@ -65,7 +65,7 @@ export function addAuditEntry(db: Firestore, writer: Writer, { auditId, ...entry
   writer.create(auditDoc(db, auditId), { ...entry, created_at: FieldValue.serverTimestamp() });
 }
 
-/** Which of several runs of a transaction was committed, by the entry that each would have written; undefined: none. */
+/** The entry of the run of a transaction that was committed, of several that may have been; undefined: none was. */
 export async function committedEntry(
   db: Firestore,
   transaction: Transaction,
@@ -84,7 +84,7 @@ export function removeAuditEntries(db: Firestore, entries: readonly AuditEntry[]
   );
 }
 
-/** One line for an entry. A line that comes twice has the same `audit_id`, by which Cloud Logging drops the repeat. */
+/** Logs an entry as one line. A line logged twice has the same `audit_id`, so Cloud Logging drops the repeat. */
 export function logAuditEntry(log: Log, { auditId, patientId, traceparent, ...entry }: AuditEntry): void {
   withTrace(continueTrace(traceparent), () => {
     const { actor, via, role, method, route, fields } = entry;
@@ -104,8 +104,8 @@ export function logAuditEntry(log: Log, { auditId, patientId, traceparent, ...en
 }
 
 /**
- * One line for an erasure that was completed by another process than the one that was asked for it.
- * @param author who asked; undefined in a job of a release that did not note it
+ * Logs one line for an erasure that another process completed than the one that received the request.
+ * @param author who requested it; undefined in a job of a release that did not store the author
  */
 export function logCompletedErasure(log: Log, patientId: PatientId, author: Author | undefined): void {
   const { via, ...rest } = author ?? {};
@@ -120,7 +120,7 @@ export function logCompletedErasure(log: Log, patientId: PatientId, author: Auth
 
 const PAGE = 300;
 
-/** The oldest entries that were written until then, a page of them. */
+/** A page of the oldest entries that were written up to `until`. */
 export function auditTrailQuery(db: Firestore, until: Instant): Query {
   return auditDocs(db)
     .where('created_at', '<=', Timestamp.fromMillis(until.epochMilliseconds))
@@ -128,7 +128,7 @@ export function auditTrailQuery(db: Firestore, until: Instant): Query {
     .limit(PAGE);
 }
 
-/** The oldest entries that were written until then, at most 300. @throws ServiceError `store.*` */
+/** The oldest entries that were written up to `until`, at most 300. @throws ServiceError `store.*` */
 export async function readAuditTrail(db: Firestore, until: Instant): Promise<AuditEntry[]> {
   const { docs } = await translated(() => auditTrailQuery(db, until).get());
   return docs.map((doc) => ({ ...(doc.data() as Omit<AuditEntry, 'auditId'>), auditId: doc.id }));

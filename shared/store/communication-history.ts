@@ -1,6 +1,6 @@
 /**
- * What was said with a patient and when: one entry for each contact, below the patient's document. A contact is one
- * mail or one call. It stays one when its event comes twice, and when its producer sends it again under a new event id.
+ * The communication with a patient: one entry for each contact, below the patient's document. A contact is one mail or
+ * one call. It has one entry even if its event is delivered twice or its producer sends it again under a new event id.
  */
 import { createHash } from 'node:crypto';
 import { Filter, type Firestore, type Query, type Transaction } from '@google-cloud/firestore';
@@ -14,7 +14,7 @@ export interface CommunicationEntry {
   readonly event_id: string;
   readonly event_type: string;
   readonly occurred_at: UtcTimestamp;
-  /** The mail's or the call's id at the communication service; empty where it gave none. */
+  /** The id of the mail or the call at the communication service; empty when the event has none. */
   readonly reference_id: string;
   /** The event's payload, as received. */
   readonly data: Readonly<Record<string, unknown>>;
@@ -28,8 +28,8 @@ function history(db: Firestore, patientId: PatientId) {
 }
 
 /**
- * The same for every event of a contact. An entry without a reference is known by its event alone. Entries of before
- * December 2026 have their event's id instead, see {@link contactQuery}.
+ * The document id, the same for every event of a contact. An entry without a reference is identified by its event.
+ * Entries written before December 2026 have their event's id instead, see {@link contactQuery}.
  */
 function contactId({ event_id, event_type, reference_id }: CommunicationEntry): string {
   const contact = reference_id.trim() === '' ? [event_id] : [event_type, reference_id];
@@ -60,8 +60,8 @@ export function contactQuery(db: Firestore, patientId: PatientId, entry: Communi
 }
 
 /**
- * True when the contact has an entry already. To be asked before the write and not within its transaction, where the
- * query would lock the patient's whole history: two that ask at once are told apart by {@link addCommunication}.
+ * True when the contact already has an entry. Call it before the write and not within its transaction, where the query
+ * would lock the patient's whole history. Of two concurrent writes {@link addCommunication} lets only one succeed.
  * @throws ServiceError `store.unavailable`
  */
 export async function isKnownContact(
@@ -72,7 +72,7 @@ export async function isKnownContact(
   return !(await translated(() => contactQuery(db, patientId, entry).get())).empty;
 }
 
-/** The event that the contact's entry was written for, if it has one; reads this one document. */
+/** The id of the event from which the contact's entry was written; undefined without an entry. Reads one document. */
 export async function eventOfContact(
   db: Firestore,
   transaction: Transaction,

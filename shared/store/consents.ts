@@ -22,7 +22,7 @@ export function consentDoc(db: Firestore, patientId: PatientId): DocumentReferen
   return db.collection('consents').doc(String(patientId));
 }
 
-/** Undefined where none was given: the patient was registered through the API. @throws ServiceError `store.*` */
+/** The consent; undefined for a patient who was registered through the API. @throws ServiceError `store.*` */
 export async function readConsent(db: Firestore, patientId: PatientId): Promise<Consent | undefined> {
   const stored = (await translated(() => consentDoc(db, patientId).get())).data();
   if (stored === undefined) return undefined;

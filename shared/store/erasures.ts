@@ -27,18 +27,18 @@ import { paymentReferenceDoc } from './payment-references.ts';
 import { keysOfPatient, readSalt, type PersonKey } from './person-keys.ts';
 import { buryToken, patientTokensQuery, type TokenHash } from './registration-tokens.ts';
 
-/** An erasure that is under way. */
+/** An erasure in progress. */
 export interface Erasure {
   readonly patient_id: PatientId;
   readonly token_hashes: readonly TokenHash[];
-  /** Find the failed files that have none of the tokens; a job that an earlier release left has none. */
+  /** Keys to find failed files that have none of the tokens; missing in a job of an earlier release. */
   readonly person_keys?: readonly PersonKey[];
   readonly requested_at: UtcTimestamp;
   /** Number of the patient's last event, which `patient.deleted` follows. */
   readonly sequence: number;
   /** True once `patient.deleted` is in the outbox, or was published before. */
   readonly announced: boolean;
-  /** `patient.deleted` waits until then for the last mail that was being sent; null when none was. */
+  /** `patient.deleted` must not be sent before this time, since a mail may be on its way; null when none is. */
   readonly hold_until: Timestamp | null;
   /** Who asked for it; undefined in a job of an older release. */
   readonly requested_by?: Author;
@@ -48,9 +48,9 @@ export interface Erasure {
 export interface ErasureOptions {
   /** Who asks for it, for the audit trail. */
   readonly by: Author;
-  /** Judges the stored patient within the transaction: false leaves everything as it is. */
+  /** Checked on the stored patient within the transaction: false leaves everything unchanged. */
   readonly onlyIf?: (patient: Patient) => boolean;
-  /** `patient.deleted` is on the topic already: the database was restored since. */
+  /** True when `patient.deleted` is already on the topic, because the database was restored since. */
   readonly isAnnounced?: boolean;
 }
 
@@ -58,30 +58,29 @@ export interface ErasureOptions {
 export interface Begun {
   /** Undefined when `onlyIf` said no. */
   readonly erasure: Erasure | undefined;
-  /** Undefined when this request did not take the patient away. */
+  /** Undefined when this request did not remove the patient. */
   readonly audit: AuditEntry | undefined;
 }
 
 /** A record of a file that the person sent. */
 export type PersonFile = ImportRecord & { readonly recordId: RecordId };
 
-/** By what the files of a person are found. */
+/** The ids and keys by which the files of a person are found. */
 export type PersonTraces = Pick<Erasure, 'patient_id' | 'token_hashes' | 'person_keys'>;
 
 function erasureDocs(db: Firestore): CollectionReference {
   return db.collection('erasures');
 }
 
-/** The document of a patient's erasure while it is under way. */
+/** The document of a patient's erasure while it is in progress. */
 export function erasureDoc(db: Firestore, id: PatientId): DocumentReference {
   return erasureDocs(db).doc(String(id));
 }
 
 /**
- * Removes the patient, consent, reference and waiting outbox entries, and makes the registration token a tombstone. The
- * job it leaves stands for `patient.deleted` until {@link announceErasure} puts the event into the outbox. An erasure
- * that has begun before is returned as it is. When the answer to the commit was lost, the result is that of the run
- * that was committed.
+ * Removes the patient, consent, reference and waiting outbox entries, and makes the registration token a tombstone. It
+ * creates a job, from which {@link announceErasure} later puts `patient.deleted` into the outbox. An erasure that was
+ * begun before is returned unchanged. When the answer to the commit was lost, the result is that of the committed run.
  * @throws ServiceError `patient.not_found`, `store.*`
  */
 export async function beginErasure(
@@ -137,7 +136,7 @@ export async function announceErasure(db: Firestore, id: PatientId, now: Instant
   await inTransaction(db, async (transaction) => {
     const job = await transaction.get(erasureDoc(db, id));
     const erasure = job.data() as Erasure | undefined;
-    // A job without this field is of an older release, which announced the erasure at its beginning.
+    // A job without this field was left by an older release, which announced the erasure at its beginning.
     if (erasure?.announced !== false) return;
     const { sequence, hold_until } = erasure;
     addConsequences(db, transaction, id, causedByErasure(id), sequence, now, {
@@ -147,18 +146,18 @@ export async function announceErasure(db: Firestore, id: PatientId, now: Instant
   });
 }
 
-/** When the last mail of the patient that is being sent now has arrived or was given up; undefined when none is. */
+/** When the last claim on a mail of the patient expires; undefined when no mail is being sent. */
 function lastClaim(waiting: readonly QueryDocumentSnapshot[]): Timestamp | undefined {
   const claims = waiting.map(claimedUntil).filter((until) => until !== undefined);
   return claims.toSorted((a, b) => a.toMillis() - b.toMillis()).at(-1);
 }
 
-/** Payloads that one commit deletes: it may be charged with 10 MiB, index entries included. */
+/** Size of the payloads that one commit deletes. Firestore allows 10 MiB a commit, index entries included. */
 const DELETED_AT_ONCE_BYTES = 4 * 1024 * 1024;
 
 /**
- * The mails, and the events from the newest on: so the numbers that an erasure swallows stand directly before
- * `patient.deleted`, also when older ones are left to the next step and published meanwhile.
+ * The mails, and as many of the newest events as fit. The deleted numbers are then directly before `patient.deleted`,
+ * even if older events are left to the next step and published meanwhile.
  */
 function newestThatFit(waiting: readonly QueryDocumentSnapshot[]): readonly QueryDocumentSnapshot[] {
   let bytes = 0;
@@ -176,7 +175,7 @@ function newestFirst(entries: readonly QueryDocumentSnapshot[]): readonly QueryD
   return entries.toSorted((a, b) => sequence(b) - sequence(a));
 }
 
-/** Removes what the first step has left in the outbox, all but `patient.deleted`. */
+/** Removes the patient's outbox entries that the first step left, except `patient.deleted`. */
 export async function erasePending(db: Firestore, id: PatientId): Promise<void> {
   const { docs } = await translated(() => patientEntriesQuery(db, id).get());
   await deleteAll(
@@ -232,7 +231,7 @@ export async function eraseImportRecord(db: Firestore, recordId: RecordId): Prom
   await translated(() => importDoc(db, recordId).delete());
 }
 
-/** The last step: the job itself. */
+/** The last step: removes the job. */
 export async function closeErasure(db: Firestore, id: PatientId): Promise<void> {
   await translated(() => erasureDoc(db, id).delete());
 }

@@ -1,6 +1,6 @@
 /**
- * Removes what has expired. In production a TTL policy does the same within a day; this is within a minute, and
- * works on the emulator, which has no TTL.
+ * Removes expired documents within a minute. In production a TTL policy does the same within a day; the emulator has no
+ * TTL.
  */
 import { Timestamp, type CollectionReference, type Firestore, type Query } from '@google-cloud/firestore';
 import type { Instant } from '../platform/clock.ts';
@@ -14,14 +14,14 @@ import { mailCountDocs } from './mail-counts.ts';
 /** The collections whose documents may have `expires_at`. A document without it, or with null, never expires. */
 const EXPIRING = [importDocs, idempotencyKeyDocs, appliedEventDocs, snapshotDocs, mailCountDocs] as const;
 
-/** Those collections of a database. */
+/** The collections of a database whose documents may expire. */
 export function expiringCollections(db: Firestore): CollectionReference[] {
   return EXPIRING.map((docs) => docs(db));
 }
 
 const PAGE = 300;
 
-/** The documents that expired first, a page of them. */
+/** A page of the documents that expired first. */
 export function expiredQuery(collection: CollectionReference, now: Instant): Query {
   return collection
     .where('expires_at', '<=', Timestamp.fromMillis(now.epochMilliseconds))
@@ -50,7 +50,7 @@ async function removePage(query: Query): Promise<number> {
     );
     return page.size;
   } catch (error) {
-    // One of the documents was written again meanwhile.
+    // One of the documents was rewritten meanwhile.
     if (isPreconditionLost(error)) return 0;
     throw error;
   }

@@ -1,7 +1,7 @@
 /**
- * The restore fence tells a copy of the database that was restored from a backup from the one whose events were
- * published. Two marks rise together: `fences/current` here, and one in the bucket, which a restore of the database
- * leaves alone. A restored copy holds a mark that is older or missing, and neither relays nor allots ids until
+ * The restore fence distinguishes a database restored from a backup from the one whose events were published. Two marks
+ * are raised together: `fences/current` here, and one in the bucket, which a restore of the database does not change. A
+ * restored copy has an older mark or none, and neither relays nor allocates ids until
  * `ops restore fence --apply` has raised it above what was published (docs/runbooks/restore.md).
  */
 import type { DocumentReference, DocumentSnapshot, Firestore } from '@google-cloud/firestore';
@@ -18,14 +18,14 @@ export interface Mark {
   readonly marked_at: UtcTimestamp;
 }
 
-/** What a restore threw away: changes from the snapshot until the fence was raised. */
+/** The time whose changes a restore lost: from the snapshot until the fence was raised. */
 export interface LostTime {
   /** Null: the age of the snapshot is not known. */
   readonly from: UtcTimestamp | null;
   readonly until: UtcTimestamp;
 }
 
-/** The mark within the database. */
+/** The mark in the database. */
 export interface InsideMark extends Mark {
   /** True once the bucket has held a mark of this incarnation: from then on it must. */
   readonly recorded: boolean;
@@ -43,7 +43,7 @@ export const fenceFaults: Readonly<Record<FenceFault, string>> = {
   bucket_mark_missing: 'the mark in the bucket is gone, and the ledger of erasures may be gone with it',
 };
 
-/** Undefined: the database may publish. Its mark is written before the bucket's, so it may be ahead. */
+/** Why the database must not publish; undefined when it may. Its mark is written before the bucket's and may be ahead. */
 export function fenceFaultOf(
   inside: InsideMark | undefined,
   outside: Mark | undefined,
@@ -108,7 +108,7 @@ export async function noteRecorded(db: Firestore, { incarnation }: Mark): Promis
   });
 }
 
-/** Puts a mark of a new incarnation in place of whatever stands there. @throws ServiceError `store.*` */
+/** Replaces the database's mark with one of a new incarnation. @throws ServiceError `store.*` */
 export async function replaceInsideMark(db: Firestore, mark: InsideMark): Promise<void> {
   await translated(() => markDoc(db).set(mark));
 }

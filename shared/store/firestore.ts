@@ -1,5 +1,5 @@
 /**
- * The Firestore client, and which of our errors each of its failures becomes. Every other module here is one
+ * The Firestore client, and the translation of its failures to ServiceErrors. Every other module here is one
  * collection.
  */
 import {
@@ -21,9 +21,9 @@ export type Writer = Pick<Transaction, 'create' | 'delete'> | Pick<WriteBatch, '
 const KEEPALIVE = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 10_000 };
 
 /**
- * Unpatched, the client repeats a commit for ten minutes, so it could succeed long after the caller was told that it
- * failed. patches/ bounds it at 15 seconds, about when the caller is answered. It is not shorter, because a commit
- * that is given up leaves its locks behind for a minute.
+ * Connects to Firestore. Unpatched, the client retries a commit for 10 minutes, so it could succeed long after the
+ * caller was told that it failed. patches/ limits this to 15 s, about when the caller is answered. The limit is not
+ * shorter, because an abandoned commit keeps its locks for a minute.
  */
 export function connectFirestore(config: { readonly GOOGLE_CLOUD_PROJECT: string }): Firestore {
   const settings = {
@@ -55,15 +55,15 @@ export function isPreconditionLost(error: unknown): boolean {
 }
 
 const ATTEMPTS = 20;
-/** No attempt and no commit begins after this time. Without it, the client's twenty attempts could take an hour. */
+/** No attempt and no commit begins after this time. Otherwise the client's 20 attempts could take an hour. */
 const BEGIN_WITHIN_MS = 10_000;
 
 /**
  * Runs a transaction. The client runs it again on contention, and also when the answer to a commit was lost: that
  * run may see what an earlier one wrote.
- * @param work gets the results of the runs whose commit may have happened, first to last; where the difference matters,
- * it writes something that tells which did, and returns that run's result
- * @throws ServiceError `store.contention` when the repeats are used up, `store.unavailable` when Firestore is away
+ * @param work gets the results of earlier runs whose commit may have happened, in order. Where it matters, `work` writes
+ * something from which a later run can tell which commit happened, and returns that run's result
+ * @throws ServiceError `store.contention` when the retries are used up, `store.unavailable` when Firestore is unavailable
  */
 export function inTransaction<T>(
   db: Firestore,
@@ -91,7 +91,7 @@ export function inTransaction<T>(
   return translated(() => db.runTransaction(attempt, { maxAttempts: ATTEMPTS }));
 }
 
-/** Runs queries that all see the database as it is at one moment. @throws ServiceError `store.*` */
+/** Runs queries that all see the same snapshot of the database. @throws ServiceError `store.*` */
 export function inSnapshot<T>(
   db: Firestore,
   work: (read: (query: Query) => Promise<QuerySnapshot>) => Promise<T>,
@@ -101,12 +101,12 @@ export function inSnapshot<T>(
   );
 }
 
-/** The client itself waits eight minutes for a document that a hanging server does not send. */
+/** The client itself waits 8 minutes for a document from a server that hangs. */
 const ANSWER_WITHIN_MS = 60_000;
 
 /**
- * Runs a call to Firestore and turns an outage into a ServiceError. Other failures pass unchanged: errors of ours,
- * failed preconditions, and calls that are invalid each time.
+ * Runs a call to Firestore and turns an outage into a ServiceError. Other failures pass unchanged: ServiceErrors,
+ * failed preconditions and invalid calls.
  */
 export async function translated<T>(call: () => Promise<T>): Promise<T> {
   try {
@@ -144,8 +144,8 @@ export interface Deletion {
 }
 
 /**
- * Deletes documents, in halves if one commit cannot: a commit may delete at most 10 MiB, index entries included, and
- * only trying tells how much that is.
+ * Deletes documents, in halves if one commit is too large: a commit may delete at most 10 MiB, index entries included,
+ * and that size is known only by trying.
  */
 export async function deleteAll(db: Firestore, deletions: readonly Deletion[]): Promise<void> {
   if (deletions.length === 0) return;

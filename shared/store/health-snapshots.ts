@@ -1,46 +1,46 @@
 /**
- * What each scheduled run of check-health saw: kept for the trend, and the newest one tells the next run and
- * `/health` what is too slow to find out at every call.
+ * The results of each scheduled run of check-health, kept for the trend. From the newest one the next run and `/health`
+ * take the figures that are too slow to compute at every call.
  */
 import type { CollectionReference, Firestore, Query } from '@google-cloud/firestore';
 import type { Instant, UtcTimestamp } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
 import { expiryOf } from './kept-days.ts';
 
-/** What one scheduled run found, and what the next one needs of it. */
+/** The results of one scheduled run, and the state that the next run needs. */
 export interface HealthSnapshot {
   readonly taken_at: UtcTimestamp;
   readonly status: string;
-  /** The verdict's checks with their figures, as `/health` answers them. */
+  /** The checks with their figures, as `/health` returns them. */
   readonly checks: Readonly<Record<string, unknown>>;
-  /** When a run last looked through `incoming/`; carried over by runs that did not. */
+  /** When a run last swept `incoming/`; copied by runs that did not. */
   readonly swept_at: UtcTimestamp | null;
   readonly bucket: BucketSize | null;
-  /** When a walk last looked for copies that no record owns; carried over by runs that did not. */
+  /** When a walk last looked for copies that no record owns; copied by runs that did not. */
   readonly orphans_sought_at: UtcTimestamp | null;
-  /** A walk that is under way. */
+  /** The walk in progress; null when there is none. */
   readonly walk: BucketWalk | null;
-  /** Null where no rule is on, or it could not be told. */
+  /** Null when no rule is enabled or the figures could not be computed. */
   readonly retention: RetentionFigures | null;
 }
 
-/** What one run did about patients whose time is over. `paused` says why it erased nobody. */
+/** What one run did about patients whose retention period is over. `paused` says why it erased nobody. */
 export interface RetentionFigures {
   /** Patients whom the run erased. */
   readonly erased: number;
-  /** Patients whom it left to the next ones. */
+  /** Patients who are due and are left to the next runs. */
   readonly due: number;
   readonly paused: string | null;
 }
 
-/** How far a walk through the bucket has come. */
+/** Progress of a walk through the bucket. */
 export interface BucketWalk {
   readonly bytes: number;
   readonly begun_at: UtcTimestamp;
   readonly took_ms: number;
   /** Whether this walk also looks for copies that no record owns. */
   readonly seeks_orphans: boolean;
-  /** Cloud Storage's; null before the first page. */
+  /** Page token of Cloud Storage; null before the first page. */
   readonly page_token: string | null;
 }
 
@@ -48,7 +48,7 @@ export interface BucketWalk {
 export interface BucketSize {
   readonly bytes: number;
   readonly measured_at: UtcTimestamp;
-  /** How long it took to add up. */
+  /** How long adding up took. */
   readonly took_ms: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Requests that may be sent twice (`Idempotency-Key`): hashes of the key and the body, the patient and the version
- * they made. The answer is not kept, it is made again from the same body.
+ * Requests that may be sent twice (`Idempotency-Key`): hashes of the key and the body, and the patient and version that
+ * the request created. The response is not stored, but built again from the same body.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -14,7 +14,7 @@ import type { Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { isPreconditionLost, translated, type Writer } from './firestore.ts';
 
-/** 24 hours: longer than any client goes on trying. */
+/** 24 hours: longer than any client keeps retrying. */
 const KEPT_MS = 24 * 3600 * 1000;
 
 /**
@@ -29,7 +29,7 @@ export interface IdempotentRequest {
 /** What an earlier request with the same key created. */
 export interface EarlierRequest {
   readonly patientId: PatientId;
-  /** The patient's sequence after it. */
+  /** The patient's sequence after the request. */
   readonly version: number;
 }
 
@@ -48,7 +48,7 @@ function keyDoc(db: Firestore, keyHash: string): DocumentReference {
   return idempotencyKeyDocs(db).doc(keyHash);
 }
 
-/** Notes what the request made; the whole write fails with ALREADY_EXISTS when its key is known. */
+/** Stores what the request created; the whole write fails with ALREADY_EXISTS when its key is known. */
 export function addIdempotencyKey(
   db: Firestore,
   writer: Writer,
@@ -65,8 +65,8 @@ export function addIdempotencyKey(
 }
 
 /**
- * What an earlier request with this key made; undefined when there was none. One that has expired is removed,
- * since Firestore itself takes up to a day for that.
+ * What an earlier request with this key created; undefined when there was none. An expired one is removed, since
+ * Firestore's TTL takes up to a day for that.
  * @throws ServiceError `request.idempotency_key_reused`, `request.idempotent_patient_erased`, `store.*`
  */
 export async function findEarlierRequest(
@@ -99,7 +99,7 @@ export function patientKeysQuery(db: Firestore, patientId: PatientId) {
   return idempotencyKeyDocs(db).where('patient_id', '==', patientId);
 }
 
-/** Replaces the patient's requests by tombstones, which expire when the requests would have. */
+/** Replaces the patient's requests with tombstones that expire when the requests would have. */
 export async function buryIdempotencyKeys(db: Firestore, patientId: PatientId): Promise<void> {
   const known = await translated(() => patientKeysQuery(db, patientId).get());
   const batch = db.batch();

@@ -1,6 +1,6 @@
 /**
- * The import records: what became of each object generation, without personal data. The record is written in
- * the same write as its effect, so a second delivery finds it and only finishes the move.
+ * The import records: the outcome of each object generation, without personal data. The record is part of the same
+ * write as its effect, so a second delivery finds it and only completes the move of the file.
  */
 import { createHash } from 'node:crypto';
 import type { CollectionReference, DocumentReference, Firestore } from '@google-cloud/firestore';
@@ -16,18 +16,18 @@ import type { TokenHash } from './registration-tokens.ts';
 /** The id of an import record, see {@link recordIdOf}. */
 export type RecordId = string & { readonly recordId: true };
 
-/** What became of one object generation, without personal data. */
+/** The outcome of one object generation, without personal data. */
 export interface ImportRecord {
   readonly outcome: 'imported' | 'duplicate' | 'failed' | 'erased';
-  /** Null where no patient came of the file. */
+  /** Null when no patient was created from the file. */
   readonly patient_id: PatientId | null;
-  /** By this an erasure finds every file that the person sent; null if no token could be read. */
+  /** With this an erasure finds every file that the person sent; null when no token could be read. */
   readonly token_sha256: TokenHash | null;
-  /** Of a failed file: finds it at the erasure of a person whose token it does not have; none where they cannot be read. */
+  /** Keys of a failed file, by which the erasure of a person finds it without their token; none when it is unreadable. */
   readonly person_keys?: readonly PersonKey[];
   readonly reason: ErrorCode | null;
   readonly violations: readonly Violation[];
-  /** Where the file goes, below processed/ or failed/; null when it is deleted. */
+  /** Where the file is moved to, below processed/ or failed/; null when it is deleted. */
   readonly archive_path: string | null;
   readonly archived_at: UtcTimestamp | null;
   readonly received_at: UtcTimestamp;
@@ -37,7 +37,7 @@ export interface ImportRecord {
   readonly retried_at?: UtcTimestamp;
 }
 
-/** The same for each delivery of one object generation. The name may hold a person's, so only its hash is kept. */
+/** The record id, the same for each delivery of one object generation. Hashed, since a file name may hold a surname. */
 export function recordIdOf(bucket: string, name: string, generation: string): RecordId {
   return createHash('sha256').update(`${bucket}/${name}/${generation}`).digest('hex') as RecordId;
 }
@@ -72,10 +72,10 @@ export async function existingImports(db: Firestore, ids: readonly RecordId[]): 
   return new Set(snapshots.filter(({ exists }) => exists).map(({ id }) => id as RecordId));
 }
 
-/** How long after an operator's order a retried file is as old as its original. */
+/** For this long after an operator ordered a retry, the retried file counts as uploaded when its original was. */
 const RETRY_WITHIN_MS = 3600 * 1000;
 
-/** Notes that a failed file goes through the import again; a file without a record goes as a new one. */
+/** Notes that a failed file is imported again; without a record nothing is noted, and the file counts as a new one. */
 export async function noteRetry(db: Firestore, id: RecordId, now: Instant): Promise<void> {
   try {
     await translated(() => importDoc(db, id).update({ retried_at: utcTimestamp(now) }));

@@ -1,6 +1,6 @@
 /**
- * The markers in front of consumed messages: they outlive the process that raised them, and tell the next one
- * which messages may have ended it. One document for each partition of each consumer group.
+ * Markers that are stored before consumed messages are processed. They outlive their process and tell the next one
+ * which messages may have killed it. One document for each partition of each consumer group.
  */
 import { randomUUID } from 'node:crypto';
 import type { CollectionReference, Firestore, Timestamp } from '@google-cloud/firestore';
@@ -27,7 +27,7 @@ export function inFlightMarkers(db: Firestore) {
         raisedAt.set(id, writeTime);
       },
 
-      /** Removes this process's marker, or its owner. A marker that another process has put in its place stays. */
+      /** Removes this process's marker, or only its owner. A marker that another process has stored since stays. */
       async lower(place: TopicPartition, suspicion?: Marker): Promise<void> {
         const id = idOf(place);
         const lastUpdateTime = raisedAt.get(id);
@@ -44,7 +44,7 @@ export function inFlightMarkers(db: Firestore) {
         }
       },
 
-      /** The marker of another process, which has died or will soon lower it. */
+      /** The marker that another process left or is about to remove; undefined when there is none. */
       async left(place: TopicPartition): Promise<Marker | undefined> {
         const snapshot = await translated(() => docOf(idOf(place)).get());
         const stored = snapshot.data() as StoredMarker | undefined;
@@ -55,11 +55,11 @@ export function inFlightMarkers(db: Firestore) {
 }
 
 interface StoredMarker {
-  /** Null: its process handed it on, and is alive or has ended in order. */
+  /** Null when its process handed the marker on: that process is alive or ended in order. */
   readonly owner: string | null;
   readonly until: string;
   readonly suspects: readonly { readonly offset: string; readonly times: number }[];
-  /** Absent where an earlier release stored the marker. */
+  /** Missing in markers of earlier releases. */
   readonly in_work?: readonly string[] | null;
   readonly alone?: boolean;
 }

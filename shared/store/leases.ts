@@ -1,7 +1,7 @@
 /**
- * Leases: they choose one of several processes for work that only one should do. A lease is a document
- * `leases/{name}` that its holder keeps changing; once it has been unchanged for too long, any process may take it.
- * Its age is measured by the database, not by a machine's clock. The holder decides how long it relies on the lease.
+ * Leases choose one of several processes for work that only one should do. A lease is a document `leases/{name}` that
+ * its holder keeps updating; once it has been unchanged for too long, any process may take it. The database measures
+ * its age, not a machine's clock. The holder decides how long it relies on the lease.
  */
 import { FieldValue, type DocumentReference, type Firestore, type Timestamp } from '@google-cloud/firestore';
 import { isAlreadyExists, isPreconditionLost, translated } from './firestore.ts';
@@ -9,19 +9,19 @@ import { isAlreadyExists, isPreconditionLost, translated } from './firestore.ts'
 /** A lease that this process holds. */
 export interface Lease {
   readonly ref: DocumentReference;
-  /** Rises by one with each new holding, so it has one holder. */
+  /** Rises by one each time the lease is taken, so each epoch has exactly one holder. */
   readonly epoch: number;
   /** Changes with each renewal, so that only the latest holder can renew. */
   readonly updateTime: Timestamp;
   /**
-   * Milliseconds since a holder last left without settling what it had begun (it died, was cut off, or said so when
-   * it released the lease); 0 when the holder before this one did, undefined when none ever has.
+   * Milliseconds since a holder last left with unsettled work (it died, was cut off, or said so when it released the
+   * lease); 0 when the previous holder did, undefined when none ever did.
    */
   readonly unsettledForMs: number | undefined;
 }
 
 /**
- * Takes a lease that is free, unchanged for `ttlMs`, or held by this process already (a renewal whose answer was lost).
+ * Takes a lease that is free, unchanged for `ttlMs`, or already held by this process (after a lost answer to a renewal).
  * @returns undefined while another holds it
  * @throws ServiceError `store.*`
  */
@@ -57,7 +57,7 @@ export async function takeLease(
   return (await won(lease, () => ref.update(change, { lastUpdateTime }))) ?? takenAfterAll(lease, holder);
 }
 
-/** The client repeats a write whose answer was lost, and the repeat fails because of what the first one wrote. */
+/** When the answer to a write is lost, the client retries it, and the retry fails because the first one succeeded. */
 async function takenAfterAll(lease: Omit<Lease, 'updateTime'>, holder: string): Promise<Lease | undefined> {
   const current = await translated(() => lease.ref.get());
   const { updateTime } = current;
@@ -67,11 +67,11 @@ async function takenAfterAll(lease: Omit<Lease, 'updateTime'>, holder: string): 
 
 /** @returns undefined when another has taken it. @throws ServiceError `store.*` */
 export async function renewLease(lease: Lease): Promise<Lease | undefined> {
-  // The time is what changes: Firestore's update time stands still when a write changes nothing.
+  // The changing time makes this a change: a write that changes nothing leaves Firestore's update time as it was.
   const change = { renewed_at: FieldValue.serverTimestamp() };
   const renewed = await won(lease, () => lease.ref.update(change, { lastUpdateTime: lease.updateTime }));
   if (renewed !== undefined) return renewed;
-  // A renewal whose answer was lost is in the way. It may be the last one, too old to rely on: so once more.
+  // An earlier renewal whose answer was lost got in the way. It may be too old to rely on, so renew once more.
   const current = await translated(() => lease.ref.get());
   const { updateTime: lastUpdateTime } = current;
   const isOurs = current.get('epoch') === lease.epoch && current.get('holder') !== null;
@@ -80,8 +80,8 @@ export async function renewLease(lease: Lease): Promise<Lease | undefined> {
 }
 
 /**
- * Releases the lease, so that the next process can take it at once. A lease that another has taken stays.
- * @param isSettled false when something that was begun, such as a send, may still take effect
+ * Releases the lease, so that the next process can take it at once. Does nothing if another process has taken it.
+ * @param isSettled false when unfinished work, such as a send, may still take effect
  * @throws ServiceError `store.*`
  */
 export async function releaseLease(lease: Lease, isSettled: boolean): Promise<void> {

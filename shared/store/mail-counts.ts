@@ -1,7 +1,7 @@
 /**
- * How many mails of one kind went out in the last 24 hours, so that no stranger can make the service write to an
- * address as often as they like. A count is a part of the write that causes the mail. Its id is a hash: nobody can
- * read an address in it, and it leaves within a day or two.
+ * Counts the mails of one kind in the last 24 hours, so that a stranger cannot make the service write to an address
+ * without limit. A count is part of the write that causes the mail. Its id is a hash, so it reveals no address, and the
+ * document expires within a day or two.
  */
 import { createHash } from 'node:crypto';
 import { domainToASCII } from 'node:url';
@@ -22,12 +22,12 @@ declare const counterId: unique symbol;
 /** Names the counter of one mailbox. */
 export type CounterId = string & { readonly [counterId]: true };
 
-/** The messages to staff about mails that were held back. */
+/** Counter of the messages to staff about mails that were held back. */
 export const STAFF_NOTICES = 'staff_notices' as CounterId;
 
 /**
- * One counter for one mailbox: case and a `+tag` do not make another one, nor how an international domain is spelled.
- * Dots do: most providers tell `a.b@` from `ab@`.
+ * The counter of a mailbox. Case, a `+tag` and the spelling of an international domain make no difference; dots do,
+ * since most providers distinguish `a.b@` from `ab@`.
  */
 export function counterOf(address: string): CounterId {
   const at = address.lastIndexOf('@');
@@ -38,16 +38,16 @@ export function counterOf(address: string): CounterId {
   return createHash('sha256').update(canonical).digest('hex') as CounterId;
 }
 
-/** What a counter held when it was looked at. */
+/** The content of a counter when it was read. */
 export interface MailCount {
   readonly id: CounterId;
-  /** Milliseconds since the epoch: those within the window only. */
+  /** Times of the mails within the last 24 hours, in milliseconds since the epoch. */
   readonly sent: readonly number[];
   /** Undefined where there is no document. */
   readonly updateTime: Timestamp | undefined;
 }
 
-/** The count of a mailbox without mails, assumed without a read: if the assumption is wrong, the write fails. */
+/** The count of a mailbox without mails. Assumed without a read: if it is wrong, the write fails. */
 export function emptyCount(id: CounterId): MailCount {
   return { id, sent: [], updateTime: undefined };
 }
@@ -60,7 +60,7 @@ export async function readCount(db: Firestore, id: CounterId, now: Instant): Pro
   return { id, sent, updateTime: snapshot.updateTime };
 }
 
-/** Counts one more. The whole write fails if the counter has changed since it was read. */
+/** Counts one more mail. The whole write fails if the counter has changed since it was read. */
 export function addCount(db: Firestore, batch: WriteBatch, count: MailCount, now: Instant): void {
   const { id, sent, updateTime } = count;
   const document = {

@@ -1,4 +1,4 @@
-/** What waits in the outbox, for whom, and since when: for health and the operators. The relay has no use for it. */
+/** Figures about the entries that wait in the outbox, for health and the operators. The relay does not use them. */
 import {
   FieldPath,
   type Firestore,
@@ -14,11 +14,11 @@ import { entriesOf, outboxDocs } from './outbox.ts';
 
 type Kind = 'kafka' | 'mail';
 
-/** What waits in the outbox. */
+/** The entries that wait in the outbox. */
 export interface OutboxBacklog {
   readonly events: number;
   readonly mails: number;
-  /** When the entry that has waited longest was committed; undefined when nothing waits. */
+  /** When the oldest waiting entry was committed; undefined when nothing waits. */
   readonly oldest: Instant | undefined;
 }
 
@@ -27,12 +27,12 @@ export function waitingQuery(db: Firestore, kind: Kind): Query {
   return outboxDocs(db).where('kind', '==', kind);
 }
 
-/** The entry of a kind that has waited longest. */
+/** The oldest waiting entry of a kind. */
 export function longestWaitingQuery(db: Firestore, kind: Kind): Query {
   return (
     entriesOf(db, kind)
       .orderBy('created_at')
-      // A field that only this kind has, so that neither index holds entries of the other.
+      // Order by a field that only this kind has, so that neither index holds entries of the other.
       .orderBy(kind === 'kafka' ? 'sequence' : 'path')
       .limit(1)
   );
@@ -58,7 +58,7 @@ export async function outboxBacklog(db: Firestore): Promise<OutboxBacklog> {
   };
 }
 
-/** An event that waits, by its numbers. */
+/** A waiting event, by its ids and numbers. */
 export interface WaitingEvent {
   readonly eventId: string;
   readonly patientId: PatientId;
@@ -87,7 +87,7 @@ export async function patientsWithEvents(db: Firestore): Promise<Set<number>> {
 
 const PAGE = 1_000;
 
-/** The events that wait, page by page: after `republish --all` there is one for each patient. */
+/** The waiting events, page by page: after `republish --all` there is one for each patient. */
 async function* waiting(db: Firestore, ...fields: string[]): AsyncGenerator<QueryDocumentSnapshot> {
   const first = waitingQuery(db, 'kafka')
     .select(...fields)

@@ -1,6 +1,6 @@
 /**
- * The events that wait in the outbox, as the relay reads them: the oldest of a shard first, and an event of a patient
- * never before an earlier one.
+ * Reads the waiting events of the outbox for the relay: the oldest of a shard first, and an event of a patient never
+ * before an earlier one.
  */
 import {
   Timestamp,
@@ -14,35 +14,35 @@ import { entriesOf, SHARDS } from './outbox.ts';
 
 /** An event that waits for Kafka. */
 export interface OutboxEvent {
-  /** Where it stands in the order of its shard. */
+  /** Its snapshot, which marks its position in the order of the shard. */
   readonly place: QueryDocumentSnapshot;
   readonly eventId: string;
   readonly eventType: string;
   readonly patientId: number;
   readonly sequence: number;
-  /** The message's value, in the contract's order of keys, which a Firestore map would forget. */
+  /** The message's value as text: a Firestore map would not keep the contract's order of keys. */
   readonly envelope: string;
   readonly timestamp: string;
   readonly traceparent: string | undefined;
   /** Commit time, milliseconds since the epoch. */
   readonly committedAt: number;
-  /** It must not be sent earlier, in milliseconds since the epoch; undefined: at once. */
+  /** Earliest time at which it may be sent, in milliseconds since the epoch; undefined: at once. */
   readonly notBefore: number | undefined;
   /** When the file that caused the event was uploaded, milliseconds since the epoch; undefined when no file did. */
   readonly fileUploadedAt: number | undefined;
 }
 
 /**
- * The oldest events of a shard, by server time, which the entries of one commit share. Servers' clocks may differ a
- * little: a patient's number, not the time, says what was first.
+ * The oldest events of a shard by server time, which is the same for all entries of one commit. Servers' clocks may
+ * differ slightly: the order of a patient's events is that of their sequence, not of the time.
  */
 export function eventsQuery(db: Firestore, shard: number, limit: number): Query {
   return oldestFirst(entriesOf(db, 'kafka', shard)).limit(limit);
 }
 
 /**
- * The oldest events of all shards: which shards have work. A busy shard may fill the view; the others come when it is
- * drained.
+ * The oldest events of all shards, which show the shards that have work. A busy shard may fill the view; the others
+ * appear when it is drained.
  */
 export function frontEventsQuery(db: Firestore): Query {
   return oldestFirst(entriesOf(db, 'kafka')).limit(SHARDS);
@@ -54,16 +54,16 @@ function oldestFirst(events: Query): Query {
 
 /** Which events of a shard to read. */
 export interface EventsRange {
-  /** Leaves out what was committed earlier, in milliseconds since the epoch. */
+  /** Leaves out events committed before this time, in milliseconds since the epoch. */
   readonly since?: number | undefined;
-  /** Leaves out the events for which it is true. */
+  /** Leaves out the events for which it returns true. */
   readonly skip: (event: OutboxEvent) => boolean;
 }
 
 /**
- * The oldest events of a shard but those that `skip` leaves out, all as they stood at one moment: an event of a patient
- * is among them only together with all earlier ones in the range.
- * @returns `isLast` is true when nothing stands behind them
+ * The oldest events of a shard except those that `skip` leaves out, all from one snapshot of the database: an event of
+ * a patient is included only together with all earlier ones in the range.
+ * @returns `isLast` is true when no events follow them
  */
 export async function readEventsBut(
   db: Firestore,
@@ -78,8 +78,8 @@ export async function readEventsBut(
   const events = found.filter((event) => !skip(event));
   const isLast = found.length < limit;
   if (isLast || events.length === limit) return { events, isLast };
-  // What is skipped fills the page. Looking further needs one moment for all pages: an event may be committed between two
-  // reads, before the second one's beginning, and its successor behind it.
+  // Skipped events fill the page. Further pages must be read from the same snapshot: otherwise an event committed between
+  // two reads could fall before the start of the second, and its successor after it.
   return inSnapshot(db, (read) => readOn(query, limit, skip, read));
 }
 

@@ -1,4 +1,4 @@
-/** The mails that wait in the outbox: one is claimed before it is sent, so that two workers do not send it at once. */
+/** The waiting mails of the outbox. A mail is claimed before it is sent, so that two workers do not send it at once. */
 import {
   Timestamp,
   type DocumentReference,
@@ -14,7 +14,7 @@ import { entriesOf } from './outbox.ts';
 /** A mail that waits for the communication service. */
 export interface OutboxMail extends Mail {
   readonly ref: DocumentReference;
-  /** Milliseconds since the epoch; of a claimed mail, when the claim expires. */
+  /** When it is due, in milliseconds since the epoch; for a claimed mail, when the claim expires. */
   readonly dueAt: number;
   /** How often it was claimed. */
   readonly attempts: number;
@@ -28,7 +28,7 @@ export function mailsQuery(db: Firestore, limit: number): Query {
   return entriesOf(db, 'mail').orderBy('due_at').limit(limit);
 }
 
-/** The mails that are due first, whether they are by now or not. */
+/** The mails that are or will be due first. */
 export async function readMails(db: Firestore, limit: number): Promise<OutboxMail[]> {
   const page = await translated(() => mailsQuery(db, limit).get());
   return page.docs.map((doc) => ({
@@ -44,9 +44,8 @@ export async function readMails(db: Firestore, limit: number): Promise<OutboxMai
 }
 
 /**
- * Claims a mail before it is sent: nobody else sees it as due until the claim expires, which it does when the
- * claimant dies.
- * @returns the mail to go on with, or undefined when another worker or an erasure was faster
+ * Claims a mail before it is sent. It is not due again until the claim expires, which also happens when the claimant dies.
+ * @returns the claimed mail to send, or undefined when another worker or an erasure was faster
  */
 export function claimMail(mail: OutboxMail, expiresAt: Instant): Promise<OutboxMail | undefined> {
   const due_at = Timestamp.fromMillis(expiresAt.epochMilliseconds);
@@ -54,20 +53,20 @@ export function claimMail(mail: OutboxMail, expiresAt: Instant): Promise<OutboxM
 }
 
 /**
- * True while nobody has taken a claimed mail away: not another worker, and not an erasure. @throws ServiceError
- * `store.*`
+ * True while a claimed mail is unchanged: no other worker has claimed it, and no erasure has deleted it.
+ * @throws ServiceError `store.*`
  */
 export async function isStillClaimed(mail: OutboxMail): Promise<boolean> {
   const { updateTime } = await translated(() => mail.ref.get());
   return updateTime?.isEqual(mail.updateTime) === true;
 }
 
-/** Until when a mail may be on its way to the receiver; undefined when nobody is sending it. */
+/** Until when a mail may be on its way to the receiver; undefined when it is not being sent. */
 export function claimedUntil(entry: QueryDocumentSnapshot): Timestamp | undefined {
   return (entry.get('claimed_until') as Timestamp | null | undefined) ?? undefined;
 }
 
-/** Puts a claimed mail that was not accepted off until `dueAt`; one that an erasure took meanwhile is no fault. */
+/** Makes a claimed mail that was not accepted due again at `dueAt`. Does nothing if an erasure has deleted it. */
 export async function returnMail(mail: OutboxMail, dueAt: Instant): Promise<void> {
   await update(mail, { due_at: Timestamp.fromMillis(dueAt.epochMilliseconds), claimed_until: null });
 }

@@ -1,7 +1,7 @@
 /**
- * The outbox: what must leave the service, written in the transaction that caused it
- * (docs/architecture.md#the-outbox-and-the-relay). An entry's id is its event's id. How the relay finds the entries is
- * in outbox-events.ts and outbox-mails.ts.
+ * The outbox: events and mails to send, written in the transaction that causes them
+ * (docs/architecture.md#the-outbox-and-the-relay). The id of an event's entry is the event id. outbox-events.ts and
+ * outbox-mails.ts read the entries for the relay.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import {
@@ -18,21 +18,21 @@ import type { Instant } from '../platform/clock.ts';
 import { currentTrace, traceparentOf } from '../platform/trace.ts';
 import type { Writer } from './firestore.ts';
 
-/** The events of a patient are all in one of so many shards. Changing the number needs an empty outbox. */
+/** Number of shards. All events of a patient are in the same one. Change the number only while the outbox is empty. */
 export const SHARDS = 16;
 const everyShard = Array.from({ length: SHARDS }, (_, shard) => shard);
 
-/** Stable, and spread: ids from one block must not share a shard. */
+/** The shard of a key: stable, and spread so that ids from one block do not share a shard. */
 function shardOf(key: PatientId | string): number {
   return createHash('sha256').update(String(key)).digest().readUInt16BE() % SHARDS;
 }
 
 /**
- * Writes what one change causes.
+ * Writes the events and mails that one change causes.
  * @param lastSequence the patient's number before the change
- * @param more when they may be sent (undefined: at once), and for a registration when its file arrived, from
- *   which the relay measures
- * @returns the patient's number after it, to be stored in the same transaction
+ * @param more when they may be sent (undefined: at once), and for a registration when its file was uploaded, from which
+ *   the relay measures the latency
+ * @returns the patient's number after the change, to be stored in the same transaction
  */
 export function addConsequences(
   db: Firestore,

@@ -17,7 +17,7 @@ import { paymentReferenceDoc, referenceTaken } from './payment-references.ts';
 
 /** What a request to create a patient did. */
 export interface Creation {
-  /** As it was created, also when it has changed since. */
+  /** The patient as created, even if it has changed since. */
   readonly stored: StoredPatient;
   /** Undefined when an earlier request with the same key created it. */
   readonly audit: AuditEntry | undefined;
@@ -66,7 +66,7 @@ async function attempt(
     return { stored, audit };
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-    // The client repeats a commit whose answer was lost, and then meets what it wrote itself. Ids are never reused.
+    // The client retries a commit whose answer was lost, and then finds its own document. Ids are never reused.
     const own = await translated(() => patientDoc(db, stored.patient.id).get());
     return own.exists ? { stored, audit } : whatStoodInTheWay(db, input, request, now, error);
   }
@@ -86,7 +86,7 @@ async function whatStoodInTheWay(
     const holder = await translated(() => paymentReferenceDoc(db, reference).get());
     if (holder.exists) throw referenceTaken();
   }
-  // An expired key or an erased patient's reference stood in the way, and is gone.
+  // An expired key or an erased patient's reference got in the way, and is gone now.
   throw new ServiceError('store.contention', { cause });
 }
 
@@ -97,7 +97,7 @@ async function createdBy(
   { patientId, version }: { patientId: StoredPatient['patient']['id']; version: number },
 ): Promise<StoredPatient> {
   const { patient } = await readPatient(db, patientId).catch((error: unknown) => {
-    // Its erasure has begun and has not reached the key yet.
+    // The patient's erasure has begun and has not reached the key yet.
     if (isServiceError(error, 'patient.not_found'))
       throw new ServiceError('request.idempotent_patient_erased');
     throw error;

@@ -1,6 +1,6 @@
 /**
- * Everything that is stored about one person, as one JSON document (GDPR, articles 15 and 20). It is made piece by piece:
- * the communication history comes last and page by page, so that the longest one does not fill the memory.
+ * Everything that is stored about one person, as one JSON document (GDPR, articles 15 and 20). It is written in pieces:
+ * the communication history comes last and page by page, so that a long one does not fill the memory.
  */
 import type { Firestore, QuerySnapshot, Timestamp } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
@@ -29,7 +29,7 @@ export const keptDaysVariables = [
 export type KeptDays = Config<(typeof keptDaysVariables)[number]>;
 
 /**
- * Where else something of a person may lie, and for how many days; docs/operations.md says it in words.
+ * Where else copies of a person's data may exist, and for how many days; docs/operations.md describes them.
  */
 const copiesFor = (kept: KeptDays) => [
   {
@@ -60,8 +60,8 @@ const copiesFor = (kept: KeptDays) => [
 const PAGE = 200;
 
 /**
- * @returns the document's text in pieces; their iteration ends with an error when the person is erased meanwhile, or the
- * database is away: an incomplete document is no JSON
+ * @returns the document's text in pieces. Iteration throws when the person is erased meanwhile or the database is
+ * unavailable; the text so far is then not valid JSON
  * @throws ServiceError `patient.not_found`, `store.*`
  */
 export async function exportPatient(
@@ -120,7 +120,7 @@ async function* pieces(db: Firestore, id: PatientId, head: string): AsyncGenerat
     comma = ',';
     after = page.length < PAGE ? undefined : page.at(-1);
   } while (after !== undefined);
-  // An erasure takes the history away page by page: without this a part of it would look like the whole.
+  // An erasure deletes the history page by page: without this check a part of it would look complete.
   await readPatient(db, id);
   yield ']}\n';
 }

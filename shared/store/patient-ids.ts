@@ -2,7 +2,7 @@
  * Patient ids: 32-bit integers from a counter document (`counters/patient_id`), leased in blocks so that
  * registrations do not queue on it. A process that ends loses the rest of its block; an id is never used twice.
  * The counter of a restored database is too low, so a fenced database leases no block (fence.ts). A block that was
- * leased before the restore stays good: nobody else has its ids, and the fence raises the counter far above them.
+ * leased before the restore stays valid: no other process has its ids, and the fence raises the counter far above them.
  */
 import type { DocumentReference, Firestore } from '@google-cloud/firestore';
 import { patientId, type PatientId } from '../patient/schema.ts';
@@ -15,7 +15,7 @@ const BLOCK = 100;
 /** Allocates ids one by one. @throws ServiceError `store.*`, `storage.unavailable` */
 export type AllocatePatientId = () => Promise<PatientId>;
 
-/** @param readOutsideMark the bucket's mark, asked for once a block, and again before one is refused */
+/** @param readOutsideMark reads the bucket's mark: once for each block, and again before a block is refused */
 export function createPatientIds(
   db: Firestore,
   readOutsideMark: () => Promise<Mark | undefined>,
@@ -26,7 +26,7 @@ export function createPatientIds(
   const lease = async () => {
     const first = await leaseBlock(db, await readOutsideMark()).catch(async (error: unknown) => {
       if (!isServiceError(error, 'store.fenced')) throw error;
-      // The bucket's first mark may have been written between the two reads: a second look tells.
+      // The bucket's first mark may have been written between the two reads, so read it again.
       return leaseBlock(db, await readOutsideMark());
     });
     free.push(...Array.from({ length: BLOCK }, (_, at) => patientId.parse(first + at)));
@@ -61,7 +61,7 @@ export async function readNextId(db: Firestore): Promise<number> {
   return counter.exists ? (counter.get('next') as number) : 1;
 }
 
-/** Makes `next` the lowest id that is free, unless the counter is beyond it. @throws ServiceError `store.*` */
+/** Raises the counter to `next`, the lowest free id, unless it is already higher. @throws ServiceError `store.*` */
 export async function raiseNextId(db: Firestore, next: number): Promise<void> {
   await inTransaction(db, async (transaction) => {
     const counter = await transaction.get(counterDoc(db));

@@ -5,19 +5,19 @@ import { PATIENTENSTATUS } from '../patient/vocabulary.ts';
 import { translated } from './firestore.ts';
 import { fromSnapshot, patientDocs } from './patients.ts';
 
-/** A total is exact up to here, then null. */
+/** Totals above this are null. */
 const MAX_TOTAL = 10_000;
 
 /** The patient after whom a page begins. */
 export type ListPosition = Pick<Patient, 'created_at' | 'id'>;
 
-/** Where a page begins, and what the pages before it found out. */
+/** Where a page begins, and what earlier pages have counted. */
 export interface Continuation extends ListPosition {
   /** The total that the first page counted: null when there were too many, left out when it was not counted. */
   readonly total?: number | null | undefined;
-  /** Of a search: how many hits stand before this position. */
+  /** In a search: number of hits before this position. */
   readonly found?: number | undefined;
-  /** Of a search by page number: how many hits are still to be passed over. */
+  /** In a search by page number: number of hits still to skip. */
   readonly skip?: number | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface Continuation extends ListPosition {
 export interface PageRequest {
   readonly limit: number;
   readonly after?: Continuation | undefined;
-  /** Patients to pass over; 0 with `after`. */
+  /** Patients to skip; 0 with `after`. */
   readonly offset: number;
 }
 
@@ -58,8 +58,8 @@ export async function listPatients(
 }
 
 /**
- * All patients of a status, or of any, whose text holds a gram, or with any text; newest first. Any status is asked for as
- * one of all, so that the indexes which lead with the status serve both.
+ * Patients with a status (or any) whose text contains a gram (or any text), newest first. Any status is queried as "one
+ * of all statuses", so that the indexes that begin with the status serve both.
  */
 export function patientsQuery(db: Firestore, status: StatusFilter, gram?: string): Query {
   const patients = patientDocs(db);
@@ -71,12 +71,12 @@ export function patientsQuery(db: Firestore, status: StatusFilter, gram?: string
   return holding.orderBy('created_at', 'desc').orderBy('id', 'desc');
 }
 
-/** The place of a patient in the order of {@link patientsQuery}. */
+/** The position of a patient in the order of {@link patientsQuery}. */
 export function positionOf({ created_at, id }: Patient): ListPosition {
   return { created_at, id };
 }
 
-/** What follows a patient in the order of {@link patientsQuery}. */
+/** The query for what follows a patient in the order of {@link patientsQuery}. */
 export function startAfter(query: Query, { created_at, id }: ListPosition): Query {
   return query.startAfter(created_at, id);
 }

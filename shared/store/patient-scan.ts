@@ -1,6 +1,6 @@
 /**
- * Every patient by id and last event number, page by page: for operators, not for requests. The order is that of the ids
- * as text, in which 10 comes before 9.
+ * Scans all patients by id and last event number, page by page: for operators, not for requests. Ids are ordered as
+ * text, so 10 comes before 9.
  */
 import { FieldPath, type Firestore, type Query } from '@google-cloud/firestore';
 import { patientId, type PatientId } from '../patient/schema.ts';
@@ -15,7 +15,7 @@ export interface ScannedPatient {
 }
 
 /**
- * @param after begins behind this patient
+ * @param after begins after this patient
  * @throws ServiceError `store.unavailable`
  */
 export async function* scanPatients(
@@ -34,7 +34,7 @@ export async function* scanPatients(
   }
 }
 
-/** How many patients there are, or how many behind one of them. @throws ServiceError `store.unavailable` */
+/** The number of patients, or of those after `after`. @throws ServiceError `store.unavailable` */
 export async function countPatients(db: Firestore, after?: PatientId): Promise<number> {
   return (await translated(() => behind(db, after).count().get())).data().count;
 }

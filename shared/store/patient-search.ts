@@ -1,7 +1,7 @@
 /**
- * A page of a search: reads the patients who hold one gram of the words, newest first and in batches, verifies them on
- * their text, and stops as soon as the page is full. While most of what it reads are no hits, it asks which gram is
- * rarer where it has read, and goes on with that one: each gram finds all hits, so it may change at any place.
+ * A page of a search: reads the patients who have one gram of the words, newest first and in batches, checks their
+ * text, and stops as soon as the page is full. When most of them are no hits, it counts which gram was rarer in the
+ * part read so far, and continues with that one: each gram finds all hits, so it may change at any point.
  */
 import type { Firestore, Query } from '@google-cloud/firestore';
 import type { Patient } from '../patient/schema.ts';
@@ -21,26 +21,26 @@ import {
 import { fromSnapshot } from './patients.ts';
 
 /**
- * A page looks at no more patients. With what counting costs, it stays below 2,000 billed reads: about 0.1 cent.
+ * A page reads at most this many patients. Counting included, it stays below 2,000 billed reads: about 0.1 cent.
  */
 export const MAX_CANDIDATES = 1500;
 
 const MAX_BATCH = 500;
 
-/** How many grams of a search are compared; each costs one read whenever they are. */
+/** At most this many grams of a search are compared; each comparison costs one read for each gram. */
 const MAX_WEIGHED = 12;
 
 /** What a search reads next. */
 interface Course {
-  /** Undefined: the words are single characters, and the list itself is read. */
+  /** Undefined when all words are single characters: the list itself is read. */
   readonly gram: string | undefined;
-  /** How many patients. */
+  /** Number of patients to read. */
   readonly batch: number;
 }
 
 /**
  * @param words folded, at least one
- * @returns possibly a short or empty page that has a next one all the same
+ * @returns a page that may be short or empty and still have a next one
  * @throws ServiceError `store.unavailable`
  */
 export async function searchPatients(
@@ -50,7 +50,7 @@ export async function searchPatients(
   { limit, after, offset }: PageRequest,
 ): Promise<PatientPage> {
   const grams = weighable(words);
-  // One word that is a gram itself is found by the index exactly, and counted by it.
+  // The index finds and counts a single word that is itself a gram exactly.
   const isExact = words.length === 1 && words[0] === grams[0];
   const toSkip = after === undefined ? offset : (after.skip ?? 0);
   const wanted = toSkip + limit + 1;
@@ -75,8 +75,8 @@ export async function searchPatients(
 }
 
 /**
- * Reads until there are enough hits, nobody is left, or as many candidates were looked at as a page may.
- * @returns `end` is the last patient that was looked at, undefined when nobody is left
+ * Reads until there are enough hits, no patients are left, or the limit of candidates is reached.
+ * @returns `end` is the last patient that was read, undefined when none is left
  */
 async function readHits(
   db: Firestore,
@@ -107,7 +107,7 @@ async function readHits(
   }
 }
 
-/** Grams of the words, spread over them; those of the longest word stand in the middle. */
+/** Grams to compare, spread over the words; those of the longest word are in the middle. */
 function weighable(words: readonly string[]): string[] {
   const grams = gramsOfWords(words);
   const step = Math.max(1, Math.ceil(grams.length / MAX_WEIGHED));
@@ -120,7 +120,7 @@ async function candidates(query: Query, after: ListPosition | undefined, limit: 
   return docs.map((doc) => fromSnapshot(doc).patient);
 }
 
-/** A stretch of the list, and what the search found in it. */
+/** A part of the list, and what the search found in it. */
 interface Stretch {
   readonly from: ListPosition | undefined;
   readonly to: ListPosition;
@@ -128,7 +128,7 @@ interface Stretch {
   readonly hits: number;
 }
 
-/** Batches at most double, so that a gram which is worse than it looked costs no more than was read before. */
+/** Batches at most double, so that a gram that proves worse than estimated costs no more than was read before. */
 async function nextCourse(
   db: Firestore,
   status: StatusFilter,
@@ -154,7 +154,7 @@ async function nextCourse(
   return { gram: best.gram, batch: Math.min(Math.max(needed, missing), read.candidates * 2) };
 }
 
-/** Who holds a gram in a stretch of the list; no more of them than were read there. */
+/** The patients with a gram in a part of the list, at most as many as were read there. */
 export function heldQuery(
   db: Firestore,
   status: StatusFilter,

@@ -1,6 +1,6 @@
 /**
- * The patients: one document each, `patients/{id}`, with the contract's fields and `_meta`, which holds what only
- * this service needs. Every change is one transaction with its events, so none is committed without them.
+ * The patients: one document each, `patients/{id}`, with the contract's fields and `_meta`, which only this service
+ * uses. A change and its events are one transaction, so no change is committed without its events.
  */
 import type {
   CollectionReference,
@@ -70,7 +70,7 @@ export async function readPatient(db: Firestore, id: PatientId): Promise<StoredP
   return fromSnapshot(await translated(() => patientDoc(db, id).get()));
 }
 
-/** What a change did. */
+/** The result of a change. */
 export interface Update {
   /** The patient after the change, or as it was found when nothing changed. */
   readonly stored: StoredPatient;
@@ -81,7 +81,7 @@ export interface Update {
 /**
  * Reads a patient, applies `change` and stores the result with its events and its audit entry, all in one
  * transaction; a change without events writes nothing. When the answer to the commit was lost, the result is that of
- * the run that was committed.
+ * the committed run.
  * @param change pure: it may run again when another writer was faster
  * @throws ServiceError `patient.not_found`, `patient.reference_taken`, whatever `change` throws, `store.*`
  */
@@ -108,7 +108,7 @@ export function updatePatient(
 }
 
 /**
- * {@link updatePatient} as a part of a larger transaction, whose reads must come before; without an audit entry.
+ * Does the work of {@link updatePatient} within a larger transaction whose reads are done; writes no audit entry.
  * @returns the patient before and after; the same object when nothing changed
  */
 export async function updatePatientWithin(

@@ -1,6 +1,6 @@
 /**
- * Who holds which payment reference: what keeps `zahlungsreferenz` unique. A document's id is the
- * hash of its reference, because the reference is a part of the registration's token and ids outlive data.
+ * Keeps `zahlungsreferenz` unique: records which patient holds which payment reference. A document's id is the hash of
+ * its reference, because the reference is part of the registration token and ids outlive data.
  */
 import { createHash } from 'node:crypto';
 import type { DocumentReference, Firestore, Transaction } from '@google-cloud/firestore';
@@ -13,7 +13,7 @@ export function paymentReferenceDoc(db: Firestore, reference: PaymentReference):
   return db.collection('payment_references').doc(createHash('sha256').update(reference).digest('hex'));
 }
 
-/** Takes the reference; the whole write fails with ALREADY_EXISTS when somebody has it. */
+/** Takes the reference for a patient; the whole write fails with ALREADY_EXISTS when another patient has it. */
 export function takeReference(
   db: Firestore,
   writer: Writer,

@@ -1,7 +1,7 @@
 /**
- * Keys that tie a failed file to a person without naming them: HMAC-SHA256 of what identifies a person. The key of the
- * HMAC is random and made once for each database, `salts/person`. So the keys say nothing outside of the database, and
- * need no secret to be configured, which could be changed while records still rest on the old one.
+ * Keys that link a failed file to a person without naming them: HMAC-SHA256 of identifying data. The key of the HMAC is
+ * random and created once for each database, `salts/person`. So the keys reveal nothing outside of the database, and
+ * there is no configured secret that could be changed while records still depend on the old one.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import type { DocumentReference, Firestore } from '@google-cloud/firestore';
@@ -9,14 +9,14 @@ import { identifyingPairs } from '../patient/identity.ts';
 import type { Patient } from '../patient/schema.ts';
 import { isAlreadyExists, translated } from './firestore.ts';
 
-/** A keyed hash of two things that identify a person. */
+/** A keyed hash of two values that together identify a person. */
 export type PersonKey = string & { readonly personKey: true };
 
 function saltDoc(db: Firestore): DocumentReference {
   return db.collection('salts').doc('person');
 }
 
-/** Undefined before the first failed file. @throws ServiceError `store.unavailable` */
+/** The key of the HMAC; undefined before the first failed file. @throws ServiceError `store.unavailable` */
 export async function readSalt(db: Firestore): Promise<string | undefined> {
   const snapshot = await translated(() => saltDoc(db).get());
   return snapshot.get('salt') as string | undefined;

@@ -1,7 +1,7 @@
 /**
- * The registration tokens that became patients, by hash. One document is one person's registration: it makes a
- * second file of theirs a duplicate, and after the erasure it stays as a tombstone, so that a late delivery does
- * not bring them back.
+ * The registration tokens that became patients, by hash. A token's document makes a second file of the same
+ * registration a duplicate. After the erasure it stays as a tombstone, so that a late delivery does not create the
+ * patient again.
  */
 import { createHash } from 'node:crypto';
 import type { CollectionReference, DocumentReference, Firestore, Transaction } from '@google-cloud/firestore';
@@ -43,7 +43,7 @@ export function addToken(db: Firestore, writer: Writer, hash: TokenHash, patient
   writer.create(tokenDoc(db, hash), record);
 }
 
-/** Leaves of a token only that it was, and when its person was erased. */
+/** Turns a token into a tombstone that holds only the time of the erasure. */
 export function buryToken(db: Firestore, transaction: Transaction, hash: TokenHash, now: Instant): void {
   const record: TokenRecord = { patient_id: null, erased_at: utcTimestamp(now) };
   transaction.set(tokenDoc(db, hash), record);

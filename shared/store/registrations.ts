@@ -1,7 +1,7 @@
 /**
  * The atomic writes of an import (docs/domain.md#registration-files): a patient with reference, token, consent,
- * record, events and mail, or a failure with its record and staff mail. Each says what the database decided, which
- * may be another outcome than the one asked for: the file may have been imported already, or its person erased.
+ * record, events and mail, or a failure with its record and staff mail. Each returns the outcome that was stored, which
+ * may differ from the requested one: the file may have been imported already, or its person erased.
  */
 import type { DocumentReference, Firestore, Transaction } from '@google-cloud/firestore';
 import type { ChangeResult } from '../patient/change.ts';
@@ -19,21 +19,20 @@ import { addToken, tokenDoc, type TokenHash, type TokenRecord } from './registra
 
 /** Everything that one registration writes. */
 export interface Registration {
-  /** With the mails that confirm it. */
+  /** The new patient with its events and the confirmation mails. */
   readonly created: ChangeResult;
   readonly tokenHash: TokenHash;
   readonly consent: Consent;
-  /** What its mails are counted in. */
+  /** The counters of its mails. */
   readonly counts: readonly MailCount[];
   readonly record: ImportRecord;
-  /** Of this object; a retried file counts from its retry. */
+  /** Upload time of this object; for a retried file, of its retry. */
   readonly fileUploadedAt: Instant;
 }
 
 /**
  * Stores a registration in one batch of create preconditions: no read, one round trip.
- * @returns false when something stood in the way: this generation's record, the token, the reference or a count that
- * has changed
+ * @returns false when this generation's record, the token or the reference already exists, or a count has changed
  * @throws ServiceError `store.unavailable`, `store.contention`
  */
 export async function storeRegistration(
@@ -58,16 +57,16 @@ export async function storeRegistration(
   }
 }
 
-/** What is known of a file from which no patient comes. */
+/** What the database knows of a file from which no patient is created. */
 export interface Known {
   readonly token: TokenRecord | undefined;
   readonly referenceTaken: boolean;
 }
 
 /**
- * Records a file from which no patient comes, unless this generation has a record already.
- * @param decide makes the record of what is known at that moment, or none; it may run again
- * @returns the record that stands
+ * Records a file from which no patient is created, unless this generation already has a record.
+ * @param decide makes the record from what the database knows, or returns undefined to write none; it may run again
+ * @returns the stored record, new or existing
  */
 export function recordWithoutPatient(
   db: Firestore,

@@ -1,6 +1,6 @@
 /**
- * Brings one patient of a restored database in line with what was published of them: their event number, the events
- * that wait, and an erasure under way. What is done already is found done, so it may be repeated.
+ * Brings one patient of a restored database in line with their published events: the event number, the waiting events
+ * and an erasure in progress. It may be repeated: steps that are done are found done.
  */
 import type { Firestore, QueryDocumentSnapshot } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
@@ -9,26 +9,26 @@ import { inTransaction } from './firestore.ts';
 import { patientEntriesQuery } from './outbox.ts';
 import { patientDoc } from './patients.ts';
 
-/** What the topic holds of a patient, and of which waiting events it was asked. */
+/** What the topic holds of a patient, and which of the waiting events were published. */
 export interface PublishedState {
-  /** The highest number that was ever published, 0 for none. */
+  /** The highest published sequence number, 0 for none. */
   readonly last: number;
-  /** Numbers left out above what is known, where the topic no longer holds all of the lost time. */
+  /** Numbers to skip above the known ones when the topic no longer holds all events of the lost time. */
   readonly margin: number;
-  /** `patient.deleted` was published. */
+  /** True when `patient.deleted` was published. */
   readonly deleted: boolean;
-  /** The waiting event was published too: sending it again would be an exact repeat. */
+  /** True when the waiting event was published too: sending it again would be an exact repeat. */
   isPublished(eventId: string): boolean;
-  /** The waiting event was surely not published, so a number that is taken must be exchanged. */
+  /** True when the waiting event was certainly not published: it needs a new number if its own is taken. */
   isUnpublished(eventId: string): boolean;
 }
 
 /** What a repair did to one patient. */
 export interface Repair {
   readonly raised: boolean;
-  /** Waiting events that were published already, and are removed. */
+  /** Number of waiting events removed because they were already published. */
   readonly removed: number;
-  /** Waiting events whose number was taken by another, and which have a new one. */
+  /** Number of waiting events that got a new number because another event had theirs. */
   readonly renumbered: number;
 }
 
@@ -38,7 +38,7 @@ export async function repairPatient(
   id: PatientId,
   published: PublishedState,
 ): Promise<Repair> {
-  // Kept over all runs: one whose answer was lost leaves nothing to do, and must not begin behind its own numbers.
+  // Kept across all runs: after a lost answer the next run has nothing to do, and must not start from its own new numbers.
   const done = { raised: false, removed: new Set<string>(), renumbered: new Set<string>() };
   let from: number | undefined;
   await inTransaction(db, async (transaction) => {
@@ -55,7 +55,7 @@ export async function repairPatient(
     for (const [entry, sequence] of renumbered) {
       done.renumbered.add(entry.id);
       const envelope = JSON.parse(entry.get('envelope') as string) as object;
-      // The keys keep their places, so the message differs in its number alone.
+      // The keys keep their order, so only the number in the message changes.
       transaction.update(entry.ref, { sequence, envelope: JSON.stringify({ ...envelope, sequence }) });
     }
     const raised = stored !== undefined && stored < last;

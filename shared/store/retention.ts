@@ -1,4 +1,4 @@
-/** Finds the patients whom retention may concern; who is due is decided by shared/patient/retention.ts. */
+/** Finds the patients whom retention may concern; shared/patient/retention.ts decides who is due. */
 import type { Firestore, Query } from '@google-cloud/firestore';
 import {
   CLOSED_STATUSES,
@@ -14,7 +14,7 @@ import { fromSnapshot, patientDocs } from './patients.ts';
 
 const PAGE = 100;
 
-/** Patients of a rule whose last contact was before a day, and their registration or last change before its beginning. */
+/** Patients of a rule with the last contact before a day, and the registration or last change before that day began. */
 export function lapsedQuery(
   db: Firestore,
   rule: RetentionRule,
@@ -48,7 +48,7 @@ function lapsedQueries(db: Firestore, days: RetentionDays, now: Instant): Query[
   });
 }
 
-/** The patients of the rules that are on, page by page. @throws ServiceError `store.unavailable` */
+/** The patients of the enabled rules, page by page. @throws ServiceError `store.unavailable` */
 export async function* lapsedPatients(
   db: Firestore,
   days: RetentionDays,

@@ -12,21 +12,21 @@ import { patientDocs } from './patients.ts';
 const PAGE_SIZE = 300;
 const AT_ONCE = 20;
 
-/** How far a rebuild has come. */
+/** Progress of a rebuild. */
 export interface RebuildProgress {
-  /** Patients looked at since the beginning, and how many of them had another index. */
+  /** Patients read since the beginning, and how many of them had an outdated index. */
   readonly looked: number;
   readonly rewritten: number;
-  /** All up to this one are done, in the order of the ids as text. */
+  /** All patients up to this one are done, in the order of the ids as text. */
   readonly last: PatientId;
 }
 
 /**
- * Gives each patient the index that the code would give it now, and nothing else: no event, no new `updated_at`. A
- * change that comes between brings its own index and stays.
- * @param after continues behind this patient
+ * Gives each patient the index that the current code computes, without an event and without a new `updated_at`. A
+ * concurrent change writes its own index, which stays.
+ * @param after continues after this patient
  * @returns progress after each page
- * @throws ServiceError `store.*`; what is done stays done
+ * @throws ServiceError `store.*`; completed pages stay done
  */
 export async function* rebuildSearchIndex(db: Firestore, after?: PatientId): AsyncGenerator<RebuildProgress> {
   const everyone = patientDocs(db)
@@ -48,12 +48,12 @@ export async function* rebuildSearchIndex(db: Firestore, after?: PatientId): Asy
   }
 }
 
-/** @returns whether the patient had another index */
+/** @returns whether the patient had an outdated index */
 async function reindexed(found: DocumentSnapshot): Promise<boolean> {
   let hasTried = false;
   for (let doc = found; doc.exists; doc = await translated(() => found.ref.get())) {
     const grams = gramsOf(doc.data() as Patient);
-    // After a try: the client repeats a write whose answer was lost, and the repeat fails because of the first one.
+    // The client retries a write whose answer was lost, and the retry fails if the first write succeeded.
     if (isDeepStrictEqual(grams, doc.get('_meta.grams'))) return hasTried;
     hasTried = true;
     if (await replaced(doc, grams)) return true;

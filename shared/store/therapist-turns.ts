@@ -1,16 +1,16 @@
 /**
- * In which order a therapist's events came, and which of them was the last to be applied. An event has its turn from its
- * first delivery, whatever becomes of it then: a replay is no newer than it was. Turns are counted and not read off
- * the events' timestamps, which may be equal or of different clocks, nor off offsets, which begin anew with their topic.
+ * The order in which a therapist's events arrived, and which was applied last. An event keeps the turn of its first
+ * delivery, so a replay does not become newer. Turns are counted: timestamps may be equal or come from different
+ * clocks, and offsets start again when the topic is recreated.
  */
 import type { Firestore, Transaction } from '@google-cloud/firestore';
 import type { TherapistId } from '../patient/schema.ts';
 
 /** The order of a therapist's events. */
 export interface TherapistTurns {
-  /** Turn of the event that came last; 0 before the first. */
+  /** Turn of the event that arrived last; 0 before the first. */
   readonly last: number;
-  /** Highest turn that was begun to be applied. */
+  /** Highest turn whose application was started. */
   readonly applied: number;
 }
 

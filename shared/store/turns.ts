@@ -1,6 +1,6 @@
 /**
- * Lets the changes that this process makes to one document wait for each other. Firestore keeps them apart as well,
- * but by locks and repeats, which cost seconds where a queue costs nothing.
+ * Queues this process's changes to the same document. Firestore serialises them too, but by locks and retries, which
+ * cost seconds where a queue costs nothing.
  */
 import type { DocumentReference, Firestore } from '@google-cloud/firestore';
 

@@ -1,7 +1,6 @@
 /**
- * Batches of consumed topics that no worker can read: what is known of each, which of them operators have decided to
- * pass over, and what became of them. The documents stay as the record of what was passed over; none holds a key or
- * a value.
+ * Batches of consumed topics that no worker can read: the facts about each, the operators' decisions to pass over them,
+ * and their outcome. The documents stay as the record of what was passed over; none holds a key or a value.
  */
 import type { DocumentReference, Firestore, Query } from '@google-cloud/firestore';
 import { utcTimestamp, type Clock, type Instant, type UtcTimestamp } from '../platform/clock.ts';
@@ -12,9 +11,9 @@ export interface UnreadableBatchRecord {
   readonly group: string;
   readonly topic: string;
   readonly partition: number;
-  /** Where the partition stands. */
+  /** The offset at which the partition is stuck. */
   readonly offset: string;
-  /** Null where the batch does not say credibly where it ends. */
+  /** Last offset of the batch; null when it cannot be determined reliably. */
   readonly last_offset: string | null;
   readonly reason: string;
   readonly header: {
@@ -28,7 +27,7 @@ export interface UnreadableBatchRecord {
     readonly max_timestamp: number;
   } | null;
   readonly found_at: UtcTimestamp;
-  /** `gone`: the partition no longer stands there, because its messages were deleted or its position was moved. */
+  /** `gone`: the partition is no longer stuck there, because its messages were deleted or its position was moved. */
   readonly state: 'standing' | 'passed' | 'readable' | 'gone';
   /** The last offset that an operator has decided to pass over. */
   readonly pass_to: string | null;
@@ -93,7 +92,7 @@ export function unreadableBatchNotes(db: Firestore, clock: Clock) {
   });
 }
 
-/** Another worker may have been faster, or an earlier try of this write whose answer was lost. */
+/** Ignores that the document exists: another worker was faster, or the answer to an earlier attempt was lost. */
 async function createOnce(doc: DocumentReference, record: UnreadableBatchRecord): Promise<void> {
   try {
     await doc.create(record);
@@ -132,31 +131,31 @@ function recordOf(group: string, place: Place, batch: Batch, now: Instant): Unre
   };
 }
 
-/** All batches that the group has met. */
+/** All unreadable batches that the group has found. */
 export function knownQuery(db: Firestore, group: string): Query {
   return batches(db).where('group', '==', group);
 }
 
-/** The batches that partitions of the group stand before. */
+/** The unreadable batches at which partitions of the group are stuck. */
 export function standingQuery(db: Firestore, group: string): Query {
   return batches(db).where('group', '==', group).where('state', '==', 'standing');
 }
 
-/** The batches that partitions of the group stand before. @throws ServiceError `store.unavailable` */
+/** The unreadable batches at which partitions of the group are stuck. @throws ServiceError `store.unavailable` */
 export async function standingBatches(db: Firestore, group: string): Promise<UnreadableBatchRecord[]> {
   const { docs } = await translated(() => standingQuery(db, group).get());
   return docs.map((doc) => doc.data() as UnreadableBatchRecord);
 }
 
-/** All that is known of the group's batches, also those that were passed over. @throws ServiceError `store.unavailable` */
+/** All unreadable batches of the group, including those passed over. @throws ServiceError `store.unavailable` */
 export async function knownBatches(db: Firestore, group: string): Promise<UnreadableBatchRecord[]> {
   const { docs } = await translated(() => knownQuery(db, group).get());
   return docs.map((doc) => doc.data() as UnreadableBatchRecord);
 }
 
 /**
- * Decides to pass over the batch: the worker does it within seconds.
- * @returns false when the partition does not stand there any more
+ * Stores the decision to pass over the batch: the worker does so within seconds.
+ * @returns false when the partition is no longer stuck there
  * @throws ServiceError `store.*`
  */
 export async function decideToPass(
@@ -175,7 +174,7 @@ export async function decideToPass(
     return true;
   } catch (error) {
     if (!isPreconditionLost(error)) throw error;
-    // The client repeats a write whose answer was lost: the decision may stand already.
+    // The client retries a write whose answer was lost: the decision may already be stored.
     const now = (await translated(() => doc.ref.get())).data() as UnreadableBatchRecord | undefined;
     return now?.state === 'standing' && now.pass_to === decision.pass_to;
   }

@@ -1,6 +1,6 @@
 /**
- * What the Kafka worker last said of itself and of the cluster, for check-health and the operators. One document,
- * written every 10 s by whichever worker is alive: a stale one means that none is.
+ * The last status that a Kafka worker reported of itself and of the cluster, for check-health and the operators. One
+ * document, written every 10 s by each living worker: when it is stale, no worker is alive.
  */
 import type { Firestore } from '@google-cloud/firestore';
 import type { UtcTimestamp } from '../platform/clock.ts';
@@ -13,9 +13,9 @@ export interface WorkerStatus {
   readonly groups: readonly GroupStatus[];
   /** Dead letters that no operator has dealt with; null while Kafka cannot be asked. */
   readonly dead_letters: number | null;
-  /** When this worker last held the relay and found or sent everything; null if it never did. */
+  /** This worker led and saw every shard of the outbox empty at this time or later; null if it never did. */
   readonly last_relay_at: UtcTimestamp | null;
-  /** Batches that no worker can read and no operator has passed over; null while Firestore does not say. */
+  /** Batches that no worker can read and no operator has passed over; null while Firestore does not answer. */
   readonly unreadable: readonly UnreadableStatus[] | null;
 }
 
@@ -37,11 +37,11 @@ export interface PartitionStatus {
   readonly committed: string | null;
   /** Messages not yet applied. */
   readonly lag: number;
-  /** Since when messages have waited while the committed offset stood still; null when none waits. */
+  /** Since when messages have waited without a new committed offset; null when none waits. */
   readonly waiting_since: UtcTimestamp | null;
 }
 
-/** A batch that a partition stands before. */
+/** An unreadable batch at which a partition is stuck. */
 export interface UnreadableStatus {
   readonly topic: string;
   readonly partition: number;
@@ -60,7 +60,7 @@ export async function writeWorkerStatus(db: Firestore, status: WorkerStatus): Pr
   await translated(() => statusDoc(db).set(status));
 }
 
-/** Undefined before the first worker has written it. @throws ServiceError `store.unavailable` */
+/** The last status; undefined before the first worker has written it. @throws ServiceError `store.unavailable` */
 export async function readWorkerStatus(db: Firestore): Promise<WorkerStatus | undefined> {
   const snapshot = await translated(() => statusDoc(db).get());
   const stored = snapshot.data() as StoredStatus | undefined;
