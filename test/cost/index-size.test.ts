@@ -1,4 +1,4 @@
-/** What the index of a person takes: a change that lets it grow shows here first. docs/cost.md states the same. */
+/** The number of index entries per person, so that growth is noticed. docs/cost.md states the same number. */
 import { readFile } from 'node:fs/promises';
 import { Firestore } from '@google-cloud/firestore';
 import { expect, it } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * Counts at the clients' edge what each operation uses, and holds it against the table in docs/cost.md: more than the table
- * says is red. `COST=write npx vitest run test/cost/operations.test.ts` writes the table anew.
+ * Counts the calls of each operation at the clients, and compares them with the table in docs/cost.md: a higher count
+ * fails. `COST=write npx vitest run test/cost/operations.test.ts` rewrites the table.
  */
 import { readFile, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ import { aMail, changeDoctor, putMail, relayWorld } from '../support/relay-world
 import { probe, workerCorner } from '../support/worker.ts';
 
 const ROUNDS = 5;
-/** Each timer of an idle worker but one goes off in it, and those of seconds many times. */
+/** Long enough for every timer of an idle worker but one to fire, and for those of seconds to fire many times. */
 const IDLE_MS = 30_000;
 const HOUR_MS = 3_600_000;
 
@@ -38,7 +38,7 @@ afterAll(async () => {
   for (const end of ends.reverse()) await end();
 });
 
-/** A world whose clients go through meters of its own, and its project without them. */
+/** Creates a world whose clients count their calls in their own meters; other access to its project is not counted. */
 async function metered<T>(make: () => Promise<T>): Promise<{ world: T; meters: Meters }> {
   const meters = await startMeters();
   ends.push(() => meters.close());
@@ -83,7 +83,7 @@ function scaled(all: Figures, factor: number): Figures {
   ) as unknown as Figures;
 }
 
-/** Until no request is under way that nobody waits for. */
+/** Waits for background requests to finish. */
 async function quiet({ usage }: Meters): Promise<void> {
   for (let seen = -1; seen !== usage.requests;) {
     seen = usage.requests;
@@ -91,7 +91,7 @@ async function quiet({ usage }: Meters): Promise<void> {
   }
 }
 
-/** The middle one of some rounds, after one that warms up: on a busy machine a request is now and then repeated. */
+/** The median of several rounds after a warm-up: on a busy machine a request is sometimes repeated. */
 async function perRound(
   name: string,
   { meters, lines, kafka = [] }: { meters: Meters; lines: readonly string[]; kafka?: readonly string[] },
@@ -140,7 +140,7 @@ async function imports(): Promise<void> {
   await runScheduled(health);
   await quiet(meters);
   const before = snapshot(meters, lines);
-  // A minute later: the sweep is due again.
+  // A minute later, when the sweep is due again.
   await runScheduled({ ...health, clock: () => systemClock().add({ seconds: 60 }) });
   figures['idle hour of check-health'] = scaled(used(before, snapshot(meters, lines), []), 60);
   figures['idle hour of import-registration'] = scaled(used(before, before, []), 0);
@@ -206,7 +206,7 @@ async function consumed(): Promise<void> {
   let day = 3;
   await perRound('consumed event, alone', sources, async () => {
     const before = done();
-    // A day later each time, so that the last contact changes with each.
+    // Each a day later, so that each changes the last contact.
     const timestamp = `2026-11-${String((day += 1)).padStart(2, '0')}T10:00:00Z`;
     await publisher.publish([
       { topic: names.topics.communication, key: 'k', value: JSON.stringify(anEmailSent(1, { timestamp })) },
@@ -222,7 +222,7 @@ async function relayed(): Promise<void> {
   await world.register(1);
   const relay = world.start({ lease: { ttlMs: 600_000, renewMs: 300_000 }, markMs: 300_000 });
   await eventually(() => expect(relay.state().lastRelayAt).toBeDefined(), 30_000);
-  // The listeners begin when nothing is behind, and look once more a second later.
+  // The listeners start when there is no backlog, and read again a second later.
   await sleep(1_500);
   const waiting = async () => (await direct.collection('outbox').count().get()).data().count;
   const emptied = () => eventually(async () => expect(await waiting()).toBe(0), 20_000);
@@ -239,7 +239,7 @@ async function relayed(): Promise<void> {
   await direct.terminate();
 }
 
-/** Starts a worker of its own process. @returns what counts its idle time and stops it */
+/** Starts a worker in its own process. @returns functions to measure its idle time and to stop it */
 async function idleWorker(): Promise<() => Promise<void>> {
   const file = join(await mkdtemp(join(tmpdir(), 'kafka-meter-')), 'requests.json');
   const { world: corner, meters } = await metered(() => workerCorner());
@@ -250,7 +250,7 @@ async function idleWorker(): Promise<() => Promise<void>> {
   });
   ends.push(() => corner.stopWorkers());
   await eventually(async () => expect(await probe(worker, '/readyz')).toBe(200), 60_000);
-  // Its start is not idle: the listeners begin, and look once more a second later.
+  // Its start is not idle: the listeners start, and read again a second later.
   await sleep(3_000);
   const now = async (): Promise<Snapshot> => {
     const text = await readFile(corner.logFile, 'utf8');

@@ -1,4 +1,4 @@
-/** What a search reads, as Firestore bills it, among a million patients with German names; and that it misses nobody. */
+/** The billed Firestore reads of a search among a million patients with German names, and that no match is missed. */
 import { Firestore } from '@google-cloud/firestore';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Patient } from '../../shared/patient/schema.ts';
@@ -14,7 +14,7 @@ interface Counted extends PatientPage {
   readonly reads: number;
 }
 
-/** The product's search over a model of so many patients. */
+/** The service's search over a model of this many patients. */
 async function searching(patients: number) {
   const model: SearchModel = await startSearchModel(patients, SEED);
   vi.stubEnv('FIRESTORE_EMULATOR_HOST', model.address);
@@ -94,7 +94,7 @@ describe('among a million patients', () => {
     }
   });
 
-  it('a page that has looked at as many patients as it may says where to go on', async () => {
+  it('a page that reaches its limit of patients returns a token to continue', async () => {
     const [first, ...others] = await million.pages('mustermann', 10);
     expect(first).toMatchObject({ patients: [], total: null });
     expect(first?.next).toBeDefined();
@@ -122,7 +122,7 @@ describe('the pages of a search', () => {
     },
   );
 
-  it('by number begin where those by token do, however many hits stand before', async () => {
+  it('by number begin where the pages by token begin, however many hits precede them', async () => {
     const ids = (pages: readonly Counted[]) => pages.flatMap(({ patients }) => patients.map(({ id }) => id));
     const all = ids(await some.pages('q', 200, { limit: 10 }));
     expect(ids(await some.pages('q', 200, { limit: 10, offset: 30 }))).toEqual(all.slice(30));

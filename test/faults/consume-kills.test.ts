@@ -1,4 +1,4 @@
-/** Two workers share the group; one after the other is killed while events, poison and duplicates come in. */
+/** Kills the two workers of a group in turn while events, poison messages and duplicates arrive. */
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, it } from 'vitest';
@@ -6,7 +6,7 @@ import { expectApplied, publishLoad, registerPatients, type Load } from '../supp
 import { workerCorner, type Worker } from '../support/worker.ts';
 
 const KILLS = 20;
-/** Slow enough to last for all the kills, and little enough for two workers that share two cores with another test. */
+/** Slow enough to last for all kills, and light enough for two workers on two cores shared with another test. */
 const LOAD: Load = { events: 5_000, patients: 100, chunk: 50, pauseMs: 1_200 };
 
 const corner = await workerCorner();

@@ -1,4 +1,4 @@
-/** Kafka, Firestore or the peace of the group goes away under load; what was sent is applied once all the same. */
+/** Outages of Kafka and Firestore and rebalances of the group under load: every sent event is still applied once. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,7 +23,7 @@ let broker: Running;
 let kafkaProxy: TcpProxy;
 let firestoreProxy: TcpProxy;
 
-/** The broker names the proxy as its address, so that every connection goes through it. */
+/** The broker advertises the proxy's address, so that every connection goes through the proxy. */
 async function startBroker(): Promise<Running> {
   const running = await startApacheKafka(
     { port, dataDir: join(dir, 'kafka'), logFile: join(dir, 'kafka.log') },
@@ -50,7 +50,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-/** Runs the load against one worker while `fault` happens, and lets the laws be checked. */
+/** Runs the load against one worker while `fault` happens, then checks the laws. */
 async function survive(fault: (corner: WorkerCorner) => Promise<void>): Promise<void> {
   const corner = await workerCorner({
     KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${kafkaProxy.port}`,
@@ -63,7 +63,7 @@ async function survive(fault: (corner: WorkerCorner) => Promise<void>): Promise<
     await sleep(2_000);
     await fault(corner);
     const sent = await publishing;
-    // The same process has lived through it.
+    // The same process survived.
     expect(await Promise.race([worker.exited.then(() => 'ended'), sleep(10, 'alive')])).toBe('alive');
     await expectApplied(
       {
@@ -82,7 +82,7 @@ async function survive(fault: (corner: WorkerCorner) => Promise<void>): Promise<
   }
 }
 
-it('survives connections that are cut in the middle of a batch', () =>
+it('survives connections cut in the middle of a batch', () =>
   survive(async () => {
     for (let cut = 0; cut < 5; cut += 1) {
       kafkaProxy.cut();
@@ -99,7 +99,7 @@ it('survives a broker that is stopped for 30 s', () =>
     broker = await startBroker();
   }));
 
-it('survives Firestore being away for 10 s', () =>
+it('survives an outage of Firestore for 10 s', () =>
   survive(async () => {
     firestoreProxy.cut();
     await sleep(10_000);

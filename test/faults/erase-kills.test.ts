@@ -1,6 +1,6 @@
 /**
- * Given a person with files, history and mails: kill -9 of the API at any moment of their erasure leaves either the
- * whole person, or an erasure that another DELETE or the scheduled check completes. Half a person is never answered.
+ * Given a person with files, history and mails: a kill -9 of the API at any moment of their erasure leaves either the
+ * whole person, or an erasure that another DELETE or the scheduled run completes. No answer shows half a person.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -56,14 +56,14 @@ async function aPerson(name: string): Promise<{ id: PatientId; values: string[] 
   return { id, values: [name, token] };
 }
 
-/** Resolves when the erasure is noted as begun, and the patient gone. */
+/** Resolves when the start of the erasure is stored and the patient is gone. */
 async function begun(id: PatientId): Promise<void> {
   const job = api.db.collection('erasures').doc(String(id));
   for (let look = 0; look < 2_000; look += 1) if ((await job.get()).exists) return;
 }
 
 describe('kill -9 during an erasure', () => {
-  it(`${KILLS} times, before, in the middle or after, loses no erasure`, async () => {
+  it(`${KILLS} times, before, during or after it, loses no erasure`, async () => {
     let cutOff = 0;
     for (let kill = 0; kill < KILLS; kill += 1) {
       const { id, values } = await aPerson(`Opfer${kill}x`);
@@ -76,7 +76,7 @@ describe('kill -9 during an erasure', () => {
         method: 'DELETE',
         headers: { authorization: `Bearer ${api.issuer.tokens.admin}` },
       }).catch(() => undefined);
-      // Some before it has begun or after it has ended, the others in the middle.
+      // Some kills come before it begins or after it ends, the others in the middle.
       if (kill % 2 === 0) await delay(Math.random() * 600);
       else await Promise.race([begun(id), request]);
       await served.kill();
@@ -92,7 +92,7 @@ describe('kill -9 during an erasure', () => {
       const byCheck = job.exists && kill % 4 < 2;
       if (byCheck) await completeErasures(api.deps);
       else if (answer.status === 200 || job.exists) {
-        // Firestore keeps the locks of a transaction whose holder died, for a minute.
+        // Firestore keeps the locks of a transaction for a minute after its holder died.
         const erased = async () => expect((await api.send('DELETE', `/api/patients/${id}`)).status).toBe(204);
         await eventually(erased, 90_000);
       }

@@ -1,7 +1,7 @@
 /**
- * Everything at once while Firestore misbehaves: answers to commits are lost, calls are delayed, refused and aborted, and
- * listeners cut, by a seed. Files are imported, patients created, changed and erased, mails sent and events consumed meanwhile.
- * Afterwards the laws hold over all that came of it.
+ * All functions at once while Firestore misbehaves: answers to commits are lost, calls are delayed, refused and aborted,
+ * and listeners cut, by a seed. Meanwhile files are imported, patients created, changed and erased, mails sent and events
+ * consumed. Afterwards the laws hold over all results.
  *
  * `FAULTS_SEED=4711 npm run test:faults -- firestore-faults` repeats the faults of a run; `FAULTS_COUNT=5000` makes it longer.
  */
@@ -21,7 +21,7 @@ import { startTestStack, type TestStack } from '../support/stack.ts';
 
 const SEED = Number(process.env['FAULTS_SEED'] ?? randomInt(2 ** 31));
 const LEAST_FAULTS = Number(process.env['FAULTS_COUNT'] ?? 500);
-/** Of the calls to Firestore. */
+/** Shares of the calls to Firestore. */
 const SHARE = 0.15;
 const AT_ONCE = 4;
 
@@ -43,7 +43,7 @@ afterAll(async () => {
   await proxy.close();
 }, 60_000);
 
-/** Repeats a request for as long as the API says that this may help. */
+/** Repeats a request while the API answers that a retry may help. */
 async function insist(method: string, path: string, body?: object, headers: Record<string, string> = {}) {
   const { api, tokens } = stack.describe();
   return eventually(async () => {
@@ -71,7 +71,7 @@ const statuses = new Map<string, number>();
 const count = (what: string, status: number) =>
   statuses.set(`${what} ${status}`, (statuses.get(`${what} ${status}`) ?? 0) + 1);
 
-/** One person's story: a file, or a POST, changes, contacts, and for every third the erasure. */
+/** One person's story: a file or a POST, changes, contacts, and for every third person the erasure. */
 async function live(n: number): Promise<void> {
   const nachname = `Stoerfall${letters(n)}`;
   const email = `${nachname.toLowerCase()}@example.org`;
@@ -100,7 +100,7 @@ async function live(n: number): Promise<void> {
       ),
     },
   ];
-  // A producer that has just started may find no leader yet, and does not repeat by itself.
+  // A producer that has just started may find no leader yet, and does not retry by itself.
   await eventually(() => publisher.publish(messages), 60_000);
   if (n % 3 !== 0) return;
   const { status } = await insist('DELETE', path);
@@ -138,7 +138,7 @@ it(`holds every law after ${LEAST_FAULTS} faults of Firestore`, { timeout: 600_0
     expect(await documents(stack.db, 'outbox')).toEqual([]);
     expect(await documents(stack.db, 'erasures')).toEqual([]);
   }, 180_000);
-  // What was consumed last may still cause an event.
+  // The last consumed event may still cause an event.
   await sleep(2_000);
   await eventually(async () => expect(await documents(stack.db, 'outbox')).toEqual([]), 60_000);
 
@@ -155,7 +155,7 @@ it(`holds every law after ${LEAST_FAULTS} faults of Firestore`, { timeout: 600_0
     }),
   }));
 
-  // One file is one patient, and one registration of the API too. Which erasure came before its events were sent is open.
+  // One file gives one patient, and so does one POST. Some erasures come before the patient's events were sent.
   const creations = Map.groupBy(
     events.filter(({ eventType }) => eventType === 'patient.created'),
     ({ payload }) => payload.patient_data?.nachname ?? '',
@@ -170,7 +170,7 @@ it(`holds every law after ${LEAST_FAULTS} faults of Firestore`, { timeout: 600_0
     expect(found, `patients named ${nachname}`).toBe(gone.has(nachname) ? 0 : 1);
   }
 
-  // patient.deleted is the last word.
+  // patient.deleted is the last event.
   for (const { id } of erased) {
     const types = events.filter(({ payload }) => payload.patient_id === id).map(({ eventType }) => eventType);
     const first = types.indexOf('patient.deleted');
@@ -178,7 +178,7 @@ it(`holds every law after ${LEAST_FAULTS} faults of Firestore`, { timeout: 600_0
     expect(new Set(types.slice(first)), `after the erasure of ${id}`).toEqual(new Set(['patient.deleted']));
   }
 
-  // One mail for one cause, and none after the erasure.
+  // One mail per cause, and none after the erasure.
   const { communication } = stack.describe();
   const answer = await fetch(`${communication}/api/emails?limit=1000`);
   const { data: mails } = (await answer.json()) as {
@@ -222,7 +222,7 @@ it(`holds every law after ${LEAST_FAULTS} faults of Firestore`, { timeout: 600_0
     expect(doctors.size).toBe(2);
   }
 
-  // Nothing of an erased person anywhere, and nobody in a log.
+  // No data of an erased person remains, and no log names a person.
   const found = await everything(stack.db, stack.bucket);
   expect(
     tracesOf(

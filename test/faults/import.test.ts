@@ -1,6 +1,6 @@
 /**
- * Imports while things break: Kafka away, the import function and the worker killed again and again. Afterwards
- * every file has become one patient, one created event and one mail, and nothing waits any more.
+ * Imports during faults: Kafka is down, the import function and the worker are killed repeatedly. Afterwards every file
+ * has become one patient, one created event and one mail, and nothing is waiting.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ afterAll(() => stack.stop(), 60_000);
 
 let registrations: ReturnType<typeof aRegistration>[];
 beforeEach(() => {
-  // Each run has addresses of its own, by which its mails are found.
+  // Each run has its own addresses, by which its mails are found.
   const run = aToken().slice(0, 8);
   registrations = Array.from({ length: 200 }, (_, n) => aRegistration({ email: `${run}.${n}@example.org` }));
 });
@@ -68,7 +68,7 @@ async function everyFileBecameOnePatient(): Promise<void> {
   for (const id of await imported()) expect(created.get(id)?.size, `created events of patient ${id}`).toBe(1);
 }
 
-it('goes on while Kafka is down, and delivers every event once it is back', async () => {
+it('continues while Kafka is down, and delivers every event once Kafka is back', async () => {
   await stack.part('kafka').stop();
   await drop();
   await eventually(async () => expect(await imported()).toHaveLength(registrations.length), 60_000);

@@ -1,4 +1,4 @@
-/** Workers die at random moments while patients change; the topic tells each patient's whole story all the same. */
+/** Workers die at random moments while patients change; the topic still holds every event of each patient in order. */
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, it } from 'vitest';
@@ -23,7 +23,7 @@ afterAll(async () => {
   await rm(corner.logFile, { force: true });
 });
 
-/** Changes patients, and lets a mail go now and then, until it is told to stop. */
+/** Changes patients, and sends a mail now and then, until it is stopped. */
 async function changeUntil(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const key = `mail-${mails.length}`;
@@ -64,13 +64,13 @@ it('loses, reorders and alters nothing when workers are killed at random moments
   await expectComplete(90_000);
 });
 
-it('lets another take over from a worker that stands still for longer than its lease', async () => {
+it('lets another worker take over from one that is frozen for longer than its lease', async () => {
   const epoch = async () => (await world.db.doc('leases/relay').get()).get('epoch') as number;
   const before = await epoch();
   const stop = new AbortController();
   const changing = changeUntil(stop.signal);
 
-  // One of the two leads. Longer than its lease, so that the other takes over.
+  // One of the two leads. Freeze it for longer than its lease, so that the other takes over.
   for (const { pid } of workers) {
     process.kill(pid!, 'SIGSTOP');
     await sleep(20_000);

@@ -1,6 +1,7 @@
 /**
- * A backup put back under a newer topic and bucket, on the whole local stack and by the emulator's own export and
- * import: nothing leaves before the fence, no number and no id comes twice, and the erased stay erased.
+ * Restores a backup of the database beside a newer topic and bucket, on the whole local stack and by the emulator's own
+ * export and import: nothing is sent before the fence opens, no number and no id is used twice, and erased patients stay
+ * erased.
  */
 import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -75,7 +76,7 @@ async function published(id?: number): Promise<NumberedEnvelope[]> {
 const everyPart = ['worker', 'api', 'import', 'health'] as const;
 const folder = () => join(dirname(stack.dropFolder), 'data', 'firestore');
 
-/** Stops the database, which saves it by the emulator's export, and keeps or puts back what was saved. */
+/** Stops the database, which makes the emulator export it, and keeps or restores that export. */
 async function offline(work: (saved: string) => Promise<void>): Promise<void> {
   await Promise.all(everyPart.map((part) => stack.part(part).stop()));
   await stack.part('firestore').stop();
@@ -84,7 +85,7 @@ async function offline(work: (saved: string) => Promise<void>): Promise<void> {
   await Promise.all(everyPart.map((part) => stack.part(part).start()));
 }
 
-it('restored, fenced, released: no number and no id twice, and the erased stay erased', async () => {
+it('uses no number and no id twice after restore, fence and release, and keeps erased patients erased', async () => {
   for (let n = 1; n <= PATIENTS; n += 1) expect(await register(`Vorher${n}x`)).toBe(n);
   for (let n = 2; n <= 4; n += 1) await change(7, `Dr. ${n}`);
   await emptied();
@@ -92,7 +93,7 @@ it('restored, fenced, released: no number and no id twice, and the erased stay e
   const backup = join(folder(), 'backup');
   await offline((saved) => cp(saved, backup, { recursive: true }));
 
-  // What the backup will not know: number 5, an erasure, and a registration with the next id.
+  // The backup lacks number 5, an erasure, and a registration with the next id.
   await change(7, 'Dr. 5');
   expect((await api('DELETE', '/3')).status).toBe(204);
   await drop('later.json', 'Nachher');
@@ -113,7 +114,7 @@ it('restored, fenced, released: no number and no id twice, and the erased stay e
     return answer;
   }, WITHIN_MS);
   expect(health.status).toBe(503);
-  // The API goes on for those who are there, under numbers that were published already; a new patient has no id.
+  // The API works for existing patients, with numbers that were published already; a new patient gets no id.
   await change(7, 'Dr. Andere');
   const person = { anrede: 'Frau', geschlecht: 'weiblich', vorname: 'Lena', nachname: 'Zu früh' };
   expect((await api('POST', '', person)).status).toBe(503);

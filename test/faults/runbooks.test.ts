@@ -1,6 +1,6 @@
 /**
- * Runbooks, tried: each fault is caused on a running stack, the value that its alert watches is taken from the
- * log line that production turns into a metric, and the fault is mended as the runbook says.
+ * Tests of the runbooks: causes each fault on a running stack, reads the value that its alert watches from the log line
+ * that production turns into a metric, and repairs the fault as the runbook says.
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   await stack.part('scheduler').stop();
 });
 afterAll(() => stack?.stop());
-/** One runbook that fails leaves the next a whole stack. */
+/** Repairs the stack after a failed test, so that the next one starts with a whole stack. */
 afterEach(async () => {
   for (const part of ['firestore', 'storage', 'kafka', 'import', 'worker'] as const) {
     await stack.part(part).start();
@@ -35,13 +35,13 @@ afterEach(async () => {
 
 const { locals } = await parseSources(await readSources());
 
-/** The alert as defined, with the threshold that this stack is configured with. */
+/** The alert's definition, with the threshold that this stack is configured with. */
 function alert(name: string, changes: Partial<Alert> = {}): Alert {
   return { ...(locals['alerts'] as unknown as Record<string, Alert>)[name]!, ...changes };
 }
 
 /**
- * Whether the alert fires when what was seen once goes on for an hour, one sample a minute.
+ * Whether the alert fires when the observed value continues for an hour, one sample a minute.
  * @param of the whole, of which a ratio's value is a part
  */
 function firesIfItLasts(name: string, value: number, changes: Partial<Alert> = {}, of = value): boolean {
@@ -104,7 +104,7 @@ async function settled(): Promise<void> {
 }
 
 describe('the runbook', () => {
-  it('oldest-incoming-file: a file without its import turns health red, and the scheduled run mends it', async () => {
+  it('oldest-incoming-file: a file without its import makes health unhealthy, and the scheduled run imports it', async () => {
     await stack.part('import').stop();
     await drop('waiting.json', await registration('0000000a'));
     const red = await eventually(async () => {
@@ -137,7 +137,7 @@ describe('the runbook', () => {
     const { body } = await health();
     expect(body.status).toBe('degraded');
     expect(body.checks['outbox']!.reasons.join()).toContain('waiting to be sent');
-    // Seen for half a minute here; the alert waits for ten times as long.
+    // The fault lasts half a minute here; the alert waits ten times as long.
     expect(firesIfItLasts('outbox-age', value * 10)).toBe(true);
     expect(await ops('outbox', 'status')).toMatch(/events\s+\d/);
 
@@ -147,7 +147,7 @@ describe('the runbook', () => {
     expect(await ops('verify')).toBeTruthy();
   });
 
-  it('worker-not-polling: a stopped worker is seen by the age of its report', async () => {
+  it('worker-not-polling: a stopped worker shows in the age of its report', async () => {
     await stack.part('worker').stop();
     const first = await sampleAfterRun('worker_status_age_seconds');
     await delay(3000);
@@ -180,7 +180,7 @@ describe('the runbook', () => {
     }, WITHIN_MS);
   });
 
-  it('consumer-lag: what came while no worker ran is counted, and worked off', async () => {
+  it('consumer-lag: messages that arrived while no worker ran are counted, and then consumed', async () => {
     await stack.part('worker').stop();
     const email = (n: number) => ({
       key: `mail-${n}`,
@@ -194,7 +194,7 @@ describe('the runbook', () => {
           email_id: n,
           email_data: {},
           communication_type: 'email',
-          // Nobody's: the contacts of one patient would wait for each other.
+          // Contacts of unknown patients: those of one patient would wait for each other.
           patient_id: 1_000_000 + n,
           therapist_id: null,
         },
@@ -205,14 +205,14 @@ describe('the runbook', () => {
     expect(waiting).toBeGreaterThanOrEqual(1200);
     expect(firesIfItLasts('consumer-lag', waiting)).toBe(true);
     await stack.part('worker').start();
-    // Asks the broker: what the stopped worker reported last is "no lag".
+    // Asks the broker, because the stopped worker's last report says "no lag".
     await eventually(async () => expect(await lag()).toBe(0), WITHIN_MS);
     await settled();
     const { value } = await sampleAfterRun('consumer_lag');
     expect(firesIfItLasts('consumer-lag', value)).toBe(false);
   });
 
-  it('api-5xx-ratio: without Firestore the API says so in time, and recovers by itself', async () => {
+  it('api-5xx-ratio: without Firestore the API answers 5xx in time, and recovers by itself', async () => {
     expect(await askApi('GET')).toBe(200);
     await stack.part('firestore').stop();
     const answers = await Promise.all((['GET', 'POST', 'PATCH', 'DELETE'] as const).map(askApi));
@@ -226,7 +226,7 @@ describe('the runbook', () => {
     await settled();
   });
 
-  it('scheduler-job-failing: a run that cannot sweep has failed, and the next one makes up for it', async () => {
+  it('scheduler-job-failing: a run that cannot sweep fails, and the next one catches up', async () => {
     await stack.part('import').stop();
     await drop('unswept.json', await registration('0000000c'));
     await delay(STUCK_AFTER_SECONDS * 1000);
@@ -243,7 +243,7 @@ describe('the runbook', () => {
     await settled();
   });
 
-  it('health-silent: without its scheduler no value comes, and with it they come again', async () => {
+  it('health-silent: without its scheduler no values arrive, and with it they arrive again', async () => {
     const seen = async () => (await samples('worker_status_age_seconds')).length;
     const before = await seen();
     await delay(3_000);
@@ -257,7 +257,7 @@ describe('the runbook', () => {
     await stack.part('scheduler').stop();
   });
 
-  it('storage-filling: a large object is seen in the share of the quota, until it is gone', async () => {
+  it('storage-filling: a large object shows in the share of the quota, until it is deleted', async () => {
     const large = stack.bucket.file('processed/2026/01/01/large.json');
     await large.save(Buffer.alloc(QUOTA_BYTES * 0.9), { resumable: false });
     await eventually(async () => {
@@ -273,7 +273,7 @@ describe('the runbook', () => {
     }, WITHIN_MS);
   });
 
-  it('import-failure-rate: files that fail are counted, named with their reason, and retried when mended', async () => {
+  it('import-failure-rate: failed files are counted, listed with their reason, and retried after the repair', async () => {
     const wrong = (await registration('0000000d')).replace('"50667"', '"50"');
     for (let n = 0; n < 8; n += 1) await drop(`wrong-${n}.json`, wrong);
     const { value } = await eventually(async () => {
@@ -292,7 +292,7 @@ describe('the runbook', () => {
     const document = (await names('failed/')).find((name) => name.endsWith('.error.json'));
     expect(String((await stack.bucket.file(document!).download())[0])).toContain('/patient_data/plz');
 
-    // The website is mended: good files again outnumber the bad ones.
+    // The website is repaired: good files outnumber the bad ones again.
     for (let n = 0; n < 32; n += 1) {
       await drop(`right-${n}.json`, await registration((0x10 + n).toString(16).padStart(8, '0')));
     }
@@ -300,7 +300,7 @@ describe('the runbook', () => {
       const { value } = await sampleAfterRun('import_failure_percent');
       expect(firesIfItLasts('import-failure-rate', value)).toBe(false);
     }, WITHIN_MS);
-    // What is retried goes through the import like any other file; this one is still wrong.
+    // A retried file goes through the import like any other; this one is still invalid.
     await ops('import', 'retry', failed[0]!.record_id);
     await eventually(async () => {
       const again = JSON.parse(await ops('--json', 'import', 'list', '--outcome', 'failed')) as object[];
@@ -309,7 +309,7 @@ describe('the runbook', () => {
   });
 });
 
-/** Gives up when Cloud Run would. */
+/** Gives up after the same time as Cloud Run. */
 async function askApi(method: 'GET' | 'POST' | 'PATCH' | 'DELETE'): Promise<number> {
   const { api, tokens } = stack.describe();
   const person = { anrede: 'Frau', geschlecht: 'weiblich', vorname: 'Eva', nachname: 'Beispiel' };

@@ -1,6 +1,6 @@
 /**
- * The sample readers of docs/samples, as a stranger runs them: copied out of the repository, with the Kafka clients as
- * they are published. Their tables tell what Firestore tells, whatever dies and whatever comes twice.
+ * The sample readers of docs/samples, run as their users do: copied out of the repository, with the published Kafka
+ * clients. Their tables equal Firestore, whatever process dies and whatever message repeats.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -34,7 +34,7 @@ const corner = await workerCorner();
 const { world, kafka, patientEvents: topic } = corner;
 const dir = await mkdtemp(join(ROOT, '.local', 'readers-'));
 
-/** A sample reader, with a group and a table of its own. */
+/** A sample reader with its own group and table. */
 class Reader {
   readonly group: string;
   readonly database: string;
@@ -100,7 +100,7 @@ class Reader {
 
 const readers: Reader[] = [];
 
-/** As a stranger has it: this repository's own kafkajs is patched. */
+/** Installs the published kafkajs, because this repository's own is patched. */
 async function typescriptReader(): Promise<Reader> {
   const folder = join(dir, 'typescript');
   await cp(join(SAMPLES, 'typescript'), folder, { recursive: true });
@@ -155,7 +155,7 @@ async function changeUntil(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Every table holds what Firestore holds. */
+/** Asserts that every table equals Firestore. */
 async function expectTables(): Promise<void> {
   const stored = new Map<number, unknown>();
   for (const id of LIVING) stored.set(id, await world.patient(id));
@@ -163,7 +163,7 @@ async function expectTables(): Promise<void> {
     await eventually(() => expect(reader.patients()).toEqual(stored), WITHIN_MS).catch(explained(reader));
 }
 
-/** Every offset up to the end is committed. */
+/** Asserts that every offset up to the end is committed. */
 async function expectAllCommitted(): Promise<void> {
   const admin = await kafka.client.admin();
   try {
@@ -187,7 +187,7 @@ function explained(reader: Reader) {
   };
 }
 
-/** Puts values on the topic that this service would not, or not again. */
+/** Publishes values that this service would not publish, or not again. */
 async function put(values: readonly { key: string; value: string | null }[]): Promise<void> {
   const publisher = createPublisher(kafka.client);
   const messages = values.map(({ key, value }) => ({
@@ -223,7 +223,7 @@ describe('the sample readers', () => {
     await expectTables();
   });
 
-  it('end in order when they are asked to, and go on where they were', async () => {
+  it('shut down cleanly on request, and continue where they stopped', async () => {
     for (const reader of readers) expect(await reader.end('SIGTERM'), await reader.log()).toBe(0);
     await changeDoctor(world.db, 3, 'Dr. Pause');
     startAll();
@@ -231,7 +231,7 @@ describe('the sample readers', () => {
     await expectAllCommitted();
   });
 
-  it('commit an offset once the table is written', async () => {
+  it('commit an offset after the table is written', async () => {
     const admin = await kafka.client.admin();
     const locks = readers.map(({ database }) => {
       const db = new DatabaseSync(database);
@@ -259,7 +259,7 @@ describe('the sample readers', () => {
     await expectAllCommitted();
   });
 
-  it('leave repeats, late events and unreadable messages without an effect', async () => {
+  it('ignore repeats, late events and unreadable messages', async () => {
     const published = (await kafka.read(topic)).map(({ key, value }) => ({
       key: String(key),
       value: String(value),
@@ -294,7 +294,7 @@ describe('the sample readers', () => {
     const late = ERASED.flatMap((id) => published.filter(({ key }) => key === String(id)));
     await put([
       first!,
-      // Not the last one, which would end where it was.
+      // Without the last event, which would restore the right state even in a reader that applies repeats.
       ...published.filter(({ key }) => key === '2').slice(0, -1),
       ...late,
       ...late
@@ -313,7 +313,7 @@ describe('the sample readers', () => {
     }
   });
 
-  it('tell the same after they have read everything once more', async () => {
+  it('hold the same after reading everything again', async () => {
     await endAll('SIGTERM');
     const admin = await kafka.client.admin();
     for (const { group } of readers) await admin.deleteGroup(group);
@@ -323,7 +323,7 @@ describe('the sample readers', () => {
     await expectTables();
   });
 
-  it('keep nothing of the erased but their numbers', async () => {
+  it('keep only the numbers of erased patients', async () => {
     await endAll('SIGTERM');
     for (const reader of readers) {
       const erased = reader.rows<{ id: number }>(

@@ -1,6 +1,6 @@
 /**
- * Leaders of a cluster of three brokers are killed, and frozen until another leads, while events are relayed and
- * consumed. Nothing is lost or out of order. FAULTS_SECONDS sets how long the faults go on, 60 by default.
+ * Kills leaders of a cluster of three brokers, and freezes them until another leads, while events are relayed and
+ * consumed. Nothing is lost or out of order. FAULTS_SECONDS sets how long the faults last, 60 by default.
  */
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,7 @@ import { changeDoctor, entryOf } from '../support/relay-world.ts';
 import { workerCorner, type WorkerCorner } from '../support/worker.ts';
 
 const SECONDS = Number(process.env['FAULTS_SECONDS'] ?? 60);
-/** Events are consumed for the first, and the others are changed: on the emulator, writers of one patient wait long. */
+/** Consumed events go to the first patients and changes to the others: on the emulator, writers of one patient wait long. */
 const CONSUMED = 60;
 const PATIENTS = 90;
 /** About as long as the faults. */
@@ -60,7 +60,7 @@ async function expectRelayed(): Promise<void> {
     expect(last.get(String(id))).toBe(await corner.world.sequence(id));
 }
 
-/** Who leads most of the relayed and the consumed topic: it is taken down as a leader of both. */
+/** The broker that leads most partitions of the relayed and consumed topics; it is taken down as leader of both. */
 async function mainLeader(): Promise<NodeId> {
   const [relayed, consumed] = await Promise.all([
     cluster.leaders(corner.patientEvents),
@@ -78,7 +78,7 @@ const faults = {
     await sleep(1_000 + Math.random() * 4_000);
     await cluster.restart(leader);
   },
-  /** Another leads before it wakes up. */
+  /** Freezes the broker until another leads. */
   frozen: async (leader: NodeId) => {
     cluster.freeze(leader);
     try {
@@ -111,7 +111,7 @@ it.skipIf(noBrokers)(
       const how = round % 2 === 0 ? 'killed' : 'frozen';
       await faults[how](await mainLeader());
       taken[how] += 1;
-      // At most one is down at a time, so that two replicas always have what was acknowledged.
+      // At most one broker is down at a time, so that two replicas always hold every acknowledged message.
       await cluster.untilWhole(topics);
     }
 

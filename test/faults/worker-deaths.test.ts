@@ -1,4 +1,4 @@
-/** A worker dies of a message each time, or in the middle of a long effect; what started it starts it again. */
+/** A worker that dies each time it handles a message, or in the middle of a long effect, and is restarted. */
 import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -28,9 +28,9 @@ async function publish(topic: string, events: readonly { eventId: string }[]): P
   await publisher.close();
 }
 
-it('buries messages that end the process each time, within five deaths each, and applies their neighbours once', async () => {
+it('dead-letters each message that ends the process after at most five deaths, and applies its neighbours once', async () => {
   await corner.world.register(1);
-  // In every partition, so that others are at work whenever a process dies.
+  // In every partition, so that other messages are being handled whenever a process dies.
   const emails = Array.from({ length: 200 }, () => anEmailSent(1));
   const killers = [1, 2].map(() => aForeignEvent('email.sent', { text: DEADLY_TEXT }));
   await publish(
@@ -40,7 +40,7 @@ it('buries messages that end the process each time, within five deaths each, and
 
   let deaths = 0;
   const stopped = new AbortController();
-  // Two workers share the partitions: what one died of, the other may get next.
+  // Two workers share the partitions: after one dies, the other may get the same message.
   const supervise = async () => {
     while (!stopped.signal.aborted && deaths < 20) {
       const worker = await corner.startWorker(mortal);

@@ -1,13 +1,13 @@
 /* oxlint-disable max-lines -- a list: what is generated for each way in, and all of it shares the same edits */
 /**
- * Generators of input that nobody should send: random bytes, random JSON, and valid messages, files and requests of
- * which something was changed. Every personal value in them holds MARK, by which a leak into a log is found.
+ * Generators of invalid input: random bytes, random JSON, and valid messages, files and requests with random changes.
+ * Every personal value in them contains MARK, by which a leak into a log is found.
  */
 import fc from 'fast-check';
 import { aRegistration, aToken } from '../support/builders.ts';
 import { codecs, type CodecName, type RawRecord } from '../support/raw-batch.ts';
 
-/** In no word of the service's own. */
+/** Occurs in none of the service's own words. */
 export const MARK = 'Zqx';
 
 const person = {
@@ -18,10 +18,10 @@ const person = {
   hausarzt: `Dr. ${MARK}`,
 };
 
-/** Of each consumed topic. */
+/** Event types of each consumed topic. */
 const PARTITIONS = 6;
 
-/** Values that JSON can hold and code seldom expects. */
+/** Values that JSON allows and code rarely expects. */
 const oddValue: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>('', ' ', '\0', '\u200b', '\u202e', '\ud800', '\ufeff', '__proto__', 'constructor'),
   fc.constantFrom<unknown>(-0, -1, 0.5, 1e308, 2 ** 31, 2 ** 53 + 2, true, false, null, [], {}, [[[]]]),
@@ -66,7 +66,7 @@ const edits = fc.array(
   { maxLength: 3 },
 );
 
-/** Changes parts of a JSON value, wherever in it they are. */
+/** Changes parts of a JSON value, at any depth. */
 function edited(value: object, changes: readonly Edit[]): object {
   const copy = structuredClone(value);
   for (const { at, how, key, value } of changes) {
@@ -79,7 +79,7 @@ function edited(value: object, changes: readonly Edit[]): object {
   return copy;
 }
 
-/** Also a key that would otherwise set the prototype. */
+/** Defines an own property, also for a key that would otherwise set the prototype. */
 function define(parent: Record<string, unknown>, key: string, value: unknown): void {
   Object.defineProperty(parent, key, { value, enumerable: true, configurable: true, writable: true });
 }
@@ -98,7 +98,7 @@ function placesIn(value: object): Place[] {
   return own.length + below.length === 0 ? [{ parent, key: 'x' }] : [...own, ...below];
 }
 
-/** Changes to the written text: what no JSON.stringify would write. */
+/** Changes to the JSON text that JSON.stringify would never produce. */
 const damage: fc.Arbitrary<(text: string) => Buffer> = fc.oneof(
   { weight: 12, arbitrary: fc.constant((text: string) => Buffer.from(text)) },
   fc.double({ min: 0, max: 1, noNaN: true }).map((part) => (text: string) => {
@@ -122,7 +122,7 @@ const damage: fc.Arbitrary<(text: string) => Buffer> = fc.oneof(
   ),
 );
 
-/** Bytes of what `valid` describes, mostly changed in some way. */
+/** Bytes of the value that `valid` generates, mostly with changes. */
 function mutationsOf(valid: fc.Arbitrary<object>): fc.Arbitrary<Buffer> {
   return fc
     .tuple(valid, edits, damage)
@@ -158,7 +158,7 @@ export interface KafkaInput {
   readonly record: RawRecord;
 }
 
-/** @param patients who exist */
+/** @param patients ids that exist */
 export function kafkaInput(patients: readonly number[]): fc.Arbitrary<KafkaInput> {
   const patient = fc.oneof(fc.constantFrom(...patients), fc.constantFrom(null, 4_711_000));
   const mail = fc.tuple(patient, fc.uuid()).chain(([patient_id, email_id]) =>
@@ -237,7 +237,7 @@ export const fileInput: fc.Arbitrary<FileInput> = fc.record({
       fc.oneof(fc.constantFrom('', MARK, 'a b', '%00', '#?&', '🙂', 'retry-'), fc.string({ maxLength: 20 })),
       fc.constantFrom('.json', '.json', '.json', '.JSON', '.pdf', ''),
     )
-    // The emulator takes a repeated slash for one, and no line breaks in a name.
+    // The emulator collapses repeated slashes, and refuses line breaks in a name.
     .map(([id, middle, end]) => `incoming/${id}${middle.replaceAll(/[/\r\n]/g, '_')}${end}`),
   contentEncoding: fc.constantFrom(undefined, undefined, undefined, undefined, 'gzip'),
   bytes: mostly(registration),
@@ -250,7 +250,7 @@ export interface RequestInput {
   readonly body: Buffer | undefined;
 }
 
-/** @param patients who exist; some of them are erased */
+/** @param patients ids that exist; some of them are erased */
 export function requestInput(patients: readonly number[]): fc.Arbitrary<RequestInput> {
   const id = fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom(...patients).map(String) },
@@ -308,7 +308,7 @@ export function requestInput(patients: readonly number[]): fc.Arbitrary<RequestI
       '/api//patients',
       '/%2e%2e/',
     ),
-    // Without the slash it is no request of HTTP, and Node itself refuses it, without a document.
+    // Without the slash it is not an HTTP request, and Node itself refuses it without a problem document.
     fc.webPath().map((path) => `/${path.replace(/^\//, '')}`),
   );
   const visible = fc

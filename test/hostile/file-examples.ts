@@ -1,4 +1,4 @@
-/** What is uploaded below `incoming/`, or dropped into the local folder. */
+/** Hostile files, uploaded below `incoming/` or dropped into the local folder. */
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,13 +12,13 @@ import type { HostileWorld } from './world.ts';
 
 const MIB = 1024 * 1024;
 
-/** Blanks, compressed to a thousandth. Members of a gzip file follow each other without end. */
+/** Blanks, compressed to a thousandth of their size. A gzip file may have any number of members. */
 export function gzipBomb(mebibytes: number, start = ''): Buffer {
   const member = gzipSync(Buffer.alloc(16 * MIB, ' '));
   return Buffer.concat([gzipSync(start), ...Array<Buffer>(Math.ceil(mebibytes / 16)).fill(member)]);
 }
 
-/** Marks that normalisation sorts again and again. */
+/** Combining marks, which normalisation must sort in quadratic time. */
 export function heapOfMarks(characters: number): string {
   const half = Math.floor(characters / 2);
   return `a${'\u0301'.repeat(half)}${'\u0323'.repeat(half)}`;
@@ -31,7 +31,7 @@ export function fileExamples(world: () => HostileWorld): void {
   };
 
   describe('a gzip file', () => {
-    it('that unpacks to 600 MB is too large, and ends no process', async () => {
+    it('that unpacks to 600 MB fails as too large, and no process ends', async () => {
       const { upload, stack } = world();
       const { pids } = stack.describe();
       const object = await upload(gzipBomb(600), { metadata: { contentEncoding: 'gzip' } });
@@ -39,13 +39,13 @@ export function fileExamples(world: () => HostileWorld): void {
       expect(stack.describe().pids).toEqual(pids);
     });
 
-    it('of a sound registration is imported', async () => {
+    it('of a valid registration is imported', async () => {
       const packed = gzipSync(JSON.stringify(aRegistration({ email: null })));
       const object = await world().upload(packed, { metadata: { contentEncoding: 'gzip' } });
       expect(await object.settled()).toMatchObject({ outcome: 'imported' });
     });
 
-    it('that is none fails with its reason', async () => {
+    it('that is not gzip fails with its reason', async () => {
       const object = await world().upload('{"no": "gzip"}', { metadata: { contentEncoding: 'gzip' } });
       expect(await object.settled()).toMatchObject({ outcome: 'failed' });
     });
@@ -55,7 +55,7 @@ export function fileExamples(world: () => HostileWorld): void {
     it.each([
       ['of exactly 1 MiB', MAX_FILE_BYTES, { outcome: 'imported' }],
       ['of one byte more', MAX_FILE_BYTES + 1, { outcome: 'failed', reason: 'import.too_large' }],
-    ])('%s ends as it should', async (_, bytes, record) => {
+    ])('%s ends with the expected outcome', async (_, bytes, record) => {
       expect(await (await world().upload(paddedTo(bytes))).settled()).toMatchObject(record);
     });
 
@@ -77,11 +77,11 @@ export function fileExamples(world: () => HostileWorld): void {
   });
 
   describe("a folder's placeholder", () => {
-    it('is no file that fails', async () => {
+    it('is ignored, not a failed file', async () => {
       const { upload, stack, mails } = world();
       const before = await mails('system-messages');
       const folder = await upload('', { name: 'incoming/2026/' });
-      // Its event comes before that of a file which is uploaded after it.
+      // Its event comes before the event of a file that is uploaded later.
       await (await upload(aRegistration({ email: null }))).settled();
       await sleep(500);
       expect((await stack.db.doc(`imports/${folder.id}`).get()).exists).toBe(false);
@@ -94,7 +94,7 @@ export function fileExamples(world: () => HostileWorld): void {
     const patientsWith = (reference: string) =>
       world().stack.db.collection('patients').where('zahlungsreferenz', '==', reference).count().get();
 
-    it('is taken only when it is written whole', async () => {
+    it('is uploaded only after it is completely written', async () => {
       const token = aToken();
       const json = JSON.stringify(aRegistration({ email: null }, { registration_token: token }));
       await mkdir(world().stack.dropFolder, { recursive: true });

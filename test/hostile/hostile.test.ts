@@ -1,8 +1,8 @@
 /**
- * What comes in from outside, against the whole stack: each example ends as applied, refused with a reason, ignored and
- * counted, or a dead letter, and nothing else stands for more than two seconds meanwhile.
+ * Hostile input against the whole stack: each example ends as applied, refused with a reason, ignored and counted, or a
+ * dead letter, and meanwhile no other work is delayed by more than two seconds.
  *
- * Three things are tried elsewhere, beside what they need:
+ * Three cases are tested elsewhere, beside the tools that they need:
  * a truncated log                            test/kafka/positions.test.ts
  * an unreadable batch in a dead-letter topic test/kafka/unreadable.test.ts
  * the rebuild of the search index            shared/store/search-index.test.ts, functions/ops/ops.test.ts

@@ -1,4 +1,4 @@
-/** The import function as a process of its own, started with variables that a running stack does not have. */
+/** Runs the import function as its own process, with variables that a running stack does not have. */
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-fra
   'main.js',
 );
 
-/** Runs the bundle of a stack's import function until it ends. @throws Error with what it says when it ends */
+/** Runs the bundle of a stack's import function until it ends. @throws Error with its output when it ends */
 export async function runImportFunction(stack: TestStack, variables: Record<string, string>): Promise<void> {
   const engines = { firestore: 'unused', storage: 'http://unused', kafka: stack.describe().kafka };
   const env = {

@@ -1,4 +1,4 @@
-/** What arrives on the consumed topics. */
+/** Hostile messages on the consumed topics. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import type { HostileWorld } from './world.ts';
 
 const COMM = 'communication-events';
 const THERAPISTS = 'therapist-events';
-/** Of communication-events: one that does not stand. */
+/** A partition of communication-events that is not blocked. */
 const OPEN = 4;
 
 const blocked = (therapist: number) =>
@@ -45,7 +45,7 @@ export function kafkaExamples(world: () => HostileWorld): void {
   });
 
   describe('a header without a value', () => {
-    it('of a broken message is kept in its dead letter, and its key goes on', async () => {
+    it('of a broken message is kept in its dead letter, and later messages of its key are applied', async () => {
       const { event, record } = mail();
       const broken = { key: '9', value: 'no event', headers: [['nullhdr', null]] as const };
       const offset = await send(COMM, OPEN, broken, record);
@@ -61,7 +61,7 @@ export function kafkaExamples(world: () => HostileWorld): void {
   });
 
   describe('a position that jumps', () => {
-    it('because the topic was deleted and made again loses no event', async () => {
+    it('because the topic was deleted and recreated loses no event', async () => {
       const { kafka, watch, untilApplied } = world();
       const admin = kafka.admin();
       await admin.connect();
@@ -79,7 +79,7 @@ export function kafkaExamples(world: () => HostileWorld): void {
       await admin.disconnect();
     });
 
-    it('does not keep partitions that are added from being read within 30 s', async () => {
+    it('does not prevent added partitions from being read within 30 s', async () => {
       const { kafka, untilApplied } = world();
       const admin = kafka.admin();
       await admin.connect();
@@ -123,7 +123,7 @@ export function kafkaExamples(world: () => HostileWorld): void {
   });
 
   describe('transactions', () => {
-    it('leave no lag behind, and what was aborted is not applied', async () => {
+    it('leave no lag, and aborted messages are not applied', async () => {
       const producer = world().kafka.producer({
         transactionalId: randomUUID(),
         idempotent: true,
@@ -139,7 +139,7 @@ export function kafkaExamples(world: () => HostileWorld): void {
         const messages = [{ partition: 2, key: 't', value: JSON.stringify(event) }];
         await transaction.send({ topic: THERAPISTS, messages });
         await transaction[how]();
-        // The client cannot begin the next one at once.
+        // The client cannot begin the next transaction at once.
         await sleep(500);
       }
       await producer.disconnect();
@@ -154,7 +154,7 @@ export function kafkaExamples(world: () => HostileWorld): void {
   });
 
   describe('a dead letter', () => {
-    it('cannot be hidden or sent elsewhere by headers of its message', async () => {
+    it('cannot be hidden or redirected by headers of its message', async () => {
       const forged = [
         ['dlq-resolved-offset', '0'],
         ['dlq-origin-topic', 'patient-events'],
@@ -175,7 +175,7 @@ export function kafkaExamples(world: () => HostileWorld): void {
       expect(published.filter(({ value }) => value === 'forged')).toEqual([]);
     });
 
-    it('that somebody else wrote hides nothing and is sent nowhere else', async () => {
+    it('that another producer wrote hides no letter and is not redirected', async () => {
       const before = await world().deadLetters();
       const headers = [
         ['dlq-origin-topic', 'patient-events'],
@@ -206,7 +206,7 @@ export function kafkaExamples(world: () => HostileWorld): void {
       },
     );
 
-    it('of a few hours ahead counts as today', async () => {
+    it('a few hours ahead counts as today', async () => {
       const id = await world().create();
       const timestamp = new Date(Date.now() + 20 * 3600_000).toISOString();
       const event = aMailTo(id, { timestamp });
@@ -227,7 +227,7 @@ export function kafkaExamples(world: () => HostileWorld): void {
       },
     );
 
-    it('that was wrong is corrected by an admin only', async () => {
+    it('that was wrong can be corrected by an admin only', async () => {
       const id = await world().create();
       const path = `/api/patients/${id}/last-contact`;
       await world().request('PATCH', path, { body: { date: '2026-11-20' } });

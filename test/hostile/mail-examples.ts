@@ -1,4 +1,4 @@
-/** What a file could make the confirmation mail say, to whom it likes. */
+/** Files that try to abuse the confirmation mail: to choose its text, or to flood an address. */
 import { describe, expect, it } from 'vitest';
 import { aRegistration } from '../support/builders.ts';
 import { eventually } from '../support/eventually.ts';
@@ -15,7 +15,7 @@ export function mailExamples(world: () => HostileWorld): void {
       ['domain', 'Mustermann example.net'],
       ['markdown', '[hier](https://example.net)'],
       ['html', '<a href="https://example.net">hier</a>'],
-    ])('says nothing of a surname that is none (%s)', async (label, nachname) => {
+    ])('does not repeat a surname that does not look like a name (%s)', async (label, nachname) => {
       const address = `relay-${label}@example.org`;
       await (await world().upload(aRegistration({ email: address, nachname }))).settled();
       const [mail] = await eventually(async () => {

@@ -1,8 +1,8 @@
 /**
- * Ten thousand inputs at random, and a ledger: each of them ends as applied, refused with a reason, ignored and counted,
- * or a dead letter, and the sums agree. They are others in each run, which prints its seed:
- * RANDOM_INPUTS_SEED=4711 sends the same again, and RANDOM_INPUTS_COUNT more of them. In .ci/run the seed is fixed, so that
- * what turns red there is the change.
+ * Ten thousand random inputs and a ledger: each input ends as applied, refused with a reason, ignored and counted, or a
+ * dead letter, and the sums agree. Each run uses a new seed and prints it: RANDOM_INPUTS_SEED=4711 repeats a run, and
+ * RANDOM_INPUTS_COUNT sets the number of inputs. In .ci/run the seed is fixed, so that a failure there is caused by the
+ * change under test.
  */
 import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -52,12 +52,12 @@ it(
     const { pids } = stack.describe();
     const sample = <T>(inputs: fc.Arbitrary<T>, numRuns: number) => fc.sample(inputs, { seed, numRuns });
 
-    // One kind after another: together they would wait for each other's locks in the Firestore emulator.
+    // One kind after the other: concurrently they would wait for each other's locks in the Firestore emulator.
     const requests = await timed('requests', () => sendRequests(sample(requestInput(patients), REQUESTS)));
     const files = await timed('files', () => uploadFiles(sample(fileInput, FILES)));
     const messages = await timed('messages', () => sendMessages(sample(kafkaInput(patients), MESSAGES)));
 
-    // Mails of the imported files are announced on a topic too.
+    // The mails of imported files also cause events on a topic.
     expect(sum(messages)).toBeGreaterThanOrEqual(MESSAGES);
     expect(sum(files)).toBe(FILES);
     expect(sum(requests)).toBe(REQUESTS);
@@ -70,7 +70,7 @@ it(
   },
 );
 
-/** Each has a therapist of their own, numbered from 1. */
+/** Each patient has their own therapist, numbered from 1. */
 async function createPatients(): Promise<number[]> {
   const { api, tokens } = stack.describe();
   const limit = pLimit(4);
@@ -108,7 +108,7 @@ function sum(ledger: Ledger): number {
   return Object.values(ledger).reduce((total, count) => total + count, 0);
 }
 
-/** How many consumed messages had which outcome: as counted by the worker, or the code of their dead letter. */
+/** Number of consumed messages by outcome: as counted by the worker, or the code of their dead letter. */
 async function consumedOutcomes(): Promise<Ledger> {
   const lines = (await readFile(stack.logFile('worker'), 'utf8')).split('\n');
   const counted = lines.filter((line) => line.includes('"events_consumed":'));
@@ -132,14 +132,14 @@ async function appendedMessages(): Promise<number> {
 }
 
 /**
- * Sends them in batches by partition. Every message that was appended to the topics meanwhile is counted as consumed or
- * is a dead letter, each once.
+ * Sends the messages in batches by partition, and checks that every message appended to the topics meanwhile is counted
+ * exactly once, as consumed or as a dead letter.
  */
 async function sendMessages(inputs: readonly KafkaInput[]): Promise<Ledger> {
   let appended = 0;
   const counted = await eventually(async () => {
     const outcomes = await consumedOutcomes();
-    // After the outcomes: a mail may be announced meanwhile.
+    // Count after the outcomes: a mail's event may arrive in between.
     appended = await appendedMessages();
     expect(sum(outcomes)).toBe(appended);
     return outcomes;
@@ -153,7 +153,7 @@ async function sendMessages(inputs: readonly KafkaInput[]): Promise<Ledger> {
   }
   producer.close();
   return eventually(async () => {
-    // The log is long, and read as a whole.
+    // The log is long and is read completely.
     await sleep(1_000);
     const [countedNow, appendedNow] = [await consumedOutcomes(), await appendedMessages()];
     expect(sum(countedNow) - sum(counted), 'messages with an outcome').toBe(appendedNow - appended);
@@ -197,7 +197,7 @@ async function sendRequests(inputs: readonly RequestInput[]): Promise<Ledger> {
   const pool = new Agent({ keepAlive: true });
   const limit = pLimit(4);
 
-  /** Not by fetch, which mends paths and refuses what a client may not send. */
+  /** Does not use fetch, which normalises paths and refuses some headers. */
   function send(
     { method, path, headers, body }: RequestInput,
     agent: Agent | false = pool,
@@ -213,7 +213,7 @@ async function sendRequests(inputs: readonly RequestInput[]): Promise<Ledger> {
           headers: {
             ...headers,
             authorization: `Bearer ${tokens.admin}`,
-            // Node sends none with a DELETE, and its body would pass for the next request.
+            // Node sends no Content-Length with a DELETE, and the server would read the body as the next request.
             ...(body === undefined ? {} : { 'content-length': body.length }),
           },
         },
@@ -234,7 +234,7 @@ async function sendRequests(inputs: readonly RequestInput[]): Promise<Ledger> {
   const outcomes = await Promise.all(
     inputs.map((input) =>
       limit(async () => {
-        // A body that is refused unread may close the connection under the next request.
+        // When the server refuses a body unread, it may close the connection during the next request.
         const { status, text } = await send(input).catch(() => send(input, false));
         const isRefused = status >= 400 && status < 500;
         const hasReason = input.method === 'HEAD' || hasStatus(text, status);
@@ -262,12 +262,12 @@ function hasStatus(text: string, status: number): boolean {
   }
 }
 
-/** Node's client takes no blanks and control characters in a path; others send them percent-encoded too. */
+/** Node's client refuses blanks and control characters in a path, so they are percent-encoded, as other clients do. */
 function encodePath(path: string): string {
   return path.replaceAll(/[^\x21-\x7e]/g, (character) => encodeURIComponent(character.toWellFormed()));
 }
 
-/** Batches that the broker takes: it refuses more than 1 MiB. */
+/** Splits messages into batches of at most 1 MiB, the broker's limit. */
 function batchesOf(all: readonly KafkaInput[]): KafkaInput[][] {
   const batches: KafkaInput[][] = [];
   let bytes = Number.POSITIVE_INFINITY;

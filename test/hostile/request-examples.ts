@@ -1,4 +1,4 @@
-/** What is asked of the HTTP functions. */
+/** Hostile requests to the HTTP functions. */
 import { createPrivateKey, randomUUID } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ export function requestExamples(world: () => HostileWorld): void {
   const post = (fields: Record<string, unknown>, headers: Record<string, string> = {}) =>
     world().request('POST', '/api/patients', { body: aBody(fields), headers });
 
-  describe('a text that is long to normalise', () => {
+  describe('a text that is slow to normalise', () => {
     it('is refused for its length', async () => {
       const { status, body } = await post({ vorname: heapOfMarks(60_000) });
       expect([status, body['errors']]).toMatchObject([422, [{ pointer: '/vorname' }]]);
@@ -70,7 +70,7 @@ export function requestExamples(world: () => HostileWorld): void {
       expect(one?.body['id']).not.toBe(other?.body['id']);
     });
 
-    it('Authorization needs somebody who calls', async () => {
+    it('Authorization must name a caller', async () => {
       const { stack, request } = world();
       const pem = await readFile(join(dirname(stack.dropFolder), 'data/issuer.pem'), 'utf8');
       const token = await new SignJWT({ role: 'admin', sub: '' })
@@ -83,7 +83,7 @@ export function requestExamples(world: () => HostileWorld): void {
     });
   });
 
-  it('a path that is no UTF-8 is answered by a problem document', async () => {
+  it('a path that is not UTF-8 is answered by a problem document', async () => {
     const { status, headers } = await world().request('GET', '/api/patients/%ff');
     expect([status, headers.get('content-type')]).toEqual([400, 'application/problem+json']);
   });
@@ -98,7 +98,7 @@ export function requestExamples(world: () => HostileWorld): void {
     expect((await exclude(101)).status).toBe(200);
   });
 
-  describe('a packed body', () => {
+  describe('a compressed body', () => {
     it.each(['import', 'health'] as const)('of a gigabyte does not fill the memory of %s', async (part) => {
       const { stack } = world();
       const { pids } = stack.describe();
@@ -112,7 +112,7 @@ export function requestExamples(world: () => HostileWorld): void {
       expect(stack.describe().pids).toEqual(pids);
     });
 
-    it.each(['import', 'health'] as const)('that is no JSON is not logged by %s', async (part) => {
+    it.each(['import', 'health'] as const)('that is not JSON is not logged by %s', async (part) => {
       const { stack } = world();
       const url = `http://127.0.0.1:${stack.settings.ports[part]}/`;
       for (const [encoding, body] of [
@@ -145,7 +145,7 @@ export function requestExamples(world: () => HostileWorld): void {
       expect(open.filter(({ address }) => !address.endsWith('0100007F'))).toEqual([]);
     });
 
-    it('keeps its tokens to its owner', async () => {
+    it('lets only its owner read the tokens', async () => {
       const { mode } = await stat(join(dirname(world().stack.dropFolder), 'stack.json'));
       expect(mode & 0o777).toBe(0o600);
     });
@@ -173,7 +173,7 @@ export function requestExamples(world: () => HostileWorld): void {
       }
     });
 
-    it('wants every word to match', async () => {
+    it('requires every word to match', async () => {
       const id = await world().create({ vorname: 'Evana', nachname: 'Muster' });
       const { body } = await world().request('GET', '/api/patients?search=evana%20proband');
       expect((body['data'] as { id: number }[]).map((one) => one.id)).not.toContain(id);
@@ -181,7 +181,7 @@ export function requestExamples(world: () => HostileWorld): void {
   });
 }
 
-/** The most memory that a process has held, in MiB. */
+/** The peak memory of a process, in MiB. */
 async function peakMemory(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;

@@ -1,4 +1,4 @@
-/** Partitions that stand, because a batch in them cannot be read: seen, named, and passed over by an operator only. */
+/** Partitions that are blocked by an unreadable batch: reported by name, and skipped by an operator only. */
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { HostileWorld } from './world.ts';
@@ -12,7 +12,7 @@ export function standingExamples(world: () => HostileWorld): void {
     `partition ${partition} of ${topic}`;
 
   describe('a batch that cannot be read', () => {
-    it('lets everything before it be applied', async () => {
+    it('does not prevent the messages before it from being applied', async () => {
       for (const { before } of world().unreadable) await world().untilInHistory(world().patient, before);
     });
 
@@ -31,7 +31,7 @@ export function standingExamples(world: () => HostileWorld): void {
       }
     });
 
-    it('is told from an outage by the log, with its topic, partition and offset', async () => {
+    it('is distinguished from an outage in the log, with its topic, partition and offset', async () => {
       for (const { topic, partition, offset, damage } of world().unreadable) {
         const lines = await world().logged('worker', `"offset":"${offset}"`);
         const naming = lines.filter((line) => line['topic'] === topic && line['partition'] === partition);
@@ -57,7 +57,7 @@ export function standingExamples(world: () => HostileWorld): void {
       SEEN_WITHIN_MS + 30_000,
     );
 
-    it('is passed over when an operator says so, and what stands behind it is applied', async () => {
+    it('is passed over when an operator says so, and the messages behind it are applied', async () => {
       const { unreadable, watch, ops, untilInHistory, patient } = world();
       for (const { topic, partition, offset } of unreadable) {
         const end = ['--to', String(offset)];

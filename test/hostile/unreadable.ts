@@ -1,6 +1,6 @@
 /**
- * Batches that stand in a topic and that no client can read. The broker takes none such, so they are made as a failing
- * disk makes them: sound ones, damaged in the broker's own files while the worker is down.
+ * Batches in a topic that no client can read. The broker accepts none, so these are made as a failing disk makes them:
+ * valid batches, damaged in the broker's own files while the worker is down.
  */
 import { open, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ export interface Unreadable {
   readonly topic: string;
   readonly partition: number;
   readonly offset: bigint;
-  /** Events of one key, directly before and behind the batch. */
+  /** Events of one key, directly before and after the batch. */
   readonly before: string;
   readonly behind: string;
 }
@@ -23,11 +23,11 @@ export interface Unreadable {
 interface Place {
   readonly stack: TestStack;
   readonly producer: RawProducer;
-  /** To whom the events are addressed. */
+  /** The patient of the events. */
   readonly patient: number;
 }
 
-/** One partition of communication-events for each damage. The worker must be down. */
+/** Fills one partition of communication-events for each kind of damage. The worker must be down. */
 export async function placeUnreadable({ stack, producer, patient }: Place): Promise<Unreadable[]> {
   const topic = 'communication-events';
   const placed: Unreadable[] = [];

@@ -1,6 +1,6 @@
 /**
- * What must go on whatever happens beside it: valid messages of other keys, reads of the API, imports and their
- * events. Each is begun again and again and timed until its effect is stored; /health is asked once a second.
+ * Probes of the work that hostile input must not delay: valid messages of other keys, reads of the API, imports and their
+ * events. Each probe is repeated and timed until its effect is stored; /health is called once a second.
  */
 import { randomUUID } from 'node:crypto';
 import type { Query } from '@google-cloud/firestore';
@@ -15,11 +15,11 @@ import type { TestStack } from '../support/stack.ts';
 
 const STANDS_AFTER_MS = 2_000;
 /**
- * A machine that is busy with other things is not a service that stands: how much slower than on a quiet one a write to
- * Firestore comes back to its writer is granted so many times over.
+ * Allowance for a busy machine: the limit grows by this factor times the extra time that a control write to Firestore
+ * takes compared to a quiet machine.
  */
 const GRANTED_TIMES = 10;
-/** What has no effect after this long is given up, and counts as standing. */
+/** Milliseconds after which a probe without an effect is given up and counts as delayed. */
 const GIVEN_UP_MS = 15_000;
 const UNDER_WAY_WITHIN_MS = 120_000;
 const PARTITIONS = [0, 1, 2, 3, 4, 5];
@@ -32,7 +32,7 @@ interface Observation {
   readonly tookMs: number;
 }
 
-/** How long a write of our own to Firestore took to come back. */
+/** How long a control write to Firestore took to reach its listener. */
 interface Control {
   readonly at: number;
   readonly tookMs: number;
@@ -45,23 +45,23 @@ export interface HealthSample {
 }
 
 export interface Watch {
-  /** /health as it was, once a second. */
+  /** The answers of /health, one per second. */
   readonly health: readonly HealthSample[];
-  /** Sends no probes to this partition: it is meant to stand. */
+  /** Sends no probes to this partition, because it is meant to be blocked. */
   leaveOut(topic: string, partition: number): void;
   putBack(topic: string, partition: number): void;
-  /** Does work during which probes of these kinds cannot be sent, or would prove nothing. */
+  /** Runs work during which probes of these kinds cannot be sent or would prove nothing. */
   without<T>(probed: readonly Probed[], work: () => Promise<T>): Promise<T>;
-  /** Resolves when everything that is probed answers in time for the first time, and forgets what came before. */
+  /** Resolves when every probe succeeds in time for the first time; drops the earlier measurements. */
   untilUnderWay(): Promise<void>;
-  /** Waits for the probes under way. @throws AssertionError naming what took longer than 2 s since the last call */
+  /** Waits for the current probes. @throws AssertionError naming the probes above 2 s since the last call */
   assertNothingStood(): Promise<void>;
-  /** The slowest of each kind since the start, in milliseconds, and of what has nothing to do with the service. */
+  /** The slowest probe of each kind since the start in milliseconds, and the slowest control write. */
   slowest(): Record<string, number>;
   stop(): Promise<void>;
 }
 
-/** @param patients to whom the probes are addressed, in turn: those of one patient would queue for it */
+/** @param patients the patients of the probes, in turn: probes of one patient would queue for it */
 export function startWatch(stack: TestStack, producer: RawProducer, patients: readonly number[]): Watch {
   const { api, health: healthUrl, tokens } = stack.describe();
   const stopping = new AbortController();
@@ -85,7 +85,7 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
         arrived(
           snapshot
             .docChanges()
-            // A therapist's event is noted when it is begun, and again when it is complete.
+            // A therapist's event is stored when it is begun, and again when it is complete.
             .filter(({ doc }) => doc.get('complete') !== false)
             .map(({ doc }) => String(doc.get('event_id') ?? doc.id)),
         ),
@@ -104,7 +104,7 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
     expected.delete(id);
   }
 
-  /** One probe at a time: a machine that is slow is not made slower, and one that stands is seen all the same. */
+  /** One probe at a time, so that probes do not slow down a slow machine; a blocked service still shows. */
   async function repeat(kind: Probed, everyMs: number, probe: () => Promise<string | void>): Promise<void> {
     while (!stopping.signal.aborted) {
       if (!suspended.has(kind)) {
@@ -126,7 +126,7 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
       sleep(GIVEN_UP_MS, { what: kind, failed: false }, { ref: false }),
     ]);
     const tookMs = outcome.failed ? Number.POSITIVE_INFINITY : Date.now() - at;
-    // A probe that was suspended meanwhile says nothing.
+    // Ignore a probe that was suspended in the meantime.
     if (suspended.has(kind) || stopping.signal.aborted) return;
     observed.push({ what: outcome.what, at, tookMs });
     latest.set(kind, tookMs);
@@ -147,7 +147,7 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
     return `${topic} partition ${partition}`;
   }
 
-  /** A round trip that has nothing to do with the service. */
+  /** A round trip to Firestore without the service. */
   async function control(): Promise<void> {
     const at = Date.now();
     const id = randomUUID();
@@ -168,14 +168,14 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
   const loops = [
     (async () => {
       while (!stopping.signal.aborted) {
-        // Firestore is too busy to say how busy it is.
+        // Firestore is too busy to answer the control write.
         await control().catch(() => undefined);
         await sleep(300, undefined, { signal: stopping.signal }).catch(() => undefined);
       }
     })(),
     repeat('communication-events', 300, () => send('communication-events', aMailTo(nextPatient()))),
     repeat('therapist-events', 300, () => {
-      // Of events of one therapist an older one might find itself outdated.
+      // Among events of one therapist, an older one could be outdated by a newer one.
       const payload = { therapist_id: 1_900_000_000 + round, therapist_data: {} };
       return send('therapist-events', aForeignEvent('therapist.blocked', payload));
     }),
@@ -212,7 +212,7 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
       try {
         return await work();
       } finally {
-        // What was sent before and waits still is not judged.
+        // Do not judge probes that were sent before.
         await Promise.race([Promise.all(under), sleep(GIVEN_UP_MS, undefined, { ref: false })]);
         for (const one of probed) suspended.delete(one);
       }

@@ -1,4 +1,4 @@
-/** A started stack under watch, and the means to send it anything and to look at what became of it. */
+/** A started stack under watch, with functions to send it any input and to look up the outcome. */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
@@ -38,7 +38,7 @@ export interface ListedLetter {
   readonly origin: string;
 }
 
-/** What the worker logs of a dead letter. */
+/** The worker's log line about a dead letter. */
 interface BuriedMessage {
   readonly topic: string;
   readonly partition: number;
@@ -82,7 +82,7 @@ export async function startHostileWorld() {
 
   const ops = opsOn(stack, { KAFKA_BOOTSTRAP_SERVERS: broker });
 
-  /** Lines of a part's log that hold a text. */
+  /** Lines of a part's log that contain a text. */
   async function logged(part: PartName, text: string): Promise<Record<string, unknown>[]> {
     const lines = (await readFile(stack.logFile(part), 'utf8')).split('\n');
     return lines
@@ -127,9 +127,9 @@ export async function startHostileWorld() {
     create,
     ops,
     watch,
-    /** Somebody to whom an example's events may be addressed. */
+    /** The patient to whom an example's events are addressed. */
     patient,
-    /** What stood in the topics before the worker was started. */
+    /** The batches in the topics before the worker started. */
     unreadable,
     standingSince,
     read: async (id: number) => (await request('GET', `/api/patients/${id}`)).body,
@@ -148,7 +148,7 @@ export async function startHostileWorld() {
         expect(note.get('complete'), `event ${eventId} is complete`).toBe(true);
       }, withinMs);
     },
-    /** Uploads an object below `incoming/`; `settled` tells what became of it. */
+    /** Uploads an object below `incoming/`; `settled` resolves with its outcome. */
     upload: async (
       content: string | Buffer | object,
       {
@@ -190,14 +190,14 @@ export async function startHostileWorld() {
       });
       if (code !== undefined) expect(letter).toBe(code);
     },
-    /** A key that belongs into this partition of a consumed topic. */
+    /** A key that belongs to this partition of a consumed topic. */
     keyOf(partition: number): string {
       const partitionMetadata = Array.from({ length: 6 }, (_, partitionId) => ({ partitionId, leader: 1 }));
       const choose = Partitioners.DefaultPartitioner() as (choice: object) => number;
       const keys = Array.from({ length: 100 }, (_, n) => String(n));
       return keys.find((key) => choose({ topic: '', partitionMetadata, message: { key } }) === partition)!;
     },
-    /** Resolves when a message behind this offset is a dead letter. */
+    /** Resolves when a message after this offset is a dead letter. */
     untilBuriedBehind: (topic: string, partition: number, offset: bigint) =>
       eventually(async () => {
         const later = (await letters()).filter((one) => one.topic === topic && one.partition === partition);
@@ -209,7 +209,7 @@ export async function startHostileWorld() {
       (await logged('worker', '"events_consumed":')).filter(
         (line) => (line['labels'] as { outcome?: string } | undefined)?.outcome === outcome,
       ).length,
-    /** What the worker says of the group that reads the topic. */
+    /** The worker's report on the group that reads the topic. */
     groupStatus: async (topic: string): Promise<{ lag: number | null } | undefined> => {
       const status = (await stack.db.doc('worker_status/kafka-worker').get()).data();
       const groups = (status?.['groups'] ?? []) as { topic: string; lag: number | null }[];

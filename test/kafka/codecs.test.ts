@@ -1,4 +1,4 @@
-/** Messages packed by other clients, as they come. */
+/** Messages compressed by other clients. */
 import { expect, it } from 'vitest';
 import { consumerCorner } from '../support/consuming.ts';
 import { eventually } from '../support/eventually.ts';
@@ -6,12 +6,12 @@ import { has, kafkaTool, kcat, withoutApacheKafka } from '../support/kafka-tool.
 
 const { kafka, consuming } = await consumerCorner();
 const CODECS = ['gzip', 'snappy', 'lz4', 'zstd'];
-/** Long and alike, so that packing is worth it. */
+/** Long and repetitive, so that clients compress them. */
 const text = (codec: string) => `${codec}: ${'the same words over and over, '.repeat(3_000)}`;
 const WITHIN_MS = 60_000;
 const withApacheKafka = it.skipIf(await withoutApacheKafka("what Kafka's own client packs"));
 
-it.skipIf(!(await has('kcat')))('are read as kcat (librdkafka) packs them', async () => {
+it.skipIf(!(await has('kcat')))('are read as kcat (librdkafka) compresses them', async () => {
   const topic = await kafka.topic('kcat', 1);
   const { seen } = consuming(topic);
   for (const codec of CODECS) await kcat(topic, text(codec), '-z', codec, '-k', 'key');

@@ -72,7 +72,7 @@ it.each([
     await expectRead(therapists, names.groups.therapists);
 
     const patients = await Promise.all(ids.map((id) => world.patient(id)));
-    // Both had their effect: the assignment is gone, and the exclusion that came with it.
+    // Both events were applied: the assignment is gone, and so is the exclusion that the first one added.
     expect(patients.map(({ zugewiesener_therapeut }) => zugewiesener_therapeut)).toEqual(ids.map(() => null));
     expect(patients.flatMap(({ ausgeschlossene_therapeuten }) => ausgeschlossene_therapeuten)).toEqual([]);
   },

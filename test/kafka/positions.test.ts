@@ -1,4 +1,4 @@
-/** Positions that become wrong while nobody looks, or while the consumer runs: every message is applied all the same. */
+/** Positions that become invalid while no consumer runs, or during a run: every remaining message is still applied. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { lagOf } from '../../shared/kafka/lag.ts';
@@ -33,7 +33,7 @@ it.skipIf(noKafkaTool)(
     const topic = await kafka.topic('recreated', 2);
     const logged: string[] = [];
     const { seen } = consuming(topic, { log: testLog(logged) });
-    // One new partition ends before the old position, one at it, as if nothing had happened.
+    // One new partition ends before the old position, and one exactly at it, which looks unchanged.
     await publish(
       topic,
       0,
@@ -80,7 +80,7 @@ it.skipIf(noKafkaTool)(
   },
 );
 
-it.skipIf(noKafkaTool)('partitions that are added are read within 30 s', async () => {
+it.skipIf(noKafkaTool)('added partitions are read within 30 s', async () => {
   const topic = await kafka.topic('grown', 1);
   const { seen, consumer } = consuming(topic);
   await publish(topic, 0, ['first']);
@@ -93,7 +93,7 @@ it.skipIf(noKafkaTool)('partitions that are added are read within 30 s', async (
   expect(consumer.state().assigned).toEqual([0, 1, 2]);
 });
 
-it('messages that were deleted unread are counted, and what is left is read', async () => {
+it('messages deleted unread are counted, and the remaining ones are read', async () => {
   const topic = await kafka.topic('expired', 1);
   const first = consuming(topic);
   await publish(topic, 0, ['0', '1']);
@@ -118,7 +118,7 @@ it('messages that were deleted unread are counted, and what is left is read', as
   expect(lines).toContainEqual(expect.objectContaining({ metrics: { offsets_missing: 3 } }));
 });
 
-it('messages that are deleted while the consumer waits to read them do not stop it', async () => {
+it('messages deleted while the consumer waits to read them do not stop it', async () => {
   const topic = await kafka.topic('overtaken', 1);
   const { seen, consumer } = consuming(topic);
   await publish(topic, 0, ['0']);
@@ -133,11 +133,11 @@ it('messages that are deleted while the consumer waits to read them do not stop 
   await eventually(() => expect(again.seen).toEqual(['1', '2', '3']), WITHIN_MS);
 });
 
-it('a consumer that is overtaken while it runs goes on with what is left, and counts the rest', async () => {
+it('a consumer overtaken by deletion continues with the remaining messages and counts the deleted ones', async () => {
   const topic = await kafka.topic('outrun', 1);
   const logged: string[] = [];
   const away = Promise.withResolvers<void>();
-  // 1.2 MB in hand stop the fetching: what comes behind is deleted before it is fetched.
+  // 1.2 MB of buffered messages stop fetching, so later messages are deleted before they are fetched.
   const { seen } = consuming(topic, {
     log: testLog(logged),
     handle: async ({ value }) => {
@@ -202,7 +202,7 @@ it('a committed offset beyond the end reads the partition again', async () => {
   await eventually(async () => expect(await lag(topic)).toEqual([0]), WITHIN_MS);
 });
 
-it.skipIf(noKafkaTool)('transaction markers and aborted messages are no lag', async () => {
+it.skipIf(noKafkaTool)('transaction markers and aborted messages do not count as lag', async () => {
   const topic = await kafka.topic('transactions', 1);
   const { seen } = consuming(topic);
   await kafkaTool('transactions', topic, 'committed', 'aborted');
@@ -220,7 +220,7 @@ it.skipIf(noKafkaTool)('transaction markers and aborted messages are no lag', as
   expect(seen).toEqual(['committed']);
 });
 
-it('messages without a key keep their order, beside those with keys', async () => {
+it('messages without a key keep their order, mixed with keyed ones', async () => {
   const topic = await kafka.topic('keyless', 1);
   const order: string[] = [];
   consuming(topic, {

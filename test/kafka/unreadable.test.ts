@@ -70,7 +70,7 @@ async function send(partition: number, ...notes: readonly string[]): Promise<str
   return ids;
 }
 
-it('stops one partition for each, says so, and goes on behind it when an operator decides', async () => {
+it('stops only its partition, is reported, and is passed over when an operator decides', async () => {
   await corner.world.register(1);
   const before = new Set<string>();
   const behind = new Set<string>();
@@ -87,7 +87,7 @@ it('stops one partition for each, says so, and goes on behind it when an operato
   ]);
   await corner.startWorker();
 
-  // All that stands before them, and the sound partition, are applied.
+  // The messages before the batches, and the readable partition, are applied.
   await eventually(async () => expect(new Set(await corner.world.history(1))).toEqual(before), WITHIN_MS);
   await eventually(async () => {
     const status = await readWorkerStatus(corner.world.db);
@@ -102,11 +102,11 @@ it('stops one partition for each, says so, and goes on behind it when an operato
     );
     expect(status!.groups[0]!.lag).toBe(2 * damages.length);
   }, WITHIN_MS);
-  // Another batch in a partition that is not concerned is applied at once.
+  // A new batch in an unaffected partition is applied at once.
   const [more] = await send(SOUND, 'sound');
   before.add(more!);
   await eventually(async () => expect(new Set(await corner.world.history(1))).toEqual(before), 10_000);
-  // The dead letters survive one of their own; the tombstone is none.
+  // The list of dead letters survives an unreadable batch in its topic; the tombstone does not count as a letter.
   const letters = await ops('dlq list');
   expect(letters.code).toBe(0);
   expect(letters.json()).toHaveLength(2);

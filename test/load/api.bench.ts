@@ -1,6 +1,6 @@
 /**
- * The API as deployed against a bare function under the same framework that does the same Firestore work, in turn;
- * and whether Kafka's absence is felt.
+ * The deployed API compared in alternating rounds with a bare function that does the same Firestore work under the same
+ * framework, and the API without Kafka.
  */
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
@@ -19,7 +19,7 @@ import { buildApi } from '../support/served-api.ts';
 import { percentile, rate, type Bench, type Row } from './rows.ts';
 
 const PATIENTS = 50_000;
-/** The emulator has no indexes: it takes half a millisecond for each patient whose grams it looks through. */
+/** The emulator has no indexes: it takes half a millisecond for each patient whose grams it scans. */
 const SEARCHED = 2_000;
 const FIRST_ID = 1_000_000;
 const ROUNDS = 3;
@@ -97,7 +97,7 @@ interface Measured {
   readonly latencies: number[];
 }
 
-/** Both sides in turn, so that a machine that changes its speed changes it for both. */
+/** Alternates both sides, so that changes of the machine's speed affect both. */
 async function alternating(
   count: number,
   sides: readonly Shot[],

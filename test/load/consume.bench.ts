@@ -22,7 +22,7 @@ import { percentile, rate, type Bench, type Row } from './rows.ts';
 
 const ROUNDS = 3;
 const EVENTS = 2_000;
-/** With an empty handler, events are gone too fast to be measured in small numbers. */
+/** With an empty handler, a small number of events is consumed too fast to be measured. */
 const EMPTY_EVENTS = 50_000;
 const SINGLE = 200;
 const BACKLOG = 10_000;
@@ -39,7 +39,7 @@ export const bench: Bench = async (progress) => {
   try {
     progress(`registering ${PATIENTS} patients`);
     const ids = Array.from({ length: PATIENTS }, (_, n) => n + 1);
-    // Contacted later than any event: a consumed event is then one read and one entry, on both sides.
+    // The last contact is later than any event, so a consumed event costs one read and one entry on both sides.
     await rate(ids, 8, (id) => world.register(id));
     await rate(ids, 8, (id) =>
       world.db.collection('patients').doc(String(id)).update({ letzter_kontakt: '2026-12-31' }),
@@ -73,7 +73,7 @@ async function publish(corner: WorkerCorner, topic: string, messages: { key: str
 
 type Handle = (message: IncomingMessage) => Promise<void>;
 
-/** The consumer loop as the worker runs it. @returns what ends it */
+/** Starts the consumer loop of the worker. @returns a function that ends it */
 function consuming(corner: WorkerCorner, topic: string, handle: Handle): () => Promise<void> {
   const publisher = createPublisher(corner.kafka.client);
   const group = `${topic}-group`;
@@ -95,7 +95,7 @@ function consuming(corner: WorkerCorner, topic: string, handle: Handle): () => P
   };
 }
 
-/** Notes when the first and the last of `count` messages are done. */
+/** Records when the first and the last of `count` messages are done. */
 function stopwatch(count: number) {
   let done = 0;
   let first = 0;
@@ -110,7 +110,7 @@ function stopwatch(count: number) {
   };
 }
 
-/** Consumes what waits in the topic. @returns messages per second */
+/** Consumes the waiting messages of the topic. @returns messages per second */
 async function consume(corner: WorkerCorner, topic: string, count: number, handle: Handle): Promise<number> {
   const { lap, perSecond } = stopwatch(count);
   const stop = consuming(corner, topic, async (message) => {
@@ -179,7 +179,7 @@ async function latency(corner: WorkerCorner, progress: (text: string) => void): 
     stored();
   });
   const latencies: number[] = [];
-  // The first ones connect, join the group and raise each partition's marker.
+  // The first events connect, join the group and raise each partition's marker.
   for (let n = -50; n < SINGLE; n += 1) {
     const arrived = new Promise<void>((resolve) => (stored = resolve));
     const [message] = emails(1);
@@ -196,7 +196,7 @@ async function latency(corner: WorkerCorner, progress: (text: string) => void): 
   ];
 }
 
-/** The worker as a process: what it does with a backlog, and what it costs when there is nothing to do. */
+/** The worker as a process: its speed on a backlog, and its cost when idle. */
 async function wholeWorker(corner: WorkerCorner, progress: (text: string) => void): Promise<Row[]> {
   const topic = corner.communicationEvents;
   const before = await corner.world.countHistory();
@@ -226,7 +226,7 @@ function reached(count: number, wanted: number): void {
   if (count < wanted) throw new Error(`${count} of ${wanted}`);
 }
 
-/** User and system time of a process so far, from /proc, in hundredths of a second there. */
+/** User and system time of a process so far, from /proc, which counts hundredths of a second. */
 async function cpuSeconds(pid: number | undefined): Promise<number> {
   const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\) /, '').split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;

@@ -1,4 +1,4 @@
-/** How fast a worker consumes again after kill -9: what it applies from 5 to 10 s after the restart, beside what it applied before. */
+/** How fast a worker consumes after kill -9: events per second from 5 to 10 s after the restart, compared with before. */
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createPublisher } from '../../shared/kafka/publish.ts';

@@ -1,4 +1,4 @@
-/** What the export of a long history holds in memory, in a process of its own, against that of a short one. */
+/** Memory of the export of a long history, in its own process, compared with a short one. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

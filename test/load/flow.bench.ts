@@ -1,6 +1,6 @@
 /**
- * The whole way on a running stack: object uploaded → event on the topic, one at a time; then memory of each
- * process before and after many imports.
+ * The whole flow on a running stack: time from upload to the event on the topic, one at a time; then memory of each process
+ * before and after many imports.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import { memoryMiB, percentile, rate, type Bench, type Row } from './rows.ts';
 
 const SINGLE = 100;
 const MANY = 10_000;
-/** By then each process has seen a load, and its heap has the size that it needs. */
+/** After this many imports each process has been under load, and its heap has reached its size. */
 const EARLY = 2_000;
 const STEP = 1_000;
 
@@ -53,7 +53,7 @@ export const bench: Bench = async (progress) => {
   }
 };
 
-/** Looks seldom: the emulator goes through all objects for each answer. */
+/** Polls rarely: the emulator scans all objects for each answer. */
 async function untilImported({ bucket }: TestStack): Promise<void> {
   for (let look = 0; look < 300; look += 1) {
     const [left] = await bucket.getFiles({ prefix: 'incoming/', maxResults: 1 });
@@ -94,7 +94,7 @@ async function measureLatencies(stack: TestStack): Promise<number[]> {
   });
   const member = await joining;
   const latencies: number[] = [];
-  // The first ones connect, compile and lease ids.
+  // The first imports connect, compile and lease ids.
   for (let n = -5; n < SINGLE; n += 1) {
     const registration = aRegistration({ email: null });
     const arrived = new Promise<number>((resolve) => {

@@ -1,4 +1,4 @@
-/** What each reader makes of 1 MiB of hostile input, and of half of it: twice the input may take twice as long. */
+/** Time of each reader for 1 MiB of hostile input and for half of it: twice the input may take twice as long. */
 import { fastest, hostileInputs } from '../support/hostile-inputs.ts';
 import type { Bench, Row } from './rows.ts';
 

@@ -1,4 +1,4 @@
-/** Imports per second against a bare loop of the same Firestore writes and Storage calls, at the same concurrency. */
+/** Imports per second compared with a bare loop of the same Firestore writes and Storage calls at the same concurrency. */
 import { randomUUID } from 'node:crypto';
 import type { FinalizedObject } from '../../shared/registration/bucket.ts';
 import { importObject } from '../../shared/registration/import-object.ts';
@@ -26,7 +26,7 @@ export const bench: Bench = async (progress) => {
   const measured: Record<'ours' | 'bare', number[]> = { ours: [], bare: [] };
   for (let round = 1; round <= ROUNDS; round += 1) {
     progress(`round ${round} of ${ROUNDS}: ${FILES} files each way, ${CONCURRENCY} at a time`);
-    // In turn, so that a machine that changes its speed changes it for both.
+    // Alternating, so that changes of the machine's speed affect both.
     measured.ours.push(await rate(await upload(ours, FILES), CONCURRENCY, runs.ours));
     measured.bare.push(await rate(await upload(bare, FILES), CONCURRENCY, runs.bare));
   }
@@ -51,7 +51,7 @@ interface Document {
   readonly data: object;
 }
 
-/** The documents of one import, as it left them: what the bare loop writes again and again. */
+/** The documents that one import wrote, which the bare loop writes repeatedly. */
 async function documentsOf({ db }: World): Promise<Document[]> {
   const collections = [
     'imports',
@@ -71,7 +71,7 @@ async function documentsOf({ db }: World): Promise<Document[]> {
   return found.flat();
 }
 
-/** The calls of an import, without its rules: one batch of its documents, one move, one note of it. */
+/** The calls of an import without its rules: one batch of its documents, one move, one update that records the move. */
 async function bareImport({ db, bucket }: World, { name }: FinalizedObject, samples: readonly Document[]) {
   const source = bucket.file(name);
   const target = bucket.file(`processed/${randomUUID()}.json`);

@@ -1,8 +1,8 @@
 /**
- * Invented people with German names in about their real frequency, the same for the same seed. The ten most frequent surnames have
- * the shares of the phone connections of 2018 (Digitales Familiennamenwörterbuch); from there on a power law goes on
- * that meets the count of rank 19 in the same list. Behind the known names come compounds, which share syllables as
- * real ones do. First names have ranks only, by a power law.
+ * Invented people with German names at about their real frequency, deterministic for a seed. The ten most frequent surnames
+ * have their shares of the phone connections of 2018 (Digitales Familiennamenwörterbuch); the following ranks follow a
+ * power law that matches the count of rank 19 in the same list. After the known names come compounds, which share
+ * syllables as real ones do. First names follow a power law by rank.
  */
 import { fold } from '../../shared/patient/search.ts';
 
@@ -99,7 +99,7 @@ function address(vorname: string, nachname: string, random: () => number): strin
   return `${local}@${DOMAINS[domain(random())]![0]}`;
 }
 
-/** As people write their name in an address. */
+/** The spelling of a name in a mail address. */
 function plain(name: string): string {
   const umlauts: Record<string, string> = { ä: 'ae', ö: 'oe', ü: 'ue' };
   return fold(name.toLowerCase().replaceAll(/[äöü]/g, (letter) => umlauts[letter]!)).replaceAll(
@@ -108,7 +108,7 @@ function plain(name: string): string {
   );
 }
 
-/** Picks indexes by their weights, given numbers from 0 to 1. */
+/** Picks an index by weight, for a number from 0 to 1. */
 function drawer(weights: readonly number[]): (random: number) => number {
   let sum = 0;
   const sums = Float64Array.from(weights, (weight) => (sum += weight));

@@ -1,6 +1,6 @@
 /**
- * Relay events per second against a bare loop that queries pages, sends them with kafkajs and deletes them, and
- * against sending alone: what share of plain kafkajs the outbox leaves.
+ * Relayed events per second compared with a bare loop that queries pages, sends them with kafkajs and deletes them, and
+ * with sending alone, which shows the cost of the outbox.
  */
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { createWriteStream } from 'node:fs';
@@ -46,11 +46,11 @@ export const bench: Bench = async (progress) => {
   const sent: number[] = [];
   for (let round = 0; round <= ROUNDS; round += 1) {
     progress(`round ${round} of ${ROUNDS}: ${PATIENTS * EVENTS_EACH} events each way, the first to warm up`);
-    // In turn, so that a machine that changes its speed changes it for all.
+    // Alternating, so that changes of the machine's speed affect all.
     const rates = [
       await timed(ours, async () => {
         const relay = ours.start({ log, publisher, lease: { ttlMs: 15_000, renewMs: 5_000 } });
-        // Known when each shard was found empty: looked at often, since a round takes about a second.
+        // The end shows when each shard was found empty; poll often, since a round takes about a second.
         for (let look = 0; relay.state().lastRelayAt === undefined; look += 1) {
           if (look > 20_000) throw new Error('the relay has not finished');
           await sleep(5);

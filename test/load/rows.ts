@@ -1,6 +1,6 @@
 /**
- * What a benchmark says: rows of figures measured side by side in one run, each against a bare loop of the same
- * work where there is one. A `*.bench.ts` beside this file exports `bench`; `npm run bench` runs and prints all.
+ * The results of a benchmark: rows of figures measured in one run, compared with a bare loop of the same work where there
+ * is one. A `*.bench.ts` beside this file exports `bench`; `npm run bench` runs and prints all.
  */
 import { readFile } from 'node:fs/promises';
 
@@ -8,9 +8,9 @@ export interface Row {
   readonly name: string;
   readonly value: number;
   readonly unit: 'ms' | 's' | '/s' | 'MiB' | 'KiB' | '%';
-  /** The same work by a bare loop, in the same unit, measured in the same run. */
+  /** The figure of a bare loop with the same work, in the same unit and run. */
   readonly bare?: number;
-  /** What is aimed at, in words, such as `≥ 0.7 of bare`. */
+  /** The target in words, such as `≥ 0.7 of bare`. */
   readonly goal?: string;
 }
 

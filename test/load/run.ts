@@ -21,7 +21,7 @@ try {
 } finally {
   await engines.stop();
 }
-// Clients of the engines keep sockets open that nobody will use again.
+// Clients of the engines keep unused sockets open.
 process.exit();
 
 function print(name: string, rows: readonly Row[]): void {

@@ -89,7 +89,7 @@ async function asInTheImage(
   return form;
 }
 
-/** @returns milliseconds until an answer, whatever it is: the import function has none for a GET but 4xx */
+/** @returns milliseconds until any answer: the import function answers a GET with 4xx */
 async function start({ folder, environment }: Form, dist: string): Promise<number> {
   const port = await freePort();
   const started = performance.now();

@@ -1,6 +1,6 @@
 /**
- * The local page in a browser: the README's walk done with the page alone, a kill -9 with the counters at zero, hostile
- * text that stays text. UPDATE_SCREENSHOTS=1 also takes the pictures of docs/images.
+ * The local page in a browser: the README's walk on the page only, a kill -9 with the counters at zero, hostile text shown
+ * as text. UPDATE_SCREENSHOTS=1 also takes the pictures of docs/images.
  */
 import { existsSync } from 'node:fs';
 import { request } from 'node:http';
@@ -12,7 +12,7 @@ import { startTestStack, type TestStack } from '../support/stack.ts';
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/registration-valid.json');
 const IMAGES = join(import.meta.dirname, '../../docs/images');
-/** What a failed test saw. */
+/** The screenshot of a failed test. */
 const FAILURE = join(import.meta.dirname, '../../.local/page-test-failure.png');
 const WITHIN_MS = 20_000;
 
@@ -30,7 +30,7 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
   let stack: TestStack;
   let browser: Browser;
   let page: Page;
-  /** What the browser complains of: refused by the policy, an error of the page. */
+  /** Messages of the browser about errors of the page and violations of its policy. */
   const complaints: string[] = [];
 
   beforeAll(async () => {
@@ -70,7 +70,7 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     if (isPictured) await page.screenshot({ path: join(IMAGES, `${name}.png`), animations: 'allow' });
   };
 
-  it('registers, pays and signs, by keyboard alone', async () => {
+  it('registers, pays and signs by keyboard only', async () => {
     const summary = page.getByText('Register somebody by hand');
     await summary.focus();
     await page.keyboard.press('Enter');
@@ -99,7 +99,7 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
       ]);
   });
 
-  /** Moves the focus forward, as a visitor does, until a button of that name has it. */
+  /** Moves the focus forward by keyboard until a button of that name has it. */
   async function tabTo(name: string): Promise<void> {
     for (let presses = 0; presses < 10; presses += 1) {
       await page.keyboard.press('Tab');
@@ -125,7 +125,7 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     await page.getByRole('searchbox').fill('');
   });
 
-  it('shows what becomes of a chosen file and of a broken one, with the rule it broke', async () => {
+  it('shows the outcome of a chosen file and of a broken one, with the rule it broke', async () => {
     await page.locator('input[type=file]').setInputFiles(FIXTURE);
     const files = page.getByRole('list', { name: 'The outcome of each file' });
     await files.getByRole('button', { name: /^patient \d+$/ }).click();
@@ -156,7 +156,7 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     await press('kill -9 worker');
     await press('kill -9 import');
     await page.evaluate(() => window.scrollTo(0, 0));
-    // Each of the fifty is created, and updated when its mail was sent.
+    // Each of the fifty patients is created, and updated after their mail was sent.
     await eventually(async () => {
       expect(await page.getByRole('region', { name: 'The promises' }).innerText()).toMatch(
         /over 51 patients; 0 have an event waiting/,
@@ -178,7 +178,7 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     }
   });
 
-  it('says what a stopped part means, and starts it again', async () => {
+  it('explains the effect of a stopped part, and starts it again', async () => {
     await press('Stop api');
     await page.locator('[data-station=api].stopped').waitFor();
     await press('Start api');
@@ -215,8 +215,8 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:/);
   });
 
-  it('tries a call of the contract without a token to paste', async () => {
-    // The API's own page leads there.
+  it('tries a call of the contract without pasting a token', async () => {
+    // The API's own page redirects there.
     await page.goto(`${stack.describe().api}/docs`);
     await page.getByText('the admin token of this stack is filled in').waitFor();
     await page.locator('#operations-default-getApiPatientsId .opblock-summary-control').click();
@@ -224,7 +224,7 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     await page.locator('.live-responses-table .response-col_status').getByText('200').waitFor();
   });
 
-  it('answers no other name than its own, and no other origin', async () => {
+  it('answers no other host name and no other origin', async () => {
     const { port } = new URL(stack.describe().page);
     const ask = (headers: Record<string, string>) =>
       new Promise<number>((resolve, reject) => {
@@ -238,7 +238,7 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     expect(await ask({ host: `127.0.0.1:${port}`, origin: 'https://evil.example' })).toBe(403);
   });
 
-  it('was given no reason to complain', () => {
+  it('causes no complaint of the browser', () => {
     expect(complaints).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-/** The same Firestore work as the API's without the API: one read, one batch, one query. What the figures compare with. */
+/** The API's Firestore work without the API, as the baseline: one read, one batch, one query. */
 import { randomUUID } from 'node:crypto';
 import { Firestore } from '@google-cloud/firestore';
 import { http, type Request, type Response } from '@google-cloud/functions-framework';

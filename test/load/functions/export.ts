@@ -1,6 +1,6 @@
 /**
- * Exports one patient to nowhere: `node --expose-gc export.ts PROJECT ID`. Its last line is the document's length, and the
- * most that the heap held when a piece was made, garbage apart.
+ * Exports one patient and discards the output: `node --expose-gc export.ts PROJECT ID`. Its last line gives the document's
+ * length, and the peak heap after garbage collection when a piece was made.
  */
 import { patientId } from '../../../shared/patient/schema.ts';
 import { readConfig } from '../../../shared/platform/config.ts';
