@@ -1,6 +1,6 @@
-# The first stage of a first apply (infra/deploy/bootstrap.sh, `-target=terraform_data.foundation`): what must be there,
-# and known to all of Google's systems, before images can be built and services can start. The build that comes
-# between the stages takes longer than a new permission needs to take effect.
+# The first stage of a first apply (infra/deploy/bootstrap.sh, `-target=terraform_data.foundation`): everything that must
+# exist and be effective in Google's systems before images can be built and services can start. The build between the
+# stages takes longer than a new permission needs to take effect.
 resource "terraform_data" "foundation" {
   depends_on = [
     google_artifact_registry_repository_iam_member.build,
@@ -13,10 +13,10 @@ resource "terraform_data" "foundation" {
   ]
 }
 
-# Google's own accounts in this project. A new project has none of them until `gcloud beta services identity create`
-# makes them (bootstrap.sh); a grant to one that is missing fails and names it. A trigger made before its agents could
-# work would fail too, less clearly. Always needed: eventarc, pubsub, monitoring; with kms_key also artifactregistry,
-# firestore, managedkafka and secretmanager (keys.tf). Storage's and Logging's are made by asking for their names.
+# Google's service agents in this project. A new project has none of them until `gcloud beta services identity create`
+# creates them (bootstrap.sh); a grant to a missing one fails and names it. A trigger created before its agents work would
+# fail too, less clearly. Always needed: eventarc, pubsub, monitoring; with kms_key also artifactregistry, firestore,
+# managedkafka and secretmanager (keys.tf). Reading the names of Storage's and Logging's agents creates them.
 locals {
   service_agents = {
     eventarc   = "gcp-sa-eventarc"

@@ -62,8 +62,8 @@ resource "google_cloud_run_v2_service" "function" {
   }
 
   # Cloud Build brings new images and moves the traffic to them after the smoke test (cloudbuild.yaml); gcloud
-  # leaves a nonce among the template's labels. The revision's name is Cloud Run's to choose: ignored, it would be
-  # sent back with the next template, and Cloud Run refuses one name for two templates with 409.
+  # leaves a nonce in the template's labels. The revision's name is not ignored: an ignored name would be sent again
+  # with the next template, and Cloud Run refuses the same name for two templates with 409.
   lifecycle {
     ignore_changes = [client, client_version, template[0].containers[0].image, template[0].labels, traffic]
   }

@@ -1,8 +1,8 @@
 # A customer-managed key (CMEK) for all storage: variable kms_key, decided before the first apply. Firestore and
-# Kafka take a key only when they are made, so Terraform would have to make them anew, and refuses (prevent_destroy).
+# Kafka take a key only when they are created, so Terraform would have to recreate them, and refuses (prevent_destroy).
 # The key lives outside this code. Deleting it deletes the data.
 #
-# Each service uses the key through its service agent; bootstrap.sh makes the agents first (foundation.tf).
+# Each service uses the key through its service agent; bootstrap.sh creates the agents first (foundation.tf).
 locals {
   key_agents = var.kms_key == null ? {} : {
     artifactregistry = "gcp-sa-artifactregistry"

@@ -77,7 +77,7 @@ export function reportStatus(sources: StatusSources): { stop(): Promise<void> } 
     }
   }
 
-  /** The unreadable batches that partitions are stuck at; null while Firestore does not answer. */
+  /** The unreadable batches that partitions are stopped at; null while Firestore does not answer. */
   async function unreadableNow(
     lags: readonly (PartitionLag[] | undefined)[],
   ): Promise<UnreadableStatus[] | null> {
@@ -125,7 +125,7 @@ export function reportStatus(sources: StatusSources): { stop(): Promise<void> } 
   };
 }
 
-/** True when the group has committed a later offset: the partition is no longer stuck at this one. */
+/** True when the group has committed a later offset: the partition is no longer stopped at this one. */
 function isBehind(lags: PartitionLag[] | undefined, partition: number, offset: bigint): boolean {
   const committed = lags?.find((lag) => lag.partition === partition)?.committed;
   return committed !== undefined && committed > offset;

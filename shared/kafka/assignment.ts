@@ -22,7 +22,7 @@ export interface AssignmentOptions extends WorkOptions {
   readonly client: KafkaClient;
   readonly group: string;
   readonly unreadable: UnreadableNotes;
-  /** A partition that is stuck at an unreadable batch is fetched again this often. */
+  /** A partition that is stopped at an unreadable batch is fetched again this often. */
   readonly standingMs: number;
   /** How long {@link Assignment.end} waits for messages that are being processed. */
   readonly finishWithinMs: number;

@@ -4,7 +4,7 @@
 export type HoldReason =
   /** Its buffer is full. */
   | 'full'
-  /** It is stuck at a batch that cannot be read. */
+  /** It is stopped at a batch that cannot be read. */
   | 'unreadable'
   /** Its position is being decided. */
   | 'opening';

@@ -1,5 +1,5 @@
 /**
- * Partitions that are stuck at a batch that cannot be read. The batch is recorded for the operators, who may decide to
+ * Partitions that are stopped at a batch that cannot be read. The batch is recorded for the operators, who may decide to
  * pass over it, and fetched again every few seconds in case it was repaired.
  */
 import { errorFields, type Log } from '../platform/log.ts';
@@ -13,11 +13,11 @@ import type { UnreadableBatch } from './record-set.ts';
 /** The notes of one consumer group. Implemented by the store; its failures are retriable ServiceErrors. */
 export interface UnreadableNotes {
   /**
-   * Notes that the partition is stuck at the batch.
+   * Notes that the partition is stopped at the batch.
    * @returns the last offset that an operator has decided to pass over; undefined while nobody has decided
    */
   standing(at: TopicPartition, batch: UnreadableBatch): Promise<bigint | undefined>;
-  /** Notes that the partition is no longer stuck: the batch was passed over, could be read after all, or is gone. */
+  /** Notes that the partition is no longer stopped: the batch was passed over, could be read after all, or is gone. */
   ended(at: TopicPartition, how: 'passed' | 'readable' | 'gone'): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export interface StandingOptions {
   readonly everyMs: number;
 }
 
-/** The batches at which the partitions of one consumer are stuck. */
+/** The batches at which the partitions of one consumer are stopped. */
 export class Standing {
   private readonly options: StandingOptions;
   private readonly batches = new Map<number, { readonly offset: bigint; readonly loggedAt: number }>();

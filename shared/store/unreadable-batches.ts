@@ -11,7 +11,7 @@ export interface UnreadableBatchRecord {
   readonly group: string;
   readonly topic: string;
   readonly partition: number;
-  /** The offset at which the partition is stuck. */
+  /** The offset at which the partition is stopped. */
   readonly offset: string;
   /** Last offset of the batch; null when it cannot be determined reliably. */
   readonly last_offset: string | null;
@@ -27,7 +27,7 @@ export interface UnreadableBatchRecord {
     readonly max_timestamp: number;
   } | null;
   readonly found_at: UtcTimestamp;
-  /** `gone`: the partition is no longer stuck there, because its messages were deleted or its position was moved. */
+  /** `gone`: the partition is no longer stopped there, because its messages were deleted or its position was moved. */
   readonly state: 'standing' | 'passed' | 'readable' | 'gone';
   /** The last offset that an operator has decided to pass over. */
   readonly pass_to: string | null;
@@ -136,12 +136,12 @@ export function knownQuery(db: Firestore, group: string): Query {
   return batches(db).where('group', '==', group);
 }
 
-/** The unreadable batches at which partitions of the group are stuck. */
+/** The unreadable batches at which partitions of the group are stopped. */
 export function standingQuery(db: Firestore, group: string): Query {
   return batches(db).where('group', '==', group).where('state', '==', 'standing');
 }
 
-/** The unreadable batches at which partitions of the group are stuck. @throws ServiceError `store.unavailable` */
+/** The unreadable batches at which partitions of the group are stopped. @throws ServiceError `store.unavailable` */
 export async function standingBatches(db: Firestore, group: string): Promise<UnreadableBatchRecord[]> {
   const { docs } = await translated(() => standingQuery(db, group).get());
   return docs.map((doc) => doc.data() as UnreadableBatchRecord);
@@ -155,7 +155,7 @@ export async function knownBatches(db: Firestore, group: string): Promise<Unread
 
 /**
  * Stores the decision to pass over the batch: the worker does so within seconds.
- * @returns false when the partition is no longer stuck there
+ * @returns false when the partition is no longer stopped there
  * @throws ServiceError `store.*`
  */
 export async function decideToPass(

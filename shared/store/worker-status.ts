@@ -41,7 +41,7 @@ export interface PartitionStatus {
   readonly waiting_since: UtcTimestamp | null;
 }
 
-/** An unreadable batch at which a partition is stuck. */
+/** An unreadable batch at which a partition is stopped. */
 export interface UnreadableStatus {
   readonly topic: string;
   readonly partition: number;

@@ -3,7 +3,8 @@
  * and listeners cut, by a seed. Meanwhile files are imported, patients created, changed and erased, mails sent and events
  * consumed. Afterwards the laws hold over all results.
  *
- * `FAULTS_SEED=4711 npm run test:faults -- firestore-faults` repeats the faults of a run; `FAULTS_COUNT=5000` makes it longer.
+ * `FAULTS_SEED=4711 npm run test:faults -- firestore-faults` repeats the faults of a run; `FAULTS_COUNT=5000` makes it
+ * longer.
  */
 import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -179,7 +179,7 @@ async function expectAllCommitted(): Promise<void> {
   }
 }
 
-/** What a reader logged, beside what it did not do. */
+/** Adds the end of the reader's log to a failed expectation. */
 function explained(reader: Reader) {
   return async (error: Error) => {
     error.message += `\n${(await reader.log()).slice(-3_000)}`;

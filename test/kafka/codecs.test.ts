@@ -11,7 +11,7 @@ const text = (codec: string) => `${codec}: ${'the same words over and over, '.re
 const WITHIN_MS = 60_000;
 const withApacheKafka = it.skipIf(await withoutApacheKafka("what Kafka's own client packs"));
 
-it.skipIf(!(await has('kcat')))('are read as kcat (librdkafka) compresses them', async () => {
+it.skipIf(!(await has('kcat')))('messages compressed by kcat (librdkafka) are read', async () => {
   const topic = await kafka.topic('kcat', 1);
   const { seen } = consuming(topic);
   for (const codec of CODECS) await kcat(topic, text(codec), '-z', codec, '-k', 'key');
@@ -19,7 +19,7 @@ it.skipIf(!(await has('kcat')))('are read as kcat (librdkafka) compresses them',
   expect(seen).toEqual(CODECS.map(text));
 });
 
-withApacheKafka("are read as Kafka's own client packs them", async () => {
+withApacheKafka("messages compressed by Kafka's own client are read", async () => {
   const topic = await kafka.topic('java', 1);
   const { seen } = consuming(topic);
   await kafkaTool('pack', topic, text(''), ...CODECS);

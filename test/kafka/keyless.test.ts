@@ -1,4 +1,4 @@
-/** Messages without a key keep their place in the partition: real consumers, real effects, one partition. */
+/** Messages without a key keep their order in the partition, with real consumers and effects on one partition. */
 import { onTestFinished, expect, it } from 'vitest';
 import { startConsumers } from '../../functions/kafka-worker/consumers.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';

@@ -14,7 +14,7 @@ import { anEmailSent } from '../support/patients-world.ts';
 import { startTamperingProxy, type Damage } from '../support/tampering-proxy.ts';
 import { workerCorner, type WorkerCorner } from '../support/worker.ts';
 
-/** By partition; the last partition has readable batches only. */
+/** The damage in each partition; the last partition has readable batches only. */
 const damages: readonly { readonly kind: Damage; readonly reason: string }[] = [
   { kind: 'codec', reason: 'its codec is not known' },
   { kind: 'format', reason: 'its format is not known' },
@@ -57,7 +57,7 @@ afterAll(async () => {
 
 const ops = (command: string) => runOpsHere(corner.environment, `--json ${command}`);
 
-/** Each message is a batch of its own. @returns the ids of its events */
+/** Sends each message as its own batch. @returns the ids of the events */
 async function send(partition: number, ...notes: readonly string[]): Promise<string[]> {
   const ids: string[] = [];
   for (const note of notes) {
@@ -156,7 +156,7 @@ it('stops only its partition, is reported, and is passed over when an operator d
   const lines = (await readFile(corner.logFile, 'utf8')).split('\n');
   expect(lines.filter((line) => line.includes('A batch cannot be read'))).toHaveLength(damages.length);
   expect(lines.filter((line) => line.includes('damage:'))).toEqual([]);
-  // Before, a consumer may have had to wait until its group was loaded.
+  // Ignore earlier lines: a consumer may have had to wait until its group was loaded.
   const since = lines.findIndex((line) => line.includes('A batch cannot be read'));
   expect(lines.slice(since).filter((line) => line.includes('will join again'))).toEqual([]);
 });
