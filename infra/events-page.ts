@@ -49,7 +49,7 @@ export async function updatedEventsPage(): Promise<string> {
 /** The part that the schemas of all types share. */
 const publishedEnvelope = patientEventSchema('patient.created').extend({
   eventType: z.enum(Object.keys(patientEventPayloads)).describe('What happened'),
-  payload: z.looseObject({}).describe('What the type says'),
+  payload: z.looseObject({}).describe('The data of the event, see its type'),
 });
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;

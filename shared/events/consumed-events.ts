@@ -17,14 +17,16 @@ function textOf(length: number) {
 }
 
 const persons = {
-  patient_id: patientId.nullish().describe('Whom it concerns; without it the event is ignored and counted'),
+  patient_id: patientId
+    .nullish()
+    .describe('The patient concerned; without it the event is ignored and counted'),
   therapist_id: therapistId.nullish().describe('Not used'),
 };
 
 const email = z.looseObject({
   email_id: z
     .union([z.int(), word])
-    .describe('The mail: the same one under another eventId is the same contact; 7 and "7" are one'),
+    .describe('Identifies the mail, also under another eventId; 7 and "7" are the same'),
   email_data: openObject.describe("Kept in the patient's communication history"),
   communication_type: word.describe("Kept in the patient's communication history"),
   ...persons,
@@ -33,7 +35,7 @@ const email = z.looseObject({
 const phoneCall = z.looseObject({
   call_id: z
     .union([z.int(), word])
-    .describe('The call: the same one under another eventId is the same contact; 7 and "7" are one'),
+    .describe('Identifies the call, also under another eventId; 7 and "7" are the same'),
   call_data: openObject.describe("Kept in the patient's communication history"),
   communication_type: word.describe("Kept in the patient's communication history"),
   ...persons,
@@ -54,7 +56,7 @@ export const communicationEventPayloads = {
 } as const;
 
 const therapist = z.looseObject({
-  therapist_id: therapistId.describe('Who is blocked or unblocked'),
+  therapist_id: therapistId.describe('The therapist who is blocked or unblocked'),
   therapist_data: openObject.describe('Not used'),
   reason: remark.nullish().describe('Not used'),
 });

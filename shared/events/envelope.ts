@@ -42,7 +42,7 @@ export interface ForeignEnvelope {
 
 /** Schema of the envelopes of other services. Unknown keys are accepted. */
 export const foreignEnvelope = z.looseObject({
-  eventId: z.uuid().describe('Identifies the event: one that was applied before changes nothing'),
+  eventId: z.uuid().describe('Identifies the event; an event that was applied before changes nothing'),
   eventType: z.string().min(1).max(200).describe('What happened; a type that is not listed is ignored'),
   version: z.string().describe('1 or 1.x'),
   timestamp: z
@@ -50,7 +50,7 @@ export const foreignEnvelope = z.looseObject({
     .refine((value) => parseInstant(value) !== undefined)
     .describe('When it happened: RFC 3339; without a zone it is UTC, at most a day ahead of our clock'),
   producer: z.string().describe('Who sends it'),
-  payload: z.looseObject({}).describe('What the type says'),
+  payload: z.looseObject({}).describe('The data of the event, see its type'),
 });
 
 /**

@@ -35,10 +35,10 @@ export const patientEventPayloads = {
   'patient.deleted': z
     .object({
       patient_id: patientId,
-      id: patientId.describe('The same id: some readers look for it here'),
-      additional_data: z.object({ id: patientId }).describe('The same id: some readers look for it here'),
+      id: patientId.describe('The same id, for readers that look for it here'),
+      additional_data: z.object({ id: patientId }).describe('The same id, for readers that look for it here'),
     })
-    .describe('The patient was erased; the last event of its patient'),
+    .describe('The patient was erased; this is their last event'),
 } as const;
 
 /** The type of an event on `patient-events`. */
@@ -47,11 +47,11 @@ export type PatientEventType = keyof typeof patientEventPayloads;
 /** The schema of the whole message, envelope and payload, for one event type. */
 export function patientEventSchema(type: PatientEventType) {
   return z.object({
-    eventId: z.uuid().describe('Identifies the event; a repeat has the same'),
+    eventId: z.uuid().describe('Identifies the event; a repeat has the same id'),
     eventType: z.literal(type).describe('What happened'),
     version: z
       .literal(ENVELOPE_VERSION)
-      .describe('Of the contract: 1.x only adds keys, values and event types'),
+      .describe('Version of the contract; 1.x only adds keys, values and event types'),
     timestamp: timestamp.describe('When the change was made'),
     producer: z.literal(PRODUCER).describe('Who published it'),
     sequence: int32Id.describe("The patient's own event number; a reader ignores one it has seen"),

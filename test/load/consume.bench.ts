@@ -1,6 +1,6 @@
 /**
- * Consumed events per second against a bare loop of the same Firestore transaction, and with an empty handler; how late one
- * event is stored; a restart with a backlog; an idle worker.
+ * Consumed events per second compared with a bare loop of the same Firestore transaction, and with an empty handler; the
+ * latency of one event; a restart with a backlog; an idle worker.
  */
 import { createWriteStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
