@@ -56,7 +56,9 @@ describe('a consumer', () => {
 
     await eventually(() => expect(seen).toEqual(['message']), WITHIN_MS);
     const logged = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(logged.filter(({ metric }) => metric === 'errors')).toHaveLength(2);
+    expect(
+      logged.filter(({ metrics }) => (metrics as { errors?: number } | undefined)?.errors === 1),
+    ).toHaveLength(2);
     expect(logged.map(({ message }) => message)).not.toContain('The partitions cannot be started yet');
   });
 

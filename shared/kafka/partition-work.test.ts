@@ -340,7 +340,9 @@ describe('markers', () => {
 describe('a fault that is no outage', () => {
   const fault = () => Promise.reject(new TypeError('planted'));
   const counted = (lines: readonly string[]) =>
-    lines.map((line) => JSON.parse(line) as { metric?: string }).filter(({ metric }) => metric === 'errors');
+    lines
+      .map((line) => JSON.parse(line) as { metrics?: { errors?: number } })
+      .filter(({ metrics }) => metrics?.errors === 1);
 
   it.each([
     ['while the marker is raised', { raise: fault }],

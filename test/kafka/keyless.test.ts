@@ -91,8 +91,11 @@ it(
     await expectRead(communication, names.groups.communication);
 
     const counted = lines
-      .map((line) => JSON.parse(line) as { metric?: string; labels?: { outcome?: string } })
-      .filter(({ metric, labels }) => metric === 'events_consumed' && labels?.outcome === 'tombstone');
+      .map(
+        (line) =>
+          JSON.parse(line) as { metrics?: { events_consumed?: number }; labels?: { outcome?: string } },
+      )
+      .filter(({ metrics, labels }) => metrics?.events_consumed === 1 && labels?.outcome === 'tombstone');
     expect(counted).toHaveLength(2);
     expect(await kafka.read(`${communication}.dlq`)).toEqual([]);
   },
