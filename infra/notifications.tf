@@ -19,7 +19,7 @@ resource "google_monitoring_notification_channel" "mail" {
 check "production_has_a_second_channel" {
   assert {
     condition     = var.environment != "prod" || length(var.alert_channels) > 0
-    error_message = "Alerts go out by mail only, which nobody reads at night: name a second way in alert_channels."
+    error_message = "Alerts go out by mail only, which nobody reads at night: name a second channel in alert_channels."
   }
 }
 

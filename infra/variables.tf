@@ -95,7 +95,7 @@ variable "uploaders" {
 
   validation {
     condition     = alltrue([for member in var.uploaders : !contains(["allUsers", "allAuthenticatedUsers"], member)])
-    error_message = "Nobody unnamed may upload."
+    error_message = "Name each uploader: allUsers and allAuthenticatedUsers are refused."
   }
 }
 
@@ -324,7 +324,7 @@ variable "alert_mail_addresses" {
 
   validation {
     condition     = length(var.alert_mail_addresses) > 0
-    error_message = "An alert that nobody receives is none."
+    error_message = "Name at least one recipient of alerts."
   }
 }
 

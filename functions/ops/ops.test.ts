@@ -187,7 +187,7 @@ describe('ops import', () => {
     expect((await ops('import list --outcome imported', where)).out).not.toContain(failed.record_id);
   });
 
-  it('shows the broken rules of a file, and what waits without its name', async () => {
+  it('shows the broken rules of a file, and lists waiting files without their names', async () => {
     const { deps, bucket, drop } = await importWorld({ db: world.db });
     const where = { GCS_IMPORT_BUCKET: bucket.name };
     const dropped = await drop(aRegistration({ plz: '1' }));
@@ -278,7 +278,7 @@ describe('ops', () => {
     });
   });
 
-  it('exits with a code of its own when Kafka is unreachable', async () => {
+  it('exits with its own code when Kafka is unreachable', async () => {
     expect(
       (await ops('lag', { KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:9', KAFKA_LOG_LEVEL: 'nothing' })).code,
     ).toBe(3);

@@ -129,7 +129,7 @@ async function repairAll(
   const limit = pLimit(AT_ONCE);
   const log = createLog({ service: 'ops', project: '', destination: process.stderr, level: 'error' });
   const total = behind.length + erased.length;
-  await output.during({ what: 'mending', total }, async (progress) => {
+  await output.during({ what: 'repairing', total }, async (progress) => {
     let done = 0;
     /** When the command is asked to stop, the current steps finish and no other begins. */
     const each = async (ids: readonly PatientId[], mend: (id: PatientId) => Promise<void>) => {

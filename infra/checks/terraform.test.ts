@@ -113,12 +113,7 @@ describe('the variables', () => {
       'admins = ["datenschutz@example.org"]',
       'to service accounts only',
     ],
-    [
-      'a public upload',
-      /^uploaders .*$/m,
-      'uploaders = ["allAuthenticatedUsers"]',
-      'Nobody unnamed may upload',
-    ],
+    ['a public upload', /^uploaders .*$/m, 'uploaders = ["allAuthenticatedUsers"]', 'Name each uploader'],
     [
       'another region',
       /^environment .*$/m,
@@ -144,7 +139,7 @@ describe('the variables', () => {
       'alerts without a recipient',
       /^alert_mail_addresses .*$/m,
       'alert_mail_addresses = []',
-      'nobody receives',
+      'Name at least one recipient',
     ],
   ])('turn red for %s', async (_, before, after, finding) => {
     const text = await example('prod.tfvars');

@@ -53,7 +53,7 @@ function objection(file: string, source: string, names: readonly string[] | unde
   const refused = `${file} may not import ${source}: infra/lint/arrows.ts lists what it may.`;
   if (source.startsWith('.')) {
     const target = inRepository(resolve(root, dirname(file), source));
-    if (TEST_FILE.test(target)) return `Nobody imports a test: ${target}.`;
+    if (TEST_FILE.test(target)) return `No file may import a test: ${target}.`;
     return room.files.some((allowed) => lies(target, allowed)) ? undefined : refused;
   }
   if (source === KAFKA_CLIENT && room.mayUseKafkaClient) return undefined;

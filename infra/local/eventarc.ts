@@ -1,5 +1,5 @@
 /**
- * Stands in for Eventarc (a process of its own): delivers each finalized object of the import bucket to the
+ * Stands in for Eventarc (in its own process): delivers each finalized object of the import bucket to the
  * import function as a binary CloudEvent, at least once. The Storage emulator writes the journal before it
  * answers an upload; the deliverer notes acknowledged events beside it, so a restart of either process loses nothing.
  */

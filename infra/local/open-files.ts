@@ -23,7 +23,7 @@ export async function canTellWriters(): Promise<boolean> {
       ? access('/proc/self/fdinfo')
       : platform === 'darwin'
         ? promisify(execFile)('lsof', ['-v'])
-        : Promise.reject(new Error('nobody tells'));
+        : Promise.reject(new Error('this system does not show open files'));
   return ask.then(
     () => true,
     () => false,

@@ -1,5 +1,5 @@
 /**
- * Stands in for Cloud Scheduler (a process of its own): calls check-health's scheduled run every minute, or more
+ * Stands in for Cloud Scheduler (in its own process): calls check-health's scheduled run every minute, or more
  * often where `incoming/` is to be swept more often. It ignores the result of a run.
  */
 import { setTimeout as delay } from 'node:timers/promises';

@@ -36,7 +36,7 @@ export interface StackFile {
 }
 
 export interface StackOptions {
-  /** Data, logs, bundles and stack.json stand below it. It must lie inside the repository. */
+  /** Folder for data, logs, bundles and stack.json. It must be inside the repository. */
   readonly dir: string;
   /** Either the ports of emulator.json and engines that the environment names, or free ports and its own engines. */
   readonly ports: 'configured' | 'free';

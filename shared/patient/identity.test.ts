@@ -27,13 +27,13 @@ describe('a person is recognised', () => {
     ['by the birth date alone', { geburtsdatum: lena.geburtsdatum, vorname: 'Eva', nachname: 'Probe' }],
     ['by the name alone', { vorname: 'Lena', nachname: 'Müller', geburtsdatum: '1970-01-01' }],
     ['by parts that run into one another', { ...lena, email: null, vorname: 'Le', nachname: 'na Müller' }],
-    ['by nothing', {}],
-    ['by what is no text', { email: 7, geburtsdatum: ['1991-04-02'], vorname: {}, nachname: true }],
+    ['by an empty object', {}],
+    ['by values that are not text', { email: 7, geburtsdatum: ['1991-04-02'], vorname: {}, nachname: true }],
   ])('not %s', (_, fields) => {
     expect(meet(lena, fields)).toBe(false);
   });
 
-  it.each([null, 'text', [1], undefined])('in %j nobody', (fields) => {
+  it.each([null, 'text', [1], undefined])('finds no pair in %j', (fields) => {
     expect(identifyingPairs(fields)).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@
  * here.
  */
 
-/** Where a patient stands. */
+/** The status of a patient. */
 export const PATIENTENSTATUS = [
   'offen',
   'auf_der_Suche',

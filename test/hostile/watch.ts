@@ -235,7 +235,7 @@ export function startWatch(stack: TestStack, producer: RawProducer, patients: re
         .splice(0)
         .filter((one) => one.tookMs > STANDS_AFTER_MS + GRANTED_TIMES * slownessDuring(one))
         .map(({ what, at, tookMs }) => `${new Date(at).toISOString()} ${what} took ${tookMs} ms`);
-      expect(slow.join('\n'), 'what stood meanwhile').toBe('');
+      expect(slow.join('\n'), 'probes that were delayed').toBe('');
     },
     slowest: () => ({ ...worst, 'the machine': Math.max(0, ...controls.map(({ tookMs }) => tookMs)) }),
     async stop() {

@@ -59,7 +59,7 @@ it.each([
   ['only the first has one', 2, '2', null],
   ['only the second has one', 3, null, '3'],
 ] as const)(
-  'a therapist blocked, then unblocked, is excluded by nobody when %s',
+  'a therapist who is blocked and then unblocked is excluded by no patient when %s',
   async (_, n, first, second) => {
     const therapist = 100 * n;
     const ids = Array.from({ length: PATIENTS }, (_, index) => 1_000 * n + index);

@@ -58,7 +58,7 @@ it.skipIf(noKafkaTool)(
 );
 
 it.skipIf(noKafkaTool)(
-  'a topic that is recreated with other partitions while nobody reads it is read whole',
+  'a topic that is recreated with other partitions while no consumer runs is read completely',
   async () => {
     const topic = await kafka.topic('reshaped', 3);
     const before = consuming(topic);

@@ -1,6 +1,6 @@
 /**
- * The Storage emulator of firebase-tools in a process of its own, without its command line, which would
- * download a rules engine that this service does not use. Or the one that STORAGE_EMULATOR_HOST names.
+ * The Storage emulator that STORAGE_EMULATOR_HOST names, or that of firebase-tools in its own process. It starts without
+ * the command line of firebase-tools, which would download a rules engine that this service does not use.
  */
 import { join } from 'node:path';
 import { HOST } from '../ports.ts';

@@ -34,7 +34,7 @@ export interface Journey {
 
 export interface PartState {
   readonly name: string;
-  /** `given`: an engine that somebody else runs. */
+  /** `given`: an engine that the stack did not start. */
   readonly state: 'up' | 'down' | 'stopped' | 'given';
   readonly pid: number | null;
 }

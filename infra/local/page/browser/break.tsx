@@ -102,9 +102,9 @@ export function Break({ parts, files }: { parts: readonly PartState[]; files: re
         </table>
       </div>
       <p class="quiet">
-        The Firestore emulator keeps its data in memory: a stop saves it, a kill -9 of it loses what came
-        since the start, and the counters then compare a topic with a database that has forgotten. Google's
-        Firestore does not do that; <a href="/read/docs/emulators.md">what else differs</a>.
+        The Firestore emulator keeps its data in memory: a stop saves it, a kill -9 of it loses the changes
+        since its start, and the counters then compare a topic with a database that lacks patients. Google's
+        Firestore does not lose data; <a href="/read/docs/emulators.md">what else differs</a>.
       </p>
     </Section>
   );
