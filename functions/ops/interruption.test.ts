@@ -61,7 +61,7 @@ it('republish ends on Ctrl-C, which npm forwards a second time', async () => {
   const [code] = (await once(command, 'exit')) as [number];
   expect(code).toBe(130);
   expect(await written).toMatch(
-    /Stopping after the step under way.*\n[^]*Continue with: ops republish --all --after 1/,
+    /Stopping after the current step.*\n[^]*Continue with: ops republish --all --after 1/,
   );
 });
 
