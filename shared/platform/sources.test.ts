@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { expect, it, onTestFinished } from 'vitest';
@@ -37,5 +38,14 @@ it('names the source of a place in a bundle, and leaves libraries as they are', 
 
 it('leaves code without a source map as it is', () => {
   const line = '    at x (file:///nowhere/index.js:3:4)';
+  expect(inSources(line)).toBe(line);
+});
+
+it('leaves code that a bundler added, which its map ties to no source', async () => {
+  const dir = await mkdtemp(join(root, 'sources-test-'));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  const bundle = join(dir, 'index.js');
+  await writeFile(`${bundle}.map`, JSON.stringify({ version: 3, sources: [], names: [], mappings: 'A' }));
+  const line = `    at x (${pathToFileURL(bundle).href}:1:1)`;
   expect(inSources(line)).toBe(line);
 });

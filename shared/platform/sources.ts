@@ -14,8 +14,10 @@ export function inSources(frame: string): string {
   return frame.replace(PLACE, (place, url: string, line: string, column: string) => {
     const entry = mapOf(url)?.findEntry(Number(line) - 1, Number(column) - 1);
     if (entry === undefined || !('originalSource' in entry)) return place;
-    if (entry.originalSource.includes('node_modules/')) return place;
-    const source = entry.originalSource.replace(/^(\.\.\/)+/, '');
+    // Node's types leave it out: a bundler's own code has an entry without a source.
+    const original: string | undefined = entry.originalSource;
+    if (original === undefined || original.includes('node_modules/')) return place;
+    const source = original.replace(/^(\.\.\/)+/, '');
     return `${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
   });
 }

@@ -110,7 +110,7 @@ describe('the runbook', () => {
     const red = await eventually(async () => {
       const answer = await health();
       expect(answer.code).toBe(503);
-      expect(answer.body.checks['import']!.reasons.join()).toContain('has waited in incoming/');
+      expect(answer.body.checks['import']!.reasons.join()).toContain('waiting in incoming/');
       return answer;
     }, WITHIN_MS);
     const seconds = red.body.checks['import']!['oldest_incoming_seconds'] as number;

@@ -49,7 +49,7 @@ export function standingExamples(world: () => HostileWorld): void {
         await eventually(() => {
           const reasons = watch.health.at(-1)!.reasons;
           const standing = unreadable.filter((batch) =>
-            reasons.some((one) => one.includes(name(batch)) && one.includes('has stood')),
+            reasons.some((one) => one.includes(name(batch)) && one.includes('has been stuck')),
           );
           expect(standing).toHaveLength(unreadable.length);
         }, SEEN_WITHIN_MS);
@@ -74,7 +74,7 @@ export function standingExamples(world: () => HostileWorld): void {
       await eventually(() => {
         const reasons = watch.health.at(-1)!.reasons.join();
         expect(reasons).not.toContain('cannot be read');
-        expect(reasons).not.toContain('has stood');
+        expect(reasons).not.toContain('has been stuck');
       }, REPORTED_WITHIN_MS);
     });
   });
