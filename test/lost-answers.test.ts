@@ -41,7 +41,7 @@ const covered: Readonly<Record<string, readonly [file: string, test: string] | s
   ],
   'functions/ops/republish.ts restatePatient': [
     'functions/ops/ops.test.ts',
-    'republishes a patient once when the answer was lost',
+    'republishes a patient once when the answer to the commit was lost',
   ],
   'shared/store/firestore.ts deleteAll': 'what is deleted twice is deleted',
   'shared/store/idempotency-keys.ts discard': 'what is deleted twice is deleted',
