@@ -1,5 +1,6 @@
 /** Collects from the brokers and the store what position.ts needs to decide where a group continues in each partition. */
 import type { InFlight, Marker } from '../platform/in-flight.ts';
+import { leftBehind } from './handover.ts';
 import type { Admin, KafkaClient } from './ports.ts';
 import { decidePosition, type Position } from './position.ts';
 
@@ -40,7 +41,7 @@ export class StartPositions {
       admin.ranges(topic),
       admin.committed(group, topic),
       admin.topicId(topic),
-      Promise.all(partitions.map((partition) => inFlight.left({ topic, partition }))),
+      Promise.all(partitions.map((partition) => leftBehind(inFlight, { topic, partition }))),
     ]);
     const found = partitions.flatMap((partition, index) => {
       const range = ranges.get(partition);

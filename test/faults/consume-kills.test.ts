@@ -25,7 +25,7 @@ it('applies everything once when workers are killed at 20 random moments', { tim
   let atWork = 0;
   for (let kill = 0; kill < KILLS; kill += 1) {
     const before = await corner.world.countHistory();
-    await sleep(Math.random() * 8_000);
+    await sleep(Math.random() * 14_000);
     if ((await corner.world.countHistory()) > before) atWork += 1;
     const index = Math.floor(Math.random() * workers.length);
     await workers[index]!.kill();
