@@ -52,10 +52,12 @@ it('dead-letters each message that ends the process after at most five deaths, a
   await eventually(async () => {
     expect(new Set(await corner.world.history(1))).toEqual(new Set(emails.map(({ eventId }) => eventId)));
     const letters = await corner.kafka.read(`${corner.communicationEvents}.dlq`);
-    expect(letters.map(({ headers }) => String(headers['dlq-error-class']))).toEqual([
-      'event.process_killer',
-      'event.process_killer',
-    ]);
+    expect(new Set(letters.map(({ headers }) => String(headers['dlq-error-class'])))).toEqual(
+      new Set(['event.process_killer']),
+    );
+    // The second message may end the process after the first one's letter and before the commit: the letter is written again.
+    const values = letters.map(({ value }) => (JSON.parse(String(value)) as { eventId: string }).eventId);
+    expect(new Set(values)).toEqual(new Set(killers.map(({ eventId }) => eventId)));
   }, 240_000);
   stopped.abort();
   await corner.stopWorkers();
