@@ -5,6 +5,7 @@
  * syllables as real ones do. First names follow a power law by rank.
  */
 import { fold } from '../../shared/patient/search.ts';
+import { randomNumbers } from '../support/random.ts';
 
 export interface Person {
   readonly vorname: string;
@@ -120,16 +121,5 @@ function drawer(weights: readonly number[]): (random: number) => number {
       else high = middle;
     }
     return low;
-  };
-}
-
-/** mulberry32: the same numbers for the same seed. */
-function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
