@@ -63,9 +63,11 @@ export function standingExamples(world: () => HostileWorld): void {
         const end = ['--to', String(offset)];
         const skip = ['batch', 'skip', 'communication', String(partition), '--from', String(offset)];
         await ops(...skip, '--apply').catch(() => ops(...skip, ...end, '--apply'));
+      }
+      for (const { topic, partition, behind } of unreadable) {
+        await untilInHistory(patient, behind, REPORTED_WITHIN_MS);
         watch.putBack(topic, partition);
       }
-      for (const { behind } of unreadable) await untilInHistory(patient, behind, REPORTED_WITHIN_MS);
       const listed = await ops('--json', 'batch', 'list');
       const traces = JSON.parse(listed) as { partition: number; from: string; state: string }[];
       expect(traces.map(({ partition, from }) => `${partition} ${from}`).sort()).toEqual(
