@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import { Temporal } from 'temporal-polyfill';
 import { describe, expect, it } from 'vitest';
@@ -67,6 +68,7 @@ const filled = (bytes: number): Partial<Facts> => ({
 });
 const disk = (value: number): Partial<Facts> => ({ freeDisk: { value } });
 const MIB = 1024 * 1024;
+const RUNBOOKS = new URL('../../docs/runbooks/', import.meta.url);
 
 type Rule = [situation: string, differing: Partial<Facts>, check: string, status: Status, reason?: string];
 
@@ -232,7 +234,16 @@ describe('the verdict', () => {
     expect(check.status).toBe(status);
     if (reason !== undefined) expect(check.reasons).toEqual([reason]);
     expect(check.reasons.length > 0).toBe(status !== 'healthy');
+    expect(check.runbooks.length > 0).toBe(status !== 'healthy');
+    for (const runbook of check.runbooks) expect(existsSync(new URL(`${runbook}.md`, RUNBOOKS))).toBe(true);
     if (status !== 'healthy') expect(report.status).not.toBe('healthy');
+  });
+
+  it('names the runbooks of all reasons of a check, each once', () => {
+    const unknown = worker.groups.map((one) => ({ ...one, lag: null }));
+    const { kafka } = judge(facts(reported({ groups: unknown, dead_letters: 1 })), limits).checks;
+    expect(kafka.reasons).toHaveLength(3);
+    expect(kafka.runbooks).toEqual(['consumer-lag', 'dead-letters']);
   });
 
   it('does not claim that Kafka is reachable when the worker no longer reports', () => {

@@ -125,7 +125,7 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     await page.getByRole('searchbox').fill('');
   });
 
-  it('shows the outcome of a chosen file and of a broken one, with the rule it broke', async () => {
+  it('shows the outcome of a chosen file and of a broken one, with the rule it broke and the runbook', async () => {
     await page.locator('input[type=file]').setInputFiles(FIXTURE);
     const files = page.getByRole('list', { name: 'The outcome of each file' });
     await files.getByRole('button', { name: /^patient \d+$/ }).click();
@@ -138,6 +138,8 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     expect(await files.innerText()).toContain('The rule: postal code');
     await press('Deliver the last file twice');
     await files.getByText('delivered 2 times').waitFor();
+    const health = page.getByRole('region', { name: 'Health' });
+    await health.getByRole('link', { name: 'runbook: import-failure-rate' }).waitFor();
   });
 
   it('shows a poisonous message as a dead letter with what to do, and drops it', async () => {

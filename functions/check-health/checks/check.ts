@@ -12,27 +12,54 @@ export interface Limits {
   readonly IMPORT_STORAGE_QUOTA_BYTES: number;
 }
 
-/** One part of the verdict: its figures, and the reasons in words why it is not healthy. */
-export type Check<Figures> = Figures & { readonly status: Status; readonly reasons: readonly string[] };
+/** The runbooks that findings refer to: files in docs/runbooks, without `.md`. */
+export type Runbook =
+  | 'consumer-lag'
+  | 'dead-letters'
+  | 'health-silent'
+  | 'health-unreachable'
+  | 'import-failure-rate'
+  | 'oldest-incoming-file'
+  | 'outbox-age'
+  | 'restore'
+  | 'standing-partition'
+  | 'storage-filling'
+  | 'unreadable-batch'
+  | 'worker-not-polling';
+
+/** One part of the verdict: its figures, and why it is not healthy. */
+export type Check<Figures> = Figures & {
+  readonly status: Status;
+  /** In words. */
+  readonly reasons: readonly string[];
+  /** The runbooks that fit the reasons, each once. */
+  readonly runbooks: readonly Runbook[];
+};
 
 interface Finding {
   readonly status: Status;
+  readonly runbook: Runbook;
   readonly reason: string;
 }
 
 /** A finding that staff should look at. */
-export function degraded(reason: string): Finding {
-  return { status: 'degraded', reason };
+export function degraded(runbook: Runbook, reason: string): Finding {
+  return { status: 'degraded', runbook, reason };
 }
 
 /** A finding that breaks a promise. */
-export function unhealthy(reason: string): Finding {
-  return { status: 'unhealthy', reason };
+export function unhealthy(runbook: Runbook, reason: string): Finding {
+  return { status: 'unhealthy', runbook, reason };
 }
 
 /** A finding about a query without a result. @param fault why there is none; undefined, and then no finding, if there is one */
-export function unanswered(status: Status, what: string, fault: string | undefined): Finding | undefined {
-  return fault === undefined ? undefined : { status, reason: `${what}: ${fault}` };
+export function unanswered(
+  status: Status,
+  runbook: Runbook,
+  what: string,
+  fault: string | undefined,
+): Finding | undefined {
+  return fault === undefined ? undefined : { status, runbook, reason: `${what}: ${fault}` };
 }
 
 /** Combines the figures with the worst status and the reasons of the findings. */
@@ -44,6 +71,7 @@ export function verdict<Figures extends object>(
   return {
     status: worstOf(findings.map((finding) => finding.status)),
     reasons: findings.map((finding) => finding.reason),
+    runbooks: [...new Set(findings.map((finding) => finding.runbook))],
     ...figures,
   };
 }

@@ -10,6 +10,8 @@ export type FirestoreCheck = Check<{ readonly reachable: boolean }>;
 export function judgeFirestore({ imports, outbox, worker }: Facts): FirestoreCheck {
   const reachable = [imports, outbox, worker].some((reading) => 'value' in reading);
   return verdict({ reachable }, [
-    reachable ? undefined : unanswered('unhealthy', 'Firestore does not respond', faultOf(worker)),
+    reachable
+      ? undefined
+      : unanswered('unhealthy', 'health-unreachable', 'Firestore does not respond', faultOf(worker)),
   ]);
 }

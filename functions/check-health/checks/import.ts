@@ -38,18 +38,19 @@ export function judgeImport({ incoming, imports }: Facts, limits: Limits): Impor
       oldest_incoming_seconds: waiting?.oldest_seconds ?? null,
     },
     [
-      unanswered('unhealthy', 'incoming/ could not be listed', faultOf(incoming)),
-      unanswered('degraded', 'the import records could not be read', faultOf(imports)),
+      unanswered('unhealthy', 'oldest-incoming-file', 'incoming/ could not be listed', faultOf(incoming)),
+      unanswered('degraded', 'health-unreachable', 'the import records could not be read', faultOf(imports)),
       waiting !== undefined && waiting.oldest_seconds > promised
         ? unhealthy(
+            'oldest-incoming-file',
             `a file has been waiting in incoming/ for ${waiting.oldest_seconds} s, longer than the promised ${promised} s`,
           )
         : undefined,
       rate === undefined || rate <= FAILING.degraded
         ? undefined
         : rate > FAILING.unhealthy && files >= FAILING.ofAtLeast
-          ? unhealthy(failing)
-          : degraded(failing),
+          ? unhealthy('import-failure-rate', failing)
+          : degraded('import-failure-rate', failing),
     ],
   );
 }

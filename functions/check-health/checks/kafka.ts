@@ -49,36 +49,42 @@ export function judgeKafka({ worker, now }: Facts): KafkaCheck {
       reported_seconds_ago: age,
     },
     [
-      unanswered('degraded', "the worker's status could not be read", faultOf(worker)),
+      unanswered('degraded', 'health-unreachable', "the worker's status could not be read", faultOf(worker)),
       'value' in worker && reported === undefined
-        ? degraded('no worker has reported its status yet')
+        ? degraded('worker-not-polling', 'no worker has reported its status yet')
         : undefined,
-      silent ? degraded(`the worker has not reported for ${age} s`) : undefined,
-      reported?.kafka_reachable === false ? degraded('the worker does not reach Kafka') : undefined,
-      lag !== null && lag > LAG ? degraded(`consumed messages not applied yet: ${lag}`) : undefined,
+      silent ? degraded('worker-not-polling', `the worker has not reported for ${age} s`) : undefined,
+      reported?.kafka_reachable === false
+        ? degraded('worker-not-polling', 'the worker does not reach Kafka')
+        : undefined,
+      lag !== null && lag > LAG
+        ? degraded('consumer-lag', `consumed messages not applied yet: ${lag}`)
+        : undefined,
       ...(reported?.groups ?? []).map((group) =>
         answers && group.lag === null
-          ? degraded(`the number of waiting messages of ${group.topic} is unknown`)
+          ? degraded('consumer-lag', `the number of waiting messages of ${group.topic} is unknown`)
           : undefined,
       ),
       ...(standing ?? []).map(({ topic, partition, committed, seconds, waiting }) =>
         degraded(
+          'standing-partition',
           `partition ${partition} of ${topic} has been stuck at offset ${committed ?? 'none'} for ${seconds} s, waiting messages: ${waiting}`,
         ),
       ),
       ...(unreadable ?? []).map(({ topic, partition, offset, reason }) =>
         degraded(
+          'unreadable-batch',
           `partition ${partition} of ${topic} is stuck at offset ${offset} because a batch cannot be read: ${reason}`,
         ),
       ),
       answers && unreadable === null
-        ? degraded('it is unknown whether there are unreadable batches')
+        ? degraded('unreadable-batch', 'it is unknown whether there are unreadable batches')
         : undefined,
       (reported?.dead_letters ?? 0) > 0
-        ? degraded(`dead letters waiting for an operator: ${reported?.dead_letters}`)
+        ? degraded('dead-letters', `dead letters waiting for an operator: ${reported?.dead_letters}`)
         : undefined,
       answers && reported.dead_letters === null
-        ? degraded('the number of waiting dead letters is unknown')
+        ? degraded('dead-letters', 'the number of waiting dead letters is unknown')
         : undefined,
     ],
   );

@@ -13,9 +13,10 @@ export type OutboxCheck = Check<{ readonly entries: number | null; readonly olde
 export function judgeOutbox({ outbox }: Facts): OutboxCheck {
   const backlog = valueOf(outbox);
   return verdict({ entries: backlog?.entries ?? null, oldest_seconds: backlog?.oldest_seconds ?? null }, [
-    unanswered('degraded', 'the outbox could not be read', faultOf(outbox)),
+    unanswered('degraded', 'health-unreachable', 'the outbox could not be read', faultOf(outbox)),
     backlog !== undefined && backlog.oldest_seconds > OUTBOX_LATE_SECONDS
       ? degraded(
+          'outbox-age',
           `events or mails waiting to be sent: ${backlog.entries}, the oldest for ${backlog.oldest_seconds} s`,
         )
       : undefined,

@@ -14,9 +14,9 @@ export type RestoreCheck = Check<{
 export function judgeRestore({ fence }: Facts): RestoreCheck {
   const fault = valueOf(fence);
   return verdict({ fenced: 'value' in fence ? fault !== undefined : null }, [
-    unanswered('degraded', 'the marks of the restore fence could not be read', faultOf(fence)),
+    unanswered('degraded', 'restore', 'the marks of the restore fence could not be read', faultOf(fence)),
     fault === undefined
       ? undefined
-      : unhealthy(`${fenceFaults[fault]}: nothing is sent and no ids are allocated (runbook restore.md)`),
+      : unhealthy('restore', `${fenceFaults[fault]}: nothing is sent and no ids are allocated`),
   ]);
 }

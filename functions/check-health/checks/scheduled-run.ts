@@ -15,12 +15,17 @@ export function judgeScheduledRun({ lastRun, now }: Facts): ScheduledRunCheck {
   const last = valueOf(lastRun)?.taken_at ?? null;
   const age = last === null ? 0 : secondsSince(last, now);
   return verdict({ last_run: last }, [
-    unanswered('degraded', 'the last scheduled run could not be read', faultOf(lastRun)),
+    unanswered(
+      'degraded',
+      'health-unreachable',
+      'the last scheduled run could not be read',
+      faultOf(lastRun),
+    ),
     'value' in lastRun && last === null
-      ? degraded('there has been no scheduled run yet, so missed files are not imported')
+      ? degraded('health-silent', 'there has been no scheduled run yet, so missed files are not imported')
       : undefined,
     age > RUN_OVERDUE_SECONDS
-      ? degraded(`the last scheduled run was ${age} s ago, so missed files are not imported`)
+      ? degraded('health-silent', `the last scheduled run was ${age} s ago, so missed files are not imported`)
       : undefined,
   ]);
 }

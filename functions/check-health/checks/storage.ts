@@ -31,14 +31,23 @@ export function judgeStorage({ lastRun, freeDisk }: Facts, limits: Limits): Stor
       ...(freeDisk === undefined ? {} : { free_disk_bytes: free ?? null }),
     },
     [
-      unanswered('degraded', 'the size of the bucket is unknown', faultOf(lastRun)),
-      unanswered('degraded', 'the free space of the drop folder could not be read', faultOf(freeDisk)),
-      used > 1 ? unhealthy(filled) : used > FILLING ? degraded(filled) : undefined,
+      unanswered('degraded', 'health-unreachable', 'the size of the bucket is unknown', faultOf(lastRun)),
+      unanswered(
+        'degraded',
+        'storage-filling',
+        'the free space of the drop folder could not be read',
+        faultOf(freeDisk),
+      ),
+      used > 1
+        ? unhealthy('storage-filling', filled)
+        : used > FILLING
+          ? degraded('storage-filling', filled)
+          : undefined,
       free === undefined || free >= LITTLE_DISK_BYTES
         ? undefined
         : free < MAX_FILE_BYTES
-          ? unhealthy(room)
-          : degraded(room),
+          ? unhealthy('storage-filling', room)
+          : degraded('storage-filling', room),
     ],
   );
 }

@@ -46,28 +46,7 @@ function answered<T>(asked: Promise<T>): Promise<T | null> {
 
 interface Report {
   readonly status: string;
-  readonly checks: Readonly<
-    Record<string, { readonly status: string; readonly reasons: readonly string[] } | null>
-  >;
-}
-
-/** The runbook for a check that is not healthy. */
-const runbooks: Readonly<Record<string, string>> = {
-  outbox: 'outbox-age',
-  storage: 'storage-filling',
-  restore: 'restore',
-  scheduled_run: 'health-silent',
-  firestore: 'health-unreachable',
-};
-
-function runbookOf(check: string, sentence: string): string | null {
-  if (check === 'import') return /failed/.test(sentence) ? 'import-failure-rate' : 'oldest-incoming-file';
-  if (check !== 'kafka') return runbooks[check] ?? null;
-  if (/dead letter/.test(sentence)) return 'dead-letters';
-  if (/batch/.test(sentence)) return 'unreadable-batch';
-  if (/has been stuck/.test(sentence)) return 'standing-partition';
-  if (/not applied yet|number of waiting messages/.test(sentence)) return 'consumer-lag';
-  return 'worker-not-polling';
+  readonly checks: Readonly<Record<string, Omit<Check, 'name'>>>;
 }
 
 async function readHealth(url: string): Promise<Figures['health']> {
@@ -75,17 +54,12 @@ async function readHealth(url: string): Promise<Figures['health']> {
   const { status, checks } = (await answer.json()) as Report;
   return {
     status,
-    checks: Object.entries(checks).flatMap(([name, check]): Check[] =>
-      check === null
-        ? []
-        : [
-            {
-              name,
-              status: check.status,
-              reasons: check.reasons.map((sentence) => ({ sentence, runbook: runbookOf(name, sentence) })),
-            },
-          ],
-    ),
+    checks: Object.entries(checks).map(([name, { status, reasons, runbooks }]) => ({
+      name,
+      status,
+      reasons,
+      runbooks,
+    })),
   };
 }
 

@@ -81,15 +81,13 @@ export interface Guarantees {
   readonly stale: string | null;
 }
 
-export interface Reason {
-  readonly sentence: string;
-  readonly runbook: string | null;
-}
-
+/** A check of the health verdict. */
 export interface Check {
   readonly name: string;
   readonly status: string;
-  readonly reasons: readonly Reason[];
+  readonly reasons: readonly string[];
+  /** Names of files in docs/runbooks, without `.md`. */
+  readonly runbooks: readonly string[];
 }
 
 export interface PartitionLag {

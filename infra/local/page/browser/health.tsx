@@ -10,27 +10,25 @@ export const kindOf = (status: string): string =>
 export function Health({ figures }: { figures: Figures | null }) {
   const health = figures?.health ?? null;
   const { outbox = null, lag = null, deadLetters = null } = figures ?? {};
-  const reasons = health?.checks.flatMap((check) =>
-    check.reasons.map((reason) => ({ ...reason, name: check.name, status: check.status })),
-  );
+  const faulty = health?.checks.filter(({ reasons }) => reasons.length > 0) ?? [];
   return (
     <Section id="health" title="Health" hint="The verdict of check-health, and the figures behind it.">
       <p class="verdict">
         <Badge kind={health === null ? 'bad' : kindOf(health.status)}>{health?.status ?? 'no answer'}</Badge>{' '}
         {health === null && 'check-health does not answer: start it below.'}
-        {health !== null && reasons?.length === 0 && 'Every check passes.'}
+        {health !== null && faulty.length === 0 && 'Every check passes.'}
       </p>
-      {reasons !== undefined && reasons.length > 0 && (
+      {faulty.length > 0 && (
         <ul class="reasons">
-          {reasons.map(({ name, status, sentence, runbook }) => (
-            <li key={name + sentence}>
-              <Badge kind={kindOf(status)}>{name}</Badge> {sentence}
-              {runbook !== null && (
-                <>
+          {faulty.map(({ name, status, reasons, runbooks }) => (
+            <li key={name}>
+              <Badge kind={kindOf(status)}>{name}</Badge> {reasons.join('; ')}
+              {runbooks.map((runbook) => (
+                <span key={runbook}>
                   {' '}
                   <a href={`/read/docs/runbooks/${runbook}.md`}>runbook: {runbook}</a>
-                </>
-              )}
+                </span>
+              ))}
             </li>
           ))}
         </ul>
