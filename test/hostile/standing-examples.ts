@@ -59,7 +59,7 @@ export function standingExamples(world: () => HostileWorld): void {
 
     it('is passed over when an operator says so, and the messages behind it are applied', async () => {
       const { unreadable, watch, ops, untilInHistory, patient } = world();
-      for (const { topic, partition, offset } of unreadable) {
+      for (const { partition, offset } of unreadable) {
         const end = ['--to', String(offset)];
         const skip = ['batch', 'skip', 'communication', String(partition), '--from', String(offset)];
         await ops(...skip, '--apply').catch(() => ops(...skip, ...end, '--apply'));
