@@ -4,8 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Member } from '../../shared/kafka/ports.ts';
+import { followTopic } from '../../infra/local/page/topic.ts';
 import { aRegistration } from '../support/builders.ts';
+import { eventually } from '../support/eventually.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { memoryMiB, percentile, rate, type Bench, type Row } from './rows.ts';
 
@@ -75,24 +76,23 @@ function upload({ bucket }: TestStack, registration: object): Promise<void> {
 
 async function measureLatencies(stack: TestStack): Promise<number[]> {
   const waiting = new Map<string, (at: number) => void>();
-  const joining: Promise<Member> = stack.kafka.join('patient-events', `bench-${randomUUID()}`, {
-    assigned: (partitions) => void begin(joining, partitions),
-    fetched(_, { messages }) {
-      const at = performance.now();
-      for (const { value } of messages) {
-        const { payload } = JSON.parse(String(value)) as {
-          payload: { patient_data?: { zahlungsreferenz: string | null } };
-        };
-        waiting.get(payload.patient_data?.zahlungsreferenz ?? '')?.(at);
-      }
-      return true;
+  const reading = new AbortController();
+  const follower = followTopic({
+    client: stack.kafka,
+    topic: 'patient-events',
+    group: 'bench',
+    signal: reading.signal,
+    onMessage({ value }) {
+      const { payload } = JSON.parse(String(value)) as {
+        payload: { patient_data?: { zahlungsreferenz: string | null } };
+      };
+      waiting.get(payload.patient_data?.zahlungsreferenz ?? '')?.(performance.now());
     },
-    lost: () => undefined,
-    outOfRange: () => undefined,
-    polled: () => undefined,
-    ended: () => undefined,
+    onBeginning: () => undefined,
   });
-  const member = await joining;
+  await eventually(async () => {
+    if (!(await follower.isAtEnd())) throw new Error('the reader is not at the end');
+  }, 30_000);
   const latencies: number[] = [];
   // The first imports connect, compile and lease ids.
   for (let n = -5; n < SINGLE; n += 1) {
@@ -106,7 +106,7 @@ async function measureLatencies(stack: TestStack): Promise<number[]> {
     if (n >= 0) latencies.push(latency);
     await sleep(50);
   }
-  await member.leave();
+  reading.abort();
   return latencies;
 }
 
@@ -115,12 +115,4 @@ async function memories(stack: TestStack): Promise<Map<string, number>> {
     ['import', 'worker', 'api', 'health'].includes(name),
   );
   return new Map(await Promise.all(pids.map(async ([name, pid]) => [name, await memoryMiB(pid)] as const)));
-}
-
-async function begin(joining: Promise<Member>, partitions: readonly number[]): Promise<void> {
-  const member = await joining;
-  for (const partition of partitions) {
-    member.seek(partition, 0n);
-    member.resume(partition);
-  }
 }
