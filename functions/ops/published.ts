@@ -1,5 +1,6 @@
 /** Reads the whole topic patient-events, for commands that compare it with Firestore. */
 import { z } from 'zod';
+import { ServiceError } from '../../shared/platform/errors.ts';
 import { readTopic } from '../../shared/kafka/read-topic.ts';
 import type { Context } from './context.ts';
 import type { Output } from './output.ts';
@@ -29,6 +30,13 @@ export async function readPublished(
     readTopic(client, names.topics.patients, {
       group: names.groups.operators,
       signal: context.signal,
+      onBeginning: (partition, offset) => {
+        // A result about a topic that shrinks meanwhile could be wrong.
+        if (offset > (ranges.get(partition)?.low ?? 0n))
+          throw new ServiceError('kafka.unavailable', {
+            detail: 'Messages of the topic were deleted while it was read',
+          });
+      },
       onMessage: ({ partition, timestamp, value }) => {
         progress.to((read += 1));
         if (!begins.has(partition)) begins.set(partition, timestamp);

@@ -45,6 +45,15 @@ it.each([
   expect(problems(history, { 7: problem === 'missing' ? 2 : 1 })).toContain(problem);
 });
 
+it('starts over at a new beginning', () => {
+  const history = createTopicHistory();
+  for (const event of [message(7, 1), message(7, 2)]) history.add(event);
+  history.begin(false);
+  history.add(message(7, 2));
+  expect(history.eventsOf(7).map(({ sequence, times }) => [sequence, times])).toEqual([[2, 1]]);
+  expect(problems(history, { 7: 2 })).toEqual([]);
+});
+
 it('ignores messages that are not events', () => {
   const history = createTopicHistory();
   history.add({ ...message(7, 1), value: null });

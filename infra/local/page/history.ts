@@ -9,6 +9,7 @@ import type { IncomingMessage } from '../../../shared/kafka/ports.ts';
 import type { PublishedEvent } from './messages.ts';
 
 export interface TopicHistory {
+  /** Forgets everything: the topic is read from its beginning. */
   begin(isComplete: boolean): void;
   add(message: IncomingMessage): void;
   /** A patient's events by number. The payloads of the oldest events of a large topic are not kept and are null. */
@@ -39,6 +40,9 @@ export function createTopicHistory(): TopicHistory {
   return {
     begin(isComplete) {
       reconciler = createReconciler(isComplete);
+      patients.clear();
+      withPayload.length = 0;
+      cut = 0;
     },
     add({ value, partition, offset }) {
       const { data: event } = envelope.safeParse(parse(value));

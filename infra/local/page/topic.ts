@@ -1,7 +1,7 @@
 /** Follows a whole topic from its beginning while the page is open, and continues after each outage of the broker. */
-import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { IncomingMessage, KafkaClient, Member } from '../../../shared/kafka/ports.ts';
+import { isAtEnd, readPartitions } from '../../../shared/kafka/partition-reader.ts';
+import type { Admin, IncomingMessage, KafkaClient } from '../../../shared/kafka/ports.ts';
 
 export interface TopicFollower {
   /** Whether everything on the topic was read. @throws the client's error when Kafka does not answer */
@@ -15,88 +15,50 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   /** Called for each message once, in order within a partition. */
   readonly onMessage: (message: IncomingMessage) => void;
-  /** Called once before the first message: whether nothing was ever deleted from the topic. */
+  /**
+   * Called before the first message: whether nothing was ever deleted from the topic. Called again when its next messages
+   * were deleted: then it is read from its new beginning.
+   */
   readonly onBeginning: (isComplete: boolean) => void;
 }
 
 const AGAIN_AFTER_MS = 500;
 
-export function followTopic(options: FollowOptions): TopicFollower {
-  /** The next offset by partition; undefined until Kafka has answered for the first time. */
-  let next: Map<number, bigint> | undefined;
-  const ranges = async () => {
-    const admin = await options.client.admin();
-    try {
-      return await admin.ranges(options.topic);
-    } finally {
-      await admin.close().catch(() => undefined);
+export function followTopic({ client, topic, onBeginning, ...options }: FollowOptions): TopicFollower {
+  const { signal } = options;
+  /** The next offset by partition; empty until Kafka has answered for the first time. */
+  const next = new Map<number, bigint>();
+  let partitions = 0;
+  const follow = async (admin: Admin) => {
+    if (partitions === 0 || next.size < partitions) {
+      const ranges = await admin.ranges(topic);
+      partitions = ranges.size;
+      for (const [partition, { low }] of ranges) next.set(partition, low);
+      onBeginning([...next.values()].every((low) => low === 0n));
     }
-  };
-  const begin = async (): Promise<Map<number, bigint>> => {
-    const found = await ranges();
-    options.onBeginning([...found.values()].every(({ low }) => low === 0n));
-    return new Map([...found].map(([partition, { low }]) => [partition, low]));
+    // A batch that cannot be read is skipped: the page shows the messages around it.
+    await readPartitions(client, admin, { ...options, topic, next });
   };
   void (async () => {
-    while (!options.signal.aborted) {
-      await (async () => readOn(options, (next ??= await begin())))().catch(() => undefined);
-      await delay(AGAIN_AFTER_MS, undefined, { signal: options.signal }).catch(() => undefined);
+    while (!signal.aborted) {
+      await withAdmin(client, follow).catch(() => undefined);
+      await delay(AGAIN_AFTER_MS, undefined, { signal }).catch(() => undefined);
     }
   })();
   return {
     async isAtEnd() {
-      const ends = await ranges();
-      return [...ends].every(([partition, { high }]) => (next?.get(partition) ?? -1n) >= high);
+      const ranges = await withAdmin(client, (admin) => admin.ranges(topic));
+      const ends = new Map([...ranges].map(([partition, { high }]) => [partition, high]));
+      return next.size > 0 && isAtEnd(next, ends);
     },
   };
 }
 
-/** Reads with a member of its own group until the member ends or the signal is aborted. */
-async function readOn(options: FollowOptions, next: Map<number, bigint>): Promise<void> {
-  const { client, topic, signal, onMessage } = options;
-  const group = `${options.group}-${randomUUID()}`;
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  signal.addEventListener('abort', () => end(), { once: true });
-  let member: Member | undefined;
-  let assigned: readonly number[] = [];
-  const start = () => {
-    for (const partition of assigned) {
-      member?.seek(partition, next.get(partition) ?? 0n);
-      member?.resume(partition);
-    }
-  };
+async function withAdmin<T>(client: KafkaClient, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = await client.admin();
   try {
-    member = await client.join(topic, group, {
-      assigned(partitions) {
-        assigned = partitions;
-        start();
-      },
-      lost: () => undefined,
-      polled: () => undefined,
-      fetched(partition, fetched) {
-        const from = next.get(partition) ?? 0n;
-        for (const message of fetched.messages) if (message.offset >= from) onMessage(message);
-        // Skip a batch that cannot be read: the page shows the messages around it.
-        const position =
-          fetched.unreadable === undefined
-            ? fetched.next
-            : (fetched.unreadable.lastOffset ?? fetched.unreadable.offset) + 1n;
-        if (position > from) next.set(partition, position);
-        if (fetched.unreadable !== undefined) member?.seek(partition, position);
-        return true;
-      },
-      outOfRange(partition) {
-        next.delete(partition);
-        end();
-      },
-      ended: () => end(),
-    });
-    start();
-    await ended;
+    return await work(admin);
   } finally {
-    await member?.leave().catch(() => undefined);
-    const admin = await client.admin();
-    await admin.deleteGroup(group).catch(() => undefined);
     await admin.close().catch(() => undefined);
   }
 }
