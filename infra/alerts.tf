@@ -1,4 +1,5 @@
-# Each alert is named like its runbook, docs/runbooks/<name>.md, which the notification carries in full, with the commands that it uses.
+# Each alert has the name and title of its runbook, docs/runbooks/<name>.md. The notification contains the runbook and the shell
+# functions that its commands use.
 #
 # `measure` defines how a time series becomes the number that is compared with `threshold`:
 #   mean    mean of the samples in the period (check-health reports one sample a run)
@@ -33,7 +34,7 @@ locals {
       for       = "300s"
     }
     "outbox-age" = {
-      title     = "Events or mails are not going out"
+      title     = "Events or mails are not being sent"
       severity  = "ERROR"
       filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/outbox_oldest_seconds\""
       measure   = "mean"
@@ -51,7 +52,7 @@ locals {
       for       = "600s"
     }
     "standing-partition" = {
-      title     = "A consumed partition stands still"
+      title     = "A consumed partition is stuck"
       severity  = "ERROR"
       filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/standing_partitions\""
       measure   = "mean"
@@ -78,7 +79,7 @@ locals {
       for       = "0s"
     }
     "worker-fault" = {
-      title     = "The Kafka worker has a fault of its own"
+      title     = "The Kafka worker has an internal fault"
       severity  = "ERROR"
       filter    = "resource.type=\"cloud_run_worker_pool\" AND metric.type=\"${local.metric}/errors\" AND metric.labels.error_code=\"internal\""
       measure   = "count"
@@ -87,7 +88,7 @@ locals {
       for       = "0s"
     }
     "dead-letters" = {
-      title     = "An event lies in a dead-letter topic"
+      title     = "There are events in a dead-letter topic"
       severity  = "WARNING"
       filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/dead_letters_waiting\""
       measure   = "mean"
@@ -96,7 +97,7 @@ locals {
       for       = "0s"
     }
     "unsendable-message" = {
-      title     = "A message of ours cannot be sent"
+      title     = "A message cannot be sent to Kafka"
       severity  = "ERROR"
       filter    = "resource.type=\"cloud_run_worker_pool\" AND metric.type=\"${local.metric}/errors\" AND metric.labels.error_code=\"event.unsendable\""
       measure   = "count"
@@ -114,7 +115,7 @@ locals {
       for       = "120s"
     }
     "api-5xx-ratio" = {
-      title     = "The API answers with server errors"
+      title     = "The API responds with server errors"
       severity  = "ERROR"
       filter    = "${local.api_requests} AND metric.labels.response_code_class=\"5xx\""
       of        = local.api_requests
@@ -141,7 +142,7 @@ locals {
       for      = "600s"
     }
     "health-unreachable" = {
-      title     = "Health is bad, or cannot be asked from outside"
+      title     = "/health is unhealthy or unreachable from outside"
       severity  = "CRITICAL"
       filter    = "resource.type=\"uptime_url\" AND metric.type=\"monitoring.googleapis.com/uptime_check/check_passed\" AND metric.labels.check_id=\"${google_monitoring_uptime_check_config.health.uptime_check_id}\""
       measure   = "failed"
@@ -159,7 +160,7 @@ locals {
       for       = "0s"
     }
     "restore" = {
-      title     = "The database is a restored copy, nothing is sent"
+      title     = "The database is a restored copy and publishes nothing"
       severity  = "CRITICAL"
       filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/database_fenced\""
       measure   = "mean"
@@ -168,7 +169,7 @@ locals {
       for       = "0s"
     }
     "storage-filling" = {
-      title     = "The import bucket fills up"
+      title     = "The import bucket is filling up"
       severity  = "WARNING"
       filter    = "${local.of_check_health} AND metric.type=\"${local.metric}/storage_used_percent\""
       measure   = "mean"

@@ -20,8 +20,9 @@ import {
 } from '../shared/events/patient-events.ts';
 import { changePatient, registerPatient } from '../shared/patient/change.ts';
 import { causedByErasure } from '../shared/patient/consequences.ts';
+import { examplePatient } from '../shared/patient/example.ts';
 import { newPatientSchema, patchSchema, patientId } from '../shared/patient/schema.ts';
-import { fateOf, type ErrorCode } from '../shared/platform/errors.ts';
+import { deadLetterCodes, fateOf } from '../shared/platform/errors.ts';
 import { typeInWords } from './schema-words.ts';
 
 export const eventsPage = new URL('../docs/events.md', import.meta.url);
@@ -126,18 +127,6 @@ function abbreviated(event: { payload: object }): string {
   return `\`\`\`jsonc\n${text.replace(`"${mark}"`, '{ /* all fields, as in the first example */ }')}\n\`\`\``;
 }
 
-/** Error codes for senders: those caused by their message, and those caused by this service. */
-const deadLetterCodes = [
-  'event.not_json',
-  'event.invalid_envelope',
-  'event.unsupported_version',
-  'event.invalid_payload',
-  'event.timestamp_in_future',
-  'event.patients_left',
-  'event.handler_failed',
-  'event.process_killer',
-] as const satisfies readonly ErrorCode[];
-
 function deadLetterTable(): string {
   const rows = deadLetterCodes.map((code) => `| \`${code}\` | ${fateOf(code).title} |`);
   return ['| `dlq-error-class` | Reason |', '|---|---|', ...rows].join('\n');
@@ -153,22 +142,9 @@ function story(): Record<PatientEventType, NumberedEnvelope> {
   const registered = registerPatient(
     id,
     newPatientSchema.parse({
-      anrede: 'Frau',
-      geschlecht: 'weiblich',
-      vorname: 'Lena',
-      nachname: 'Beispiel',
-      strasse: 'Musterweg 4',
-      plz: '50667',
-      ort: 'Köln',
-      email: 'lena@example.org',
-      telefon: '+49221000000',
-      geburtsdatum: '1991-04-02',
-      symptome: ['Schlafstörungen', 'Sorgen / Grübeln'],
+      ...examplePatient,
       zahlungsreferenz: '9c1f04ab',
       vertraege_unterschrieben: true,
-      zeitliche_verfuegbarkeit: { montag: ['08:00-12:00'] },
-      raeumliche_verfuegbarkeit: { max_km: 20 },
-      verkehrsmittel: 'ÖPNV',
     }),
     START,
   );

@@ -5,7 +5,7 @@
 locals {
   slos = {
     "slo-file-to-event" = {
-      title        = "99 % of files are an event within a minute"
+      title        = "99 % of files become events within a minute"
       goal         = 0.99
       distribution = "resource.type=\"cloud_run_worker_pool\" AND metric.type=\"${local.metric}/file_to_event_ms\""
       max          = 60000
@@ -13,7 +13,7 @@ locals {
       bad          = null
     }
     "slo-api-availability" = {
-      title        = "99.5 % of the API's answers are no server error"
+      title        = "99.5 % of the API's responses are not server errors"
       goal         = 0.995
       distribution = null
       max          = null
@@ -21,7 +21,7 @@ locals {
       bad          = "${local.api_requests} AND metric.labels.response_code_class=\"5xx\""
     }
     "slo-outbox-age" = {
-      title        = "In 99 % of minutes nothing waits in the outbox for more than a minute"
+      title        = "In 99 % of all minutes no outbox entry is older than a minute"
       goal         = 0.99
       distribution = "${local.of_check_health} AND metric.type=\"${local.metric}/outbox_oldest_seconds\""
       max          = 60
@@ -88,7 +88,7 @@ resource "google_monitoring_alert_policy" "burn" {
     for_each = local.burn_rates
 
     content {
-      display_name = "The error budget goes ${conditions.value} times too fast over ${conditions.key}"
+      display_name = "The error budget is used ${conditions.value} times too fast for ${conditions.key}"
 
       condition_threshold {
         filter          = "select_slo_burn_rate(\"${google_monitoring_slo.promise[each.key].id}\", \"${conditions.key}\")"

@@ -3,6 +3,7 @@
  * fact has one source, and here every other place is read and compared with it. Lists that have a check of their own are
  * tested there: the environment, indexes and metrics in infra/checks, the fields and variables in the generated tables.
  */
+import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { FAILING } from '../functions/check-health/checks/import.ts';
@@ -11,12 +12,14 @@ import { FILLING } from '../functions/check-health/checks/storage.ts';
 import { LONGEST_RUN_MS } from '../functions/check-health/run.ts';
 import { bundleTarget, deployables } from '../infra/bundle.ts';
 import { parseSources, readSources, stringsIn, type Body } from '../infra/checks/hcl.ts';
+import { JAVA_AT_LEAST } from '../infra/local/engines/machine.ts';
 import { collections } from '../infra/lint/arrows.ts';
 import { asyncApiDocument } from '../shared/events/asyncapi.ts';
 import { patientEventPayloads } from '../shared/events/patient-events.ts';
 import { communicationEventPayloads, therapistEventPayloads } from '../shared/events/consumed-events.ts';
+import { MAX_MESSAGE_BYTES } from '../shared/kafka/consumer.ts';
 import { deadLetterTopicOf, groups, PARTITIONS, topics } from '../shared/kafka/topics.ts';
-import { errorCodes } from '../shared/platform/errors.ts';
+import { deadLetterCodes, errorCodes } from '../shared/platform/errors.ts';
 import { metrics } from '../shared/platform/metrics.ts';
 import { variables } from '../shared/platform/variables.ts';
 import { ARCHIVES, INCOMING } from '../shared/registration/archive.ts';
@@ -85,7 +88,10 @@ describe('topics and groups', () => {
 });
 
 describe('limits', () => {
-  const alerts = terraform.locals['alerts'] as unknown as Record<string, { threshold: number }>;
+  const alerts = terraform.locals['alerts'] as unknown as Record<
+    string,
+    { threshold: number; title: string }
+  >;
 
   it.each([
     ['consumer-lag', LAG, ''],
@@ -110,10 +116,19 @@ describe('limits', () => {
     expect(listed.sort()).toEqual([...Object.keys(alerts), ...objectives].sort());
   });
 
+  it('of each alert have the title of their runbook', () => {
+    const headings = Object.keys(alerts).map((name) => pages.get(`docs/runbooks/${name}.md`)?.split('\n')[0]);
+    expect(Object.values(alerts).map(({ title }) => `# ${title}`)).toEqual(headings);
+  });
+
   it('of a waiting file are 15 minutes everywhere', () => {
     const seconds = variables.IMPORT_STUCK_AFTER_SECONDS.parse(undefined);
     expect(said(/IMPORT_STUCK_AFTER_SECONDS` \((\d+)\)/)).toEqual([String(seconds)]);
     expect(said(/`incoming\/` for (?:more|longer) than (\d+) minutes/)).toEqual([String(seconds / 60)]);
+  });
+
+  it('of a consumed message is the same in the pages and in the code', () => {
+    expect(said(/value of more than (\d+) KiB/)).toEqual([String(MAX_MESSAGE_BYTES / 1024)]);
   });
 
   it('of the objectives are what their titles and pages say', () => {
@@ -135,6 +150,36 @@ describe('limits', () => {
     expect(delivery['ack_deadline_seconds']).toBeGreaterThan(
       seconds(functions['import-registration']?.timeout),
     );
+  });
+});
+
+describe('costs', () => {
+  it('of the alerts count their conditions', () => {
+    const alerts = Object.keys(terraform.locals['alerts'] as object).length;
+    const ofObjectives =
+      Object.keys(terraform.locals['slos'] as object).length *
+      Object.keys(terraform.locals['burn_rates'] as object).length;
+    expect(said(/(\d+) × ~1\.50/)).toEqual([String(alerts), String(alerts + ofObjectives)]);
+  });
+
+  it('of scanning count the images', () => {
+    expect(said(/(\d+) images × /)).toEqual([String(Object.keys(deployables).length)]);
+  });
+
+  it('of instances are for the memory that they have', () => {
+    const memoryOf = (type: string, name: string) =>
+      /"memory":"(\d+)([GM]i)"/
+        .exec(JSON.stringify(resource(type, name)))
+        ?.slice(1)
+        .join(' ');
+    expect(said(/warm function instance \(1 vCPU, (\d+ [GM]i)B\)/)).toEqual([
+      memoryOf('google_cloud_run_v2_service', 'function'),
+    ]);
+    expect(said(/1 vCPU and (\d+ [GM]i)B always on/)).toEqual([
+      memoryOf('google_cloud_run_v2_worker_pool', 'kafka_worker'),
+    ]);
+    const vcpus = terraform.variables['kafka_vcpus']?.['default'];
+    expect(said(/[Mm]anaged(?: Kafka)?, (\d+) vCPUs/)).toEqual([String(vcpus)]);
   });
 });
 
@@ -218,6 +263,11 @@ describe('names', () => {
     expect(named.filter((name) => !known.has(name))).toEqual([]);
   });
 
+  it.each(deadLetterCodes)('%s has advice in the runbook of dead letters', (code) => {
+    const rows = pages.get('docs/runbooks/dead-letters.md')?.match(/^\| `(?:event\.|unreadable).*$/gm);
+    expect(rows?.filter((row) => row.split('|')[1]?.includes(`\`${code}\``))).toHaveLength(1);
+  });
+
   it('of metrics in pages are metrics', () => {
     const named = [...pages.values()].flatMap((text) =>
       [...text.matchAll(/patient_service\/(\w+)/g)].map(([, name = '']) => name),
@@ -298,6 +348,31 @@ describe('versions', () => {
     expect(await read('cloudbuild.yaml')).toContain(`hashicorp/terraform:${program}`);
     expect(said(/`terraform` ≥ (\d+\.\d+)/)).toEqual([program]);
     expect(said(/provider\s(\d+\.\d+)/)).toEqual([provider]);
+  });
+});
+
+describe('versions of libraries and engines', () => {
+  const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
+    dependencies: Record<string, string>;
+    devDependencies: Record<string, string>;
+  };
+
+  it('of kafkajs are one: the patched one, the published one, the sample and the pages', async () => {
+    const sample = JSON.parse(await read('docs/samples/typescript/package.json')) as typeof manifest;
+    const version = manifest.dependencies['kafkajs'];
+    expect(manifest.devDependencies['kafkajs-published']).toBe(`npm:kafkajs@${version}`);
+    expect(sample.dependencies['kafkajs']).toBe(version);
+    expect(await readdir(new URL('patches', root))).toContain(`kafkajs+${version}.patch`);
+    expect(said(/kafkajs (?:has had no release since )?(\d+\.\d+\.\d+)/)).toEqual([version]);
+  });
+
+  it('of firebase-tools are the one whose private parts are used', async () => {
+    const [major] = manifest.devDependencies['firebase-tools']?.split('.') ?? [];
+    expect(await read('infra/local/engines/storage-process.ts')).toContain(`firebase-tools ${major} `);
+  });
+
+  it('of Java are the oldest that runs the engines', () => {
+    expect(said(/Java (\d+)/)).toEqual([String(JAVA_AT_LEAST)]);
   });
 });
 

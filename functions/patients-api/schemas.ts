@@ -1,5 +1,6 @@
 /** The named schemas of the contract: the bodies of requests and responses. */
 import { z } from 'zod';
+import { examplePatient } from '../../shared/patient/example.ts';
 import { newPatientSchema, patchSchema, patientId, patientSchema } from '../../shared/patient/schema.ts';
 import { calendarDate, timestamp } from '../../shared/patient/text.ts';
 import { errorCodes, type ErrorCode } from '../../shared/platform/errors.ts';
@@ -46,22 +47,7 @@ export const requestSchemas = {
 
 /** A valid body for each request schema, as an example in the contract. */
 export const requestExamples = {
-  NewPatient: {
-    anrede: 'Frau',
-    geschlecht: 'weiblich',
-    vorname: 'Lena',
-    nachname: 'Beispiel',
-    strasse: 'Musterweg 4',
-    plz: '50667',
-    ort: 'Köln',
-    email: 'lena@example.org',
-    telefon: '+49 221 000000',
-    geburtsdatum: '1991-04-02',
-    symptome: ['Schlafstörungen', 'Sorgen / Grübeln'],
-    zeitliche_verfuegbarkeit: { montag: ['08:00-12:00'] },
-    raeumliche_verfuegbarkeit: { max_km: 20 },
-    verkehrsmittel: 'ÖPNV',
-  },
+  NewPatient: examplePatient,
   PatientPatch: { zahlung_eingegangen: true, ausgeschlossene_therapeuten: [7] },
   NewContact: { date: '2026-03-01' },
 } as const satisfies Record<keyof typeof requestSchemas, object>;

@@ -52,7 +52,8 @@ export interface RunningConsumer {
   stop(): Promise<void>;
 }
 
-const MAX_MESSAGE_BYTES = 512 * 1024;
+/** A message with a larger value becomes a dead letter. */
+export const MAX_MESSAGE_BYTES = 512 * 1024;
 /** After a membership of at least this length the delays start from the shortest again. */
 const LASTING_MS = 90_000;
 

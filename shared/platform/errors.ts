@@ -176,6 +176,14 @@ export type ErrorCode = keyof typeof table;
 /** All codes, in the order of the table. */
 export const errorCodes = Object.keys(table) as ErrorCode[];
 
+/** A reason of a dead letter. */
+export type DeadLetterCode = Exclude<Extract<ErrorCode, `event.${string}`>, 'event.unsendable'>;
+
+/** All reasons of dead letters, in the order of the table. */
+export const deadLetterCodes = errorCodes.filter(
+  (code): code is DeadLetterCode => code.startsWith('event.') && code !== 'event.unsendable',
+);
+
 /** What follows from this code: whether to retry, the HTTP status and the title. */
 export function fateOf(code: ErrorCode): Fate {
   return table[code];

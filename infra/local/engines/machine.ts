@@ -6,7 +6,8 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { run } from '../process.ts';
 
-const JAVA_AT_LEAST = 17;
+/** The oldest major version of Java that runs the engines. */
+export const JAVA_AT_LEAST = 17;
 /** Milliseconds to wait for Docker: a daemon that hangs counts as missing. */
 const DOCKER_ANSWERS_WITHIN_MS = 15_000;
 

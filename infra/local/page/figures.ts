@@ -3,7 +3,8 @@ import type { Firestore } from '@google-cloud/firestore';
 import { openDeadLetterBook, type DeadLetterBook } from '../../../shared/kafka/dead-letter-book.ts';
 import { lagOf } from '../../../shared/kafka/lag.ts';
 import type { KafkaClient } from '../../../shared/kafka/ports.ts';
-import type { Names } from '../../../shared/kafka/topics.ts';
+import type { DeadLetterCode } from '../../../shared/platform/errors.ts';
+import { consumedTopics, type Names } from '../../../shared/kafka/topics.ts';
 import { outboxBacklog } from '../../../shared/store/outbox-backlog.ts';
 import type { Check, DeadLetter, Figures } from './messages.ts';
 
@@ -15,13 +16,12 @@ export interface FiguresSources {
   readonly names: Names;
 }
 
-const consumed = ['communication', 'therapists'] as const;
 /** Limit of dead letters shown. */
 const SHOWN = 50;
 
 /** @returns a function that fetches all figures at once; a figure that does not arrive in time is null */
 export function createFigures({ health, db, client, names }: FiguresSources): () => Promise<Figures> {
-  const books = consumed.map((topic) => ({
+  const books = consumedTopics.map((topic) => ({
     topic,
     book: openDeadLetterBook(client, names.topics[topic], names.groups.operators, { values: false }),
   }));
@@ -73,7 +73,7 @@ async function readLag(client: KafkaClient, names: Names): Promise<Figures['lag'
   const admin = await client.admin();
   try {
     const lags = await Promise.all(
-      consumed.map(async (name) => {
+      consumedTopics.map(async (name) => {
         const topic = names.topics[name];
         const partitions = await lagOf(admin, names.groups[name], topic);
         return partitions.map(({ partition, committed, end, lag }) => ({
@@ -104,22 +104,23 @@ async function readLetters({ topic, book }: { topic: string; book: DeadLetterBoo
         reason === undefined
           ? null
           : `${reason.origin.topic}:${reason.origin.partition}:${reason.origin.offset}`,
-      advice: adviceOf(error),
+      advice: advice[error as keyof typeof advice] ?? 'Ask its sender, then drop it.',
     };
   });
 }
 
-/** The advice of docs/runbooks/dead-letters.md in one sentence. */
-function adviceOf(error: string): string {
-  if (['event.not_json', 'event.invalid_envelope', 'event.invalid_payload'].includes(error))
-    return 'The sender broke the contract: they fix it and send again; drop this one.';
-  if (error === 'event.unsupported_version') return 'Extend the reader, then replay it.';
-  if (error === 'event.timestamp_in_future')
-    return 'The sender fixes their clock and sends again; drop this one.';
-  if (error === 'event.handler_failed') return 'A fault of this service: fix it, deploy, then replay it.';
-  if (error === 'event.patients_left') return 'Fix the error for the patients named here, then replay it.';
-  if (error === 'event.process_killer')
-    return 'It ended the worker each time: fix the fault, then replay it.';
-  if (error === 'unreadable') return 'Look at it with --value, then drop it.';
-  return 'Ask its sender, then drop it.';
-}
+const BROKEN_CONTRACT = 'The sender broke the contract: they fix it and send again; drop this one.';
+
+/** The advice of docs/runbooks/dead-letters.md in a sentence, by the reason of the dead letter. */
+const advice: Readonly<Record<DeadLetterCode | 'unreadable', string>> = {
+  'event.not_json': BROKEN_CONTRACT,
+  'event.invalid_envelope': BROKEN_CONTRACT,
+  'event.invalid_payload': BROKEN_CONTRACT,
+  'event.unsupported_version': 'Extend the reader, then replay it.',
+  'event.too_large': 'The sender sends a smaller one; drop this one.',
+  'event.timestamp_in_future': 'The sender fixes their clock and sends again; drop this one.',
+  'event.handler_failed': 'A fault of this service: fix it, deploy, then replay it.',
+  'event.patients_left': 'Fix the error for the patients named here, then replay it.',
+  'event.process_killer': 'It ended the worker each time: fix the fault, then replay it.',
+  unreadable: 'Look at it with --value, then drop it.',
+};
