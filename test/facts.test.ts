@@ -179,7 +179,7 @@ describe('costs', () => {
       memoryOf('google_cloud_run_v2_worker_pool', 'kafka_worker'),
     ]);
     const vcpus = terraform.variables['kafka_vcpus']?.['default'];
-    expect(said(/[Mm]anaged(?: Kafka)?, (\d+) vCPUs/)).toEqual([String(vcpus)]);
+    expect(said(/[Mm]anaged(?: Kafka)?, (\d+) vCPUs/).map(Number)).toEqual([vcpus]);
   });
 });
 

@@ -26,7 +26,7 @@ function shrinkingTopic() {
       queueMicrotask(() => events.assigned([0]));
       return {
         seek: (partition: number, offset: bigint) =>
-          void queueMicrotask(() => {
+          queueMicrotask(() => {
             if (offset < low) return events.outOfRange(partition);
             const next = offset < 2n ? 2n : 6n;
             const messages = [0n, 1n, 2n, 3n, 4n, 5n].filter((at) => at >= offset && at < next).map(message);
