@@ -65,6 +65,32 @@ it('republish ends on Ctrl-C, which npm forwards a second time', async () => {
   );
 });
 
+it('republish continues after kill -9 at the patient that its progress named', async () => {
+  const before = await sequences();
+  const onTerminal = 'data:text/javascript,process.stderr.isTTY = true';
+  const script = join(import.meta.dirname, 'index.ts');
+  const command = spawn(
+    process.execPath,
+    ['--import', onTerminal, script, 'republish', '--all', '--rate', '0.01'],
+    { env: environment },
+  );
+  let shown = '';
+  const { promise: named, resolve } = Promise.withResolvers<void>();
+  command.stderr.on('data', (chunk: Buffer) => {
+    shown += String(chunk);
+    if (shown.includes('done up to patient 1')) resolve();
+  });
+  const ended = once(command, 'exit');
+  await Promise.race([named, ended]);
+  command.kill('SIGKILL');
+  expect(await ended).toEqual([null, 'SIGKILL']);
+  // Patients of the page are in the audit trail before they are changed.
+  expect(shown).toContain('"patient_ids":[1,2,3]');
+
+  expect((await ops('republish --all --after 1')).out).toContain('2 patients put into the outbox.');
+  expect(await sequences()).toEqual(before.map((number) => number + 1));
+});
+
 it('the rebuild of the search index continues where it stopped', async () => {
   const stopped = await ops('search rebuild', {}, AbortSignal.abort(new Interrupted()));
   expect(stopped).toMatchObject({

@@ -7,15 +7,15 @@ import { restate } from '../../shared/patient/change.ts';
 import type { PatientId } from '../../shared/patient/schema.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { isServiceError } from '../../shared/platform/errors.ts';
-import { countPatients, scanPatients } from '../../shared/store/patient-scan.ts';
+import { countPatients, scanPatientPages } from '../../shared/store/patient-scan.ts';
 import { inTransaction } from '../../shared/store/firestore.ts';
 import { fromSnapshot, patientDoc, updatePatientWithin } from '../../shared/store/patients.ts';
 import type { Context } from './context.ts';
 import { keepRate, resumable } from './interruption.ts';
 import { counted, type Output } from './output.ts';
 
-/** Patients per line of the audit trail. */
-const AUDITED_AT_ONCE = 1_000;
+/** Patients that are put into the outbox concurrently, unless a rate is set. */
+const AT_ONCE = 16;
 
 export interface Republishing {
   /** One patient, or all. */
@@ -53,34 +53,35 @@ async function republishAll(
   const total = await countPatients(db, after);
   let count = 0;
   let last = after;
-  const told: PatientId[] = [];
-  const audit = () => context.audit('changed', { patientIds: told.splice(0) });
   const work = () =>
     output.during({ what: 'republishing', total }, async (progress) => {
-      for await (const { id } of scanPatients(db, { after })) {
-        context.signal.throwIfAborted();
-        const started = performance.now();
-        const isThere = dryRun || (await restateIfThere(db, id));
-        if (isThere) count += 1;
-        if (isThere && !dryRun && told.push(id) === AUDITED_AT_ONCE) audit();
-        last = id;
-        progress.to(count);
-        await keepRate(rate, started, context.signal);
+      for await (const page of scanPatientPages(db, after)) {
+        const ids = page.map(({ id }) => id);
+        if (!dryRun) context.audit('changed', { patientIds: ids });
+        while (ids.length > 0) {
+          context.signal.throwIfAborted();
+          const started = performance.now();
+          const group = ids.splice(0, rate === undefined ? AT_ONCE : 1);
+          // All of them end before the command does, also when one fails.
+          const ends = await Promise.allSettled(group.map(async (id) => dryRun || restateIfThere(db, id)));
+          count += ends.filter((end) => end.status === 'fulfilled' && end.value).length;
+          const failed = ends.find((end) => end.status === 'rejected');
+          if (failed !== undefined) throw failed.reason;
+          last = group.at(-1);
+          progress.to(count, dryRun ? undefined : `done up to patient ${last}`);
+          await keepRate(rate, started, context.signal);
+        }
       }
       return count;
     });
-  try {
-    return await resumable(work, () => {
-      if (dryRun) return undefined;
-      const options = [
-        last === undefined ? '' : ` --after ${last}`,
-        rate === undefined ? '' : ` --rate ${rate}`,
-      ];
-      return `${counted(count, 'patient')} put into the outbox. Continue with: ops republish --all${options.join('')}`;
-    });
-  } finally {
-    audit();
-  }
+  return resumable(work, () => {
+    if (dryRun) return undefined;
+    const options = [
+      last === undefined ? '' : ` --after ${last}`,
+      rate === undefined ? '' : ` --rate ${rate}`,
+    ];
+    return `${counted(count, 'patient')} put into the outbox. Continue with: ops republish --all${options.join('')}`;
+  });
 }
 
 /** @returns false when the patient was erased in the meantime */

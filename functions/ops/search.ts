@@ -20,7 +20,7 @@ export async function rebuildSearch(
     output.during({ what: 'search index', total }, async (progress) => {
       for await (const reached of rebuildSearchIndex(db, after)) {
         ({ looked, rewritten, last } = reached);
-        progress.to(looked);
+        progress.to(looked, `done up to patient ${last}`);
         context.signal.throwIfAborted();
       }
     });

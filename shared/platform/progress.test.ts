@@ -81,3 +81,14 @@ it.each([
 ])('shows %o after %i items in %i ms as %s', (shown, done, ms, line) => {
   expect(progressLine(shown, done, ms)).toBe(line);
 });
+
+it('names the place that is reached, on a terminal and without one', async () => {
+  const { stream: terminal, chunks } = stream(true);
+  await showProgress(terminal, { what: 'reading', total: 4 }, async (progress) =>
+    progress.to(2, 'done up to patient 7'),
+  );
+  expect(chunks.join('')).toMatch(/2 of 4.*, done up to patient 7/);
+  expect(progressLine({ what: 'w', total: 3 }, 1, 1_000, 'done up to patient 7')).toBe(
+    'w [#######·············]  33 %, 1 of 3, 1.0/s, 2 s left, done up to patient 7',
+  );
+});

@@ -5,8 +5,11 @@ import cliProgress from 'cli-progress';
 
 /** Receives the progress of long work. */
 export interface Progress {
-  /** Sets how much is done so far. Cheap enough to be called for every item. */
-  to(done: number): void;
+  /**
+   * Sets how much is done so far. Cheap enough to be called for every item.
+   * @param place how far that is, in words, for a person who must continue after a kill
+   */
+  to(done: number, place?: string): void;
 }
 
 /** Shows nothing. */
@@ -39,15 +42,21 @@ async function withBar<T>(
   work: (progress: Progress) => Promise<T>,
 ): Promise<T> {
   const started = performance.now();
+  let reached: string | undefined;
   const bar = new cliProgress.SingleBar({
     stream,
     clearOnComplete: true,
     hideCursor: true,
-    format: (_, { value }) => progressLine(shown, value, performance.now() - started),
+    format: (_, { value }) => progressLine(shown, value, performance.now() - started, reached),
   });
   bar.start(shown.total ?? 0, 0);
   try {
-    return await work({ to: (done) => bar.update(done) });
+    return await work({
+      to: (done, place) => {
+        reached = place;
+        bar.update(done);
+      },
+    });
   } finally {
     bar.stop();
   }
@@ -59,27 +68,33 @@ async function withLines<T>(
   work: (progress: Progress) => Promise<T>,
 ): Promise<T> {
   const started = performance.now();
-  let done = 0;
+  let [done, reached]: [number, string | undefined] = [0, undefined];
   const timer = setInterval(() => {
-    stream.write(`${progressLine(shown, done, performance.now() - started)}\n`);
+    stream.write(`${progressLine(shown, done, performance.now() - started, reached)}\n`);
   }, LINE_EVERY_MS);
   try {
-    return await work({ to: (now) => (done = now) });
+    return await work({ to: (now, place) => void ([done, reached] = [now, place]) });
   } finally {
     clearInterval(timer);
   }
 }
 
 /** One line of progress, such as `reading the topic [##########··········]  50 %, 1200 of 2400, 400/s, 3 s left`. */
-export function progressLine({ what, total }: Shown, done: number, elapsedMs: number): string {
+export function progressLine(
+  { what, total }: Shown,
+  done: number,
+  elapsedMs: number,
+  place?: string,
+): string {
   const perSecond = elapsedMs > 0 ? (done / elapsedMs) * 1000 : 0;
   const rate = done > 0 && perSecond > 0 ? [rateOf(perSecond)] : [];
-  if (total === undefined) return [`${what}: ${done}`, ...rate].join(', ');
+  const reached = place === undefined ? [] : [place];
+  if (total === undefined) return [`${what}: ${done}`, ...rate, ...reached].join(', ');
   const share = total === 0 ? 1 : Math.min(1, done / total);
   const bar = cliProgress.Format.BarFormat(share, barOptions);
   const left = done < total && perSecond > 0 ? [`${durationOf((total - done) / perSecond)} left`] : [];
   const percentage = `${String(Math.floor(share * 100)).padStart(3)} %`;
-  return [`${what} [${bar}] ${percentage}`, `${done} of ${total}`, ...rate, ...left].join(', ');
+  return [`${what} [${bar}] ${percentage}`, `${done} of ${total}`, ...rate, ...left, ...reached].join(', ');
 }
 
 const BAR_LENGTH = 20;

@@ -18,18 +18,26 @@ export interface ScannedPatient {
  * @param after begins after this patient
  * @throws ServiceError `store.unavailable`
  */
-export async function* scanPatients(
+export async function* scanPatients(db: Firestore, after?: PatientId): AsyncGenerator<ScannedPatient> {
+  for await (const page of scanPatientPages(db, after)) yield* page;
+}
+
+const PAGE = 1_000;
+
+/** As {@link scanPatients}, in groups of at most 1,000. @throws ServiceError `store.unavailable` */
+export async function* scanPatientPages(
   db: Firestore,
-  { after, pageSize = 1_000 }: { readonly after?: PatientId | undefined; readonly pageSize?: number } = {},
-): AsyncGenerator<ScannedPatient> {
-  const pageBehind = (query: Query) => query.select('_meta.sequence').limit(pageSize);
+  after?: PatientId,
+): AsyncGenerator<readonly ScannedPatient[]> {
+  const pageBehind = (query: Query) => query.select('_meta.sequence').limit(PAGE);
   for (let page = pageBehind(behind(db, after)); ;) {
     const { docs } = await translated(() => page.get());
-    for (const doc of docs) {
-      yield { id: patientId.parse(Number(doc.id)), sequence: doc.get('_meta.sequence') as number };
-    }
     const last = docs.at(-1);
     if (last === undefined) return;
+    yield docs.map((doc) => ({
+      id: patientId.parse(Number(doc.id)),
+      sequence: doc.get('_meta.sequence') as number,
+    }));
     page = pageBehind(behind(db)).startAfter(last);
   }
 }
