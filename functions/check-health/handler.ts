@@ -13,10 +13,13 @@ import { gatherFacts } from './facts.ts';
 import { runScheduled, type HealthDependencies } from './run.ts';
 import { judge } from './verdict.ts';
 
-/** Time limit of each query. All queries run concurrently. */
+/** Time limit of each query of a report. All queries run concurrently. */
 const ANSWER_WITHIN_MS = 1000;
 
-type Answer = (deps: HealthDependencies) => Promise<{ readonly status: number; readonly body: object }>;
+type Answer = (
+  deps: HealthDependencies,
+  withinMs: number,
+) => Promise<{ readonly status: number; readonly body: object }>;
 
 const routes: Readonly<Record<string, { readonly methods: readonly string[]; readonly answer: Answer }>> = {
   '/health': { methods: ['GET', 'HEAD'], answer: answerHealth },
@@ -24,13 +27,14 @@ const routes: Readonly<Record<string, { readonly methods: readonly string[]; rea
   '/run': { methods: ['POST'], answer: answerRun },
 };
 
-export function createHandler(deps: HealthDependencies): HttpFunction {
+/** @param answerWithinMs time limit of each query of a report, in milliseconds */
+export function createHandler(deps: HealthDependencies, answerWithinMs = ANSWER_WITHIN_MS): HttpFunction {
   hideRequests();
   return (request, response) =>
     withTrace(continueTrace(request.get('traceparent')), async () => {
       revealTarget(request);
       try {
-        await dispatch(deps, request, response);
+        await dispatch(deps, answerWithinMs, request, response);
       } catch (error) {
         if (!(error instanceof ServiceError)) deps.log.error('Request failed', errorFields(error));
         const { details, headers } = problemOf(error);
@@ -39,7 +43,12 @@ export function createHandler(deps: HealthDependencies): HttpFunction {
     });
 }
 
-async function dispatch(deps: HealthDependencies, request: Request, response: Response): Promise<void> {
+async function dispatch(
+  deps: HealthDependencies,
+  withinMs: number,
+  request: Request,
+  response: Response,
+): Promise<void> {
   const route = Object.hasOwn(routes, request.path) ? routes[request.path] : undefined;
   if (route === undefined) throw new ServiceError('request.not_found');
   response.set('cache-control', 'no-store');
@@ -49,12 +58,12 @@ async function dispatch(deps: HealthDependencies, request: Request, response: Re
   }
   // No route needs a body. Read one within the limits anyway, or it would keep the connection busy.
   await readJson(request);
-  const { status, body } = await route.answer(deps);
+  const { status, body } = await route.answer(deps, withinMs);
   response.status(status).json(body);
 }
 
-async function answerHealth(deps: HealthDependencies) {
-  const report = judge(await gatherFacts(deps, ANSWER_WITHIN_MS), deps.limits);
+async function answerHealth(deps: HealthDependencies, withinMs: number) {
+  const report = judge(await gatherFacts(deps, withinMs), deps.limits);
   return { status: report.status === 'unhealthy' ? 503 : 200, body: report };
 }
 

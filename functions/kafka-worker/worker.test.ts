@@ -20,7 +20,7 @@ const send = (topic: string, key: string, event: object | string) =>
   publisher.publish([{ topic, key, value: typeof event === 'string' ? event : JSON.stringify(event) }]);
 
 describe('the worker', () => {
-  it('takes events in, sends events out, buries poison, reports itself and stops in time', async () => {
+  it('takes events in, sends events out, buries poison, reports itself and ends by itself', async () => {
     await world.register(1, { zugewiesener_therapeut: 5, status: 'in_Therapie' });
     const worker = await corner.startWorker();
     const email = anEmailSent(1);
@@ -41,13 +41,13 @@ describe('the worker', () => {
       expect(
         (await kafka.read(`${corner.communicationEvents}.dlq`)).map(({ value }) => String(value)),
       ).toEqual(['not JSON']);
-    }, 20_000);
+    });
     await eventually(async () => {
       const published = (await kafka.read(corner.patientEvents)).map(({ value }) =>
         JSON.parse(String(value)),
       );
       expect(published.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5]);
-    }, 20_000);
+    });
     expect([await probe(worker, '/livez'), await probe(worker, '/readyz'), await probe(worker, '/')]).toEqual(
       [200, 200, 404],
     );
@@ -61,18 +61,18 @@ describe('the worker', () => {
           { topic: corner.therapistEvents, lag: 0 },
         ],
       });
-    }, 25_000);
+    });
 
-    const started = Date.now();
-    await worker.stop();
-    expect(Date.now() - started).toBeLessThan(10_000);
+    // Only the signal: stop() would also kill a worker that does not end.
+    process.kill(worker.pid!, 'SIGTERM');
+    await worker.exited;
     expect((await world.db.collection('in_flight').get()).size).toBe(0);
     expect(await readFile(corner.logFile, 'utf8')).not.toMatch(/Beispiel|not JSON/);
   });
 
   it('is alive but not ready without Kafka, and says so in its status', async () => {
     const worker = await corner.startWorker({ KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:9' });
-    await eventually(async () => expect(await probe(worker, '/readyz')).toBe(503), 15_000);
+    await eventually(async () => expect(await probe(worker, '/readyz')).toBe(503));
     expect(await probe(worker, '/livez')).toBe(200);
     await eventually(async () => {
       expect(await readWorkerStatus(world.db)).toMatchObject({
@@ -80,7 +80,7 @@ describe('the worker', () => {
         dead_letters: null,
         groups: [{ lag: null, last_poll_at: null }, { lag: null }],
       });
-    }, 20_000);
+    });
     await worker.stop();
   });
 });

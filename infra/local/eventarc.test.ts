@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -97,7 +97,9 @@ it('delivers unacknowledged events after a restart, and no others', async () => 
   const first = await functionAnswering();
   const stop = deliver(first.target);
   await eventually(() => expect(first.calls).toHaveLength(1));
-  await delay(100);
+  await eventually(async () =>
+    expect(await readFile(join(dir, 'delivered.jsonl'), 'utf8')).toContain('done'),
+  );
   await stop();
   appendLine(journal, event('left'));
   const second = await functionAnswering();

@@ -10,8 +10,6 @@ import type { IncomingMessage } from './ports.ts';
 import { createPublisher } from './publish.ts';
 
 const { kafka, consuming, publish, committed } = await consumerCorner();
-/** A consumer that joins its group waits up to several seconds for the others. */
-const WITHIN_MS = 20_000;
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => String(n));
 
 describe('a consumer', () => {
@@ -21,8 +19,8 @@ describe('a consumer', () => {
 
     const { consumer, seen } = consuming(topic);
 
-    await eventually(() => expect(seen.length).toBeGreaterThanOrEqual(500), WITHIN_MS);
-    await eventually(async () => expect(await committed(topic)).toBe(500n), WITHIN_MS);
+    await eventually(() => expect(seen.length).toBeGreaterThanOrEqual(500));
+    await eventually(async () => expect(await committed(topic)).toBe(500n));
     expect(seen.toSorted()).toEqual(numbers(500).toSorted());
     for (const key of Array.from({ length: 10 }, (_, n) => n)) {
       const ofKey = seen.map(Number).filter((n) => n % 10 === key);
@@ -54,7 +52,7 @@ describe('a consumer', () => {
       },
     });
 
-    await eventually(() => expect(seen).toEqual(['message']), WITHIN_MS);
+    await eventually(() => expect(seen).toEqual(['message']));
     const logged = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(
       logged.filter(({ metrics }) => (metrics as { errors?: number } | undefined)?.errors === 1),
@@ -66,13 +64,13 @@ describe('a consumer', () => {
     const topic = await kafka.topic('resume');
     await publish(topic, numbers(50));
     const first = consuming(topic);
-    await eventually(() => expect(first.seen.length).toBeGreaterThanOrEqual(50), WITHIN_MS);
+    await eventually(() => expect(first.seen.length).toBeGreaterThanOrEqual(50));
     await first.consumer.stop();
     await publish(topic, ['next']);
 
     const second = consuming(topic);
 
-    await eventually(() => expect(second.seen.length).toBeGreaterThan(0), WITHIN_MS);
+    await eventually(() => expect(second.seen.length).toBeGreaterThan(0));
     expect(second.seen).toEqual(['next']);
   });
 
@@ -89,10 +87,10 @@ describe('a consumer', () => {
       numbers(count).map((value) => ({ topic, key: value, value, partition }));
     const publisher = closing(createPublisher(kafka.client));
     await publisher.publish([...to(0, 100), ...to(1, 100)]);
-    await eventually(() => expect(consumer.state().waiting).not.toEqual([]), WITHIN_MS);
+    await eventually(() => expect(consumer.state().waiting).not.toEqual([]));
 
     for (const message of to(2, 20)) await publisher.publish([message]);
-    await eventually(() => expect(seen).toHaveLength(20), WITHIN_MS);
+    await eventually(() => expect(seen).toHaveLength(20));
 
     expect(consumer.state().waiting).toEqual([0]);
   });
@@ -107,12 +105,12 @@ describe('a consumer', () => {
       },
     });
     await publish(topic, numbers(10));
-    await eventually(() => expect(seen).toHaveLength(9), WITHIN_MS);
-    await eventually(async () => expect(await committed(topic)).toBe(3n), WITHIN_MS);
+    await eventually(() => expect(seen).toHaveLength(9));
+    await eventually(async () => expect(await committed(topic)).toBe(3n));
 
     broken = false;
 
-    await eventually(async () => expect(await committed(topic)).toBe(10n), WITHIN_MS);
+    await eventually(async () => expect(await committed(topic)).toBe(10n));
     expect(seen).toHaveLength(10);
   });
 
@@ -133,33 +131,31 @@ describe('a consumer', () => {
       },
     });
 
-    await eventually(() => expect(begun).toBeGreaterThan(0), WITHIN_MS);
+    await eventually(() => expect(begun).toBeGreaterThan(0));
     await sleep(1_500);
     expect(begun).toBeLessThan(16);
 
     gate.resolve();
-    await eventually(() => expect(seen).toHaveLength(40), WITHIN_MS);
+    await eventually(() => expect(seen).toHaveLength(40));
   });
 
-  it('stops within ten seconds although a handler hangs, and leaves its message to the next', async () => {
+  it('stops although a handler hangs, and leaves its message to the next', async () => {
     const topic = await kafka.topic('hang', 1);
     await publish(topic, numbers(3));
     let begun = 0;
     const { consumer } = consuming(topic, {
-      finishWithinMs: 6_000,
-      handle: async () => {
+      finishWithinMs: 500,
+      handle: () => {
         begun += 1;
-        await sleep(60_000, undefined, { ref: false });
+        return new Promise<never>(() => undefined);
       },
     });
-    await eventually(() => expect(begun).toBeGreaterThan(0), WITHIN_MS);
+    await eventually(() => expect(begun).toBeGreaterThan(0));
 
-    const started = Date.now();
     await consumer.stop();
-    expect(Date.now() - started).toBeLessThan(10_000);
 
     const next = consuming(topic);
-    await eventually(() => expect(next.seen).toHaveLength(3), WITHIN_MS);
+    await eventually(() => expect(next.seen).toHaveLength(3));
   });
 
   it('starts before the topic exists, and consumes it once it does', async () => {
@@ -171,7 +167,7 @@ describe('a consumer', () => {
     await createTopics(kafka.client, [topic]);
     await publish(topic, ['first']);
 
-    await eventually(() => expect(seen).toHaveLength(1), WITHIN_MS);
+    await eventually(() => expect(seen).toHaveLength(1));
   });
 
   it('starts without a broker and can be stopped before one is there', async () => {
@@ -180,9 +176,8 @@ describe('a consumer', () => {
     await sleep(1_000);
     expect(consumer.state()).toEqual({ connected: false, lastPollAt: undefined, assigned: [], waiting: [] });
 
-    const started = Date.now();
     await consumer.stop();
-    expect(Date.now() - started).toBeLessThan(5_000);
+    expect(consumer.state().connected).toBe(false);
   });
 });
 
@@ -198,7 +193,7 @@ describe('a group', () => {
       if (times === 0) order.push(Number(value));
     };
     const steady = consuming(topic, { handle });
-    await eventually(() => expect(steady.consumer.state().connected).toBe(true), WITHIN_MS);
+    await eventually(() => expect(steady.consumer.state().connected).toBe(true));
 
     const publishing = (async () => {
       for (let n = 0; n < 3_000; n += 100) {
@@ -209,12 +204,12 @@ describe('a group', () => {
     // The member before it notices a guest at its next heartbeat only.
     for (let round = 0; round < 2; round += 1) {
       const guest = consuming(topic, { handle });
-      await eventually(() => expect(guest.consumer.state().assigned).not.toEqual([]), WITHIN_MS);
+      await eventually(() => expect(guest.consumer.state().assigned).not.toEqual([]));
       await guest.consumer.stop();
     }
     await publishing;
 
-    await eventually(() => expect(applied.size).toBe(3_000), WITHIN_MS);
+    await eventually(() => expect(applied.size).toBe(3_000));
     for (let key = 0; key < 10; key += 1) {
       const ofKey = order.filter((n) => n % 10 === key);
       expect(ofKey).toEqual(ofKey.toSorted((a, b) => a - b));

@@ -11,7 +11,6 @@ import type { IncomingMessage, OutgoingMessage } from './ports.ts';
 import { createPublisher, type Publisher } from './publish.ts';
 
 const { kafka, consuming, publish, committed } = await consumerCorner();
-const WITHIN_MS = 20_000;
 
 describe('a consumer', () => {
   it('puts poison into the dead letters with its bytes, its headers and the reason', async () => {
@@ -34,7 +33,7 @@ describe('a consumer', () => {
       },
     });
 
-    await eventually(async () => expect(await committed(topic)).toBe(5n), WITHIN_MS);
+    await eventually(async () => expect(await committed(topic)).toBe(5n));
     expect(seen).toEqual(['good', 'last']);
     const letters = await kafka.read(`${topic}.dlq`);
     const byOffset = (offset: string) =>
@@ -67,7 +66,7 @@ describe('a consumer', () => {
 
     consuming(topic);
 
-    await eventually(async () => expect(await committed(topic)).toBe(1n), WITHIN_MS);
+    await eventually(async () => expect(await committed(topic)).toBe(1n));
     const [letter] = await kafka.read(`${topic}.dlq`);
     expect(letter).toMatchObject({ key: Buffer.from('k'), value: null });
     expect(String(letter!.headers['dlq-omitted-value-bytes'])).toBe('1048476');
@@ -88,7 +87,7 @@ describe('a consumer', () => {
       },
     });
 
-    await eventually(async () => expect(await committed(topic)).toBe(2n), WITHIN_MS);
+    await eventually(async () => expect(await committed(topic)).toBe(2n));
     expect(seen).toEqual(['next']);
     const [letter] = await kafka.read(`${topic}.dlq`);
     expect(letter!.headers['nullhdr']).toBeNull();
@@ -106,7 +105,7 @@ describe('a consumer', () => {
       },
     });
 
-    await eventually(async () => expect(await committed(topic)).toBe(1n), WITHIN_MS);
+    await eventually(async () => expect(await committed(topic)).toBe(1n));
     const [letter] = await kafka.read(`${topic}.dlq`);
     expect(letter).toMatchObject({ key: Buffer.from('k'), value: Buffer.from('x') });
     expect(String(letter!.headers['dlq-omitted'])).toBe('headers');
@@ -166,7 +165,7 @@ describe('a dead letter that the client fails to encode', () => {
       },
     });
 
-    await eventually(async () => expect(await committed(topic)).toBe(2n), WITHIN_MS);
+    await eventually(async () => expect(await committed(topic)).toBe(2n));
     expect([seen, tries]).toEqual([['next'], 4]);
     expect(lines.map((line) => JSON.parse(line) as object)).toEqual(
       expect.arrayContaining([
@@ -212,9 +211,7 @@ describe('a process that dies', () => {
           seen.push(String(value));
         },
       });
-      const survived = eventually(async () => expect(await committed(topic)).toBe(5n), WITHIN_MS).then(
-        () => true,
-      );
+      const survived = eventually(async () => expect(await committed(topic)).toBe(5n)).then(() => true);
       const outcome = await Promise.race([dying.promise.then(() => false), survived]);
       await consumer.stop();
       if (outcome) break;
@@ -237,7 +234,7 @@ describe('a process that dies', () => {
         if (offset === 2n) throw new ServiceError('store.unavailable');
       },
     });
-    await eventually(() => expect(consumer.state().waiting).toEqual([0]), WITHIN_MS);
+    await eventually(() => expect(consumer.state().waiting).toEqual([0]));
 
     await consumer.stop();
 

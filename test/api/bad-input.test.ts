@@ -1,6 +1,7 @@
 /** Invalid input for POST, PATCH and PUT: each rule of the contract broken once, and invalid bodies. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { aBody, startApi, type Api } from '../support/api.ts';
+import { expectCheapNormalising } from '../support/normalised.ts';
 
 let api: Api;
 let path: string;
@@ -186,22 +187,19 @@ describe('text of 1 MiB that is costly to normalise', () => {
     ['/zeitliche_verfuegbarkeit/montag/0', { zeitliche_verfuegbarkeit: { montag: [marks] } }],
     ['/ausgeschlossene_therapeuten/0/reason', { ausgeschlossene_therapeuten: [{ id: 1, reason: marks }] }],
     ['', { [marks]: 1 }],
-  ])('is refused at once with the pointer %j', async (pointer, fields) => {
-    const started = performance.now();
-    const { status, body } = await api.send('PATCH', path, { body: fields });
+  ])('is refused without being normalised, with the pointer %j', async (pointer, fields) => {
+    const { status, body } = await expectCheapNormalising(() => api.send('PATCH', path, { body: fields }));
     expect(status).toBe(422);
     expect(body.errors.map((error) => error.pointer)).toEqual([pointer]);
-    expect(performance.now() - started).toBeLessThan(3000);
   });
 
   it.each(['search', 'page_token', 'limit', 'status', 'page'])(
-    'is refused at once, as the parameter %s',
+    'is refused without being normalised, as the parameter %s',
     async (name) => {
-      const started = performance.now();
-      const { status, body } = await api.send('GET', `/api/patients?${name}=${encodeURIComponent(marks)}`);
+      const url = `/api/patients?${name}=${encodeURIComponent(marks)}`;
+      const { status, body } = await expectCheapNormalising(() => api.send('GET', url));
       expect(status).toBe(422);
       expect(body.errors.map((error) => error.pointer)).toEqual([`/${name}`]);
-      expect(performance.now() - started).toBeLessThan(3000);
     },
   );
 });

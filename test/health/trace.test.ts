@@ -10,13 +10,11 @@ import { eventually } from '../support/eventually.ts';
 import { readAll } from '../support/kafka.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 
-const WITHIN_MS = 30_000;
-
 let stack: TestStack;
 beforeAll(async () => {
   stack = await startTestStack();
 });
-afterAll(() => stack?.stop(), 60_000);
+afterAll(() => stack?.stop());
 
 function aTrace() {
   const traceId = randomBytes(16).toString('hex');
@@ -50,25 +48,25 @@ async function createPatient(traceparent: string): Promise<number> {
   return ((await answer.json()) as { id: number }).id;
 }
 
-it('runs from a request to Kafka', { timeout: 60_000 }, async () => {
+it('runs from a request to Kafka', async () => {
   const { traceId, traceparent } = aTrace();
   await createPatient(traceparent);
-  await eventually(async () => expect(await published(traceId)).toEqual(['patient.created']), WITHIN_MS);
+  await eventually(async () => expect(await published(traceId)).toEqual(['patient.created']));
   await eventually(async () => {
     expect(await logged(traceId)).toEqual(
       expect.arrayContaining(['patients-api: Request answered', 'kafka-worker: event published']),
     );
-  }, WITHIN_MS);
+  });
 });
 
-it('runs from a file event to Kafka and to the mail', { timeout: 60_000 }, async () => {
+it('runs from a file event to Kafka and to the mail', async () => {
   const { traceId, traceparent } = aTrace();
   await stack.part('eventarc').stop();
   const file = stack.bucket.file(`incoming/${randomUUID()}.json`);
   await file.save(JSON.stringify(aRegistration()), { resumable: false });
   const answer = await stack.deliver(file.metadata, { traceparent });
   expect(answer.status).toBe(204);
-  await eventually(async () => expect(await published(traceId)).toEqual(['patient.created']), WITHIN_MS);
+  await eventually(async () => expect(await published(traceId)).toEqual(['patient.created']));
   await eventually(async () => {
     expect(await logged(traceId)).toEqual(
       expect.arrayContaining([
@@ -77,11 +75,11 @@ it('runs from a file event to Kafka and to the mail', { timeout: 60_000 }, async
         'kafka-worker: mail sent',
       ]),
     );
-  }, WITHIN_MS);
+  });
   await stack.part('eventarc').start();
 });
 
-it('runs from a consumed event to the event that it causes', { timeout: 60_000 }, async () => {
+it('runs from a consumed event to the event that it causes', async () => {
   const patient_id = await createPatient(aTrace().traceparent);
   const { traceId, traceparent } = aTrace();
   const publisher = createPublisher(stack.kafka);
@@ -96,7 +94,7 @@ it('runs from a consumed event to the event that it causes', { timeout: 60_000 }
   const value = JSON.stringify(event);
   await publisher.publish([{ topic: 'communication-events', key: '1', value, headers: { traceparent } }]);
   await publisher.close();
-  await eventually(async () => expect(await published(traceId)).toEqual(['patient.updated']), WITHIN_MS);
+  await eventually(async () => expect(await published(traceId)).toEqual(['patient.updated']));
   await eventually(async () => {
     expect(await logged(traceId)).toEqual(
       expect.arrayContaining([
@@ -104,10 +102,10 @@ it('runs from a consumed event to the event that it causes', { timeout: 60_000 }
         'kafka-worker: event published',
       ]),
     );
-  }, WITHIN_MS);
+  });
 });
 
-it('reaches the log of a message that is buried', { timeout: 60_000 }, async () => {
+it('reaches the log of a message that is buried', async () => {
   const { traceId, traceparent } = aTrace();
   const publisher = createPublisher(stack.kafka);
   await publisher.publish([
@@ -116,5 +114,5 @@ it('reaches the log of a message that is buried', { timeout: 60_000 }, async () 
   await publisher.close();
   await eventually(async () => {
     expect(await logged(traceId)).toContain('kafka-worker: A message became a dead letter');
-  }, WITHIN_MS);
+  });
 });

@@ -80,7 +80,7 @@ it.skipIf(noKafkaTool)(
   },
 );
 
-it.skipIf(noKafkaTool)('added partitions are read within 30 s', async () => {
+it.skipIf(noKafkaTool)('added partitions are read without a restart', async () => {
   const topic = await kafka.topic('grown', 1);
   const { seen, consumer } = consuming(topic);
   await publish(topic, 0, ['first']);
@@ -89,7 +89,7 @@ it.skipIf(noKafkaTool)('added partitions are read within 30 s', async () => {
   await kafkaTool('partitions', topic, '3');
   await publish(topic, 2, ['in a new partition']);
 
-  await eventually(() => expect(seen).toEqual(['first', 'in a new partition']), 30_000);
+  await eventually(() => expect(seen).toEqual(['first', 'in a new partition']), WITHIN_MS);
   expect(consumer.state().assigned).toEqual([0, 1, 2]);
 });
 
@@ -136,17 +136,20 @@ it('messages deleted while the consumer waits to read them do not stop it', asyn
 it('a consumer overtaken by deletion continues with the remaining messages and counts the deleted ones', async () => {
   const topic = await kafka.topic('outrun', 1);
   const logged: string[] = [];
-  const away = Promise.withResolvers<void>();
+  const [begun, away] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   // 1.2 MB of buffered messages stop fetching, so later messages are deleted before they are fetched.
   const { seen } = consuming(topic, {
     log: testLog(logged),
     handle: async ({ value }) => {
+      begun.resolve();
       await away.promise;
       seen.push(String(value).slice(0, 7));
     },
   });
   for (let n = 0; n < 6; n += 1) await publish(topic, 0, [`large ${n}${' '.repeat(400_000)}`]);
-  await sleep(5_000);
+  await begun.promise;
+  // It fetches more until its buffer is full.
+  await sleep(3_000);
   const admin = closing(await kafka.client.admin());
   const high = (await admin.ranges(topic)).get(0)!.high;
   await publish(topic, 0, ['small 1']);
@@ -159,7 +162,7 @@ it('a consumer overtaken by deletion continues with the remaining messages and c
   const missing = lines.map(({ metrics }) => metrics?.offsets_missing ?? 0).filter((count) => count > 0);
   expect(missing).toEqual([6 - (firsts(seen).length - 1)]);
   expect(missing[0]).toBeGreaterThan(0);
-}, 120_000);
+});
 
 it.skipIf(noKafkaTool)(
   'a topic that is recreated with more partitions while the consumer runs is read whole',

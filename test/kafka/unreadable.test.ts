@@ -105,7 +105,7 @@ it('stops only its partition, is reported, and is passed over when an operator d
   // A new batch in an unaffected partition is applied at once.
   const [more] = await send(SOUND, 'sound');
   before.add(more!);
-  await eventually(async () => expect(new Set(await corner.world.history(1))).toEqual(before), 10_000);
+  await eventually(async () => expect(new Set(await corner.world.history(1))).toEqual(before));
   // The list of dead letters survives an unreadable batch in its topic; the tombstone does not count as a letter.
   const letters = await ops('dlq list');
   expect(letters.code).toBe(0);
