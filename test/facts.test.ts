@@ -1,18 +1,16 @@
 /**
  * Facts that stand in more than one language: TypeScript, Terraform, YAML, Docker and prose cannot import one another. Each
  * fact has one source, and here every other place is read and compared with it. Lists that have a check of their own are
- * tested there: the environment, indexes and metrics in infra/checks, the fields and variables in the generated tables.
+ * tested there: the environment, indexes and metrics in infra/checks, the fields and variables in the generated tables,
+ * versions in versions.test.ts.
  */
-import { readFileSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { FAILING } from '../functions/check-health/checks/import.ts';
 import { LAG } from '../functions/check-health/checks/kafka.ts';
 import { FILLING } from '../functions/check-health/checks/storage.ts';
 import { LONGEST_RUN_MS } from '../functions/check-health/run.ts';
-import { bundleTarget, deployables } from '../infra/bundle.ts';
-import { parseSources, readSources, stringsIn, type Body } from '../infra/checks/hcl.ts';
-import { JAVA_AT_LEAST } from '../infra/local/engines/machine.ts';
+import { deployables } from '../infra/bundle.ts';
+import { stringsIn } from '../infra/checks/hcl.ts';
 import { collections } from '../infra/lint/arrows.ts';
 import { asyncApiDocument } from '../shared/events/asyncapi.ts';
 import { patientEventPayloads } from '../shared/events/patient-events.ts';
@@ -26,34 +24,7 @@ import { ARCHIVES, INCOMING } from '../shared/registration/archive.ts';
 import { LEDGER } from '../shared/registration/erasure-ledger.ts';
 import { FENCE } from '../shared/registration/restore-fence.ts';
 import { KEPT_DAYS } from '../shared/store/kept-days.ts';
-
-const root = new URL('../', import.meta.url);
-const read = (path: string) => readFile(new URL(path, root), 'utf8');
-const terraform = await parseSources(await readSources());
-
-/** Every page, by path. */
-const pages = new Map<string, string>();
-for (const file of await readdir(new URL('docs', root), { recursive: true })) {
-  if (file.endsWith('.md')) pages.set(`docs/${file}`, await read(`docs/${file}`));
-}
-for (const file of ['README.md', 'CONTRIBUTING.md']) pages.set(file, await read(file));
-
-/** What the first group of a pattern finds in some pages; at least one, or the test would compare nothing. */
-function said(pattern: RegExp, where: RegExp = /./): string[] {
-  const found = [...pages]
-    .filter(([path]) => where.test(path))
-    .flatMap(([, text]) =>
-      [...text.matchAll(new RegExp(pattern, `${pattern.flags}g`))].map(([, group = '']) => group),
-    );
-  expect(found, `${pattern} in ${where}`).not.toEqual([]);
-  return [...new Set(found.map((number) => number.replaceAll(/[,.](?=\d{3})/g, '')))];
-}
-
-function resource(type: string, name: string): Body {
-  const found = terraform.resources.find((one) => one.type === type && one.name === name);
-  if (found === undefined) throw new Error(`infra/ has no ${type}.${name}`);
-  return found.body;
-}
+import { pages, read, resource, said, terraform } from './support/stated.ts';
 
 /** What the list of alerts says of one. */
 function rowOf(alert: string): string | undefined {
@@ -73,6 +44,20 @@ describe('topics and groups', () => {
     const { channels } = asyncApiDocument() as { channels: Record<string, { address: string }> };
     expect(Object.values(channels).map(({ address }) => address)).toEqual(Object.values(topics));
   });
+
+  it.each(Object.values(topics))(
+    '%s is drawn on the local page and is among those to create',
+    async (topic) => {
+      expect(await read('infra/local/page/browser/flow.tsx')).toContain(`'${topic}'`);
+      for (const page of ['docs/cost.md', 'docs/deployment.md']) {
+        const paragraph = pages
+          .get(page)
+          ?.split('\n\n')
+          .find((text) => text.includes('`.dlq`'));
+        expect(paragraph, page).toContain(`\`${topic}\``);
+      }
+    },
+  );
 
   it('that pages and infra name exist', () => {
     const known = new Set<string>([...Object.values(topics), ...Object.values(groups)]);
@@ -315,64 +300,6 @@ describe('names', () => {
     expect(Object.keys(terraform.locals['variable_groups'] as object).sort()).toEqual(
       Object.keys(deployables).sort(),
     );
-  });
-});
-
-describe('versions', () => {
-  it('of Node are one', async () => {
-    const major = (await read('.nvmrc')).trim();
-    const manifest = JSON.parse(await read('package.json')) as {
-      engines: { node: string };
-      devDependencies: Record<string, string>;
-    };
-    const places = {
-      engines: manifest.engines.node.replace('>=', ''),
-      node: manifest.devDependencies['node']?.split('.')[0],
-      types: manifest.devDependencies['@types/node']?.split('.')[0],
-      bundle: bundleTarget.replace('node', ''),
-    };
-    expect(places).toEqual({ engines: major, node: major, types: major, bundle: major });
-    const images = [
-      await read('infra/Dockerfile'),
-      await read('cloudbuild.yaml'),
-      await read('infra/deploy/promote.yaml'),
-    ].flatMap((text) => [...text.matchAll(/\bnode:(\d+)-|nodejs(\d+)-/g)].map(([, a, b]) => a ?? b));
-    expect(new Set(images)).toEqual(new Set([major]));
-    expect(said(/(?:own|\|) Node (\d+)/)).toEqual([major]);
-  });
-
-  it('of Terraform and its provider are one', async () => {
-    const text = await read('infra/versions.tf');
-    const [, program = ''] = /required_version = ">= ([\d.]+)"/.exec(text) ?? [];
-    const [, provider = ''] = /version = "~> ([\d.]+)"/.exec(text) ?? [];
-    expect(await read('cloudbuild.yaml')).toContain(`hashicorp/terraform:${program}`);
-    expect(said(/`terraform` ≥ (\d+\.\d+)/)).toEqual([program]);
-    expect(said(/provider\s(\d+\.\d+)/)).toEqual([provider]);
-  });
-});
-
-describe('versions of libraries and engines', () => {
-  const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
-    dependencies: Record<string, string>;
-    devDependencies: Record<string, string>;
-  };
-
-  it('of kafkajs are one: the patched one, the published one, the sample and the pages', async () => {
-    const sample = JSON.parse(await read('docs/samples/typescript/package.json')) as typeof manifest;
-    const version = manifest.dependencies['kafkajs'];
-    expect(manifest.devDependencies['kafkajs-published']).toBe(`npm:kafkajs@${version}`);
-    expect(sample.dependencies['kafkajs']).toBe(version);
-    expect(await readdir(new URL('patches', root))).toContain(`kafkajs+${version}.patch`);
-    expect(said(/kafkajs (?:has had no release since )?(\d+\.\d+\.\d+)/)).toEqual([version]);
-  });
-
-  it('of firebase-tools are the one whose private parts are used', async () => {
-    const [major] = manifest.devDependencies['firebase-tools']?.split('.') ?? [];
-    expect(await read('infra/local/engines/storage-process.ts')).toContain(`firebase-tools ${major} `);
-  });
-
-  it('of Java are the oldest that runs the engines', () => {
-    expect(said(/Java (\d+)/)).toEqual([String(JAVA_AT_LEAST)]);
   });
 });
 

@@ -5,6 +5,7 @@ import { kafkaClient } from '../../shared/kafka/kafkajs.ts';
 import type { IncomingMessage, KafkaClient } from '../../shared/kafka/ports.ts';
 import { readTopic } from '../../shared/kafka/read-topic.ts';
 import { kafkaVariables, type KafkaConfig } from '../../shared/kafka/settings.ts';
+import { consumedTopics, deadLetterTopicOf, type Names } from '../../shared/kafka/topics.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { createLog, type Log } from '../../shared/platform/log.ts';
 
@@ -51,6 +52,12 @@ export async function createTopics(
   await admin.createTopics(names.map((name) => ({ name, partitions })));
   for (const name of names) await admin.ranges(name);
   await admin.close();
+}
+
+/** Creates the topics that this service writes and reads, with the dead-letter topics that it writes. */
+export function createAllTopics(client: KafkaClient, names: Names['topics']): Promise<void> {
+  const letters = consumedTopics.map((topic) => deadLetterTopicOf(names[topic]));
+  return createTopics(client, [...Object.values(names), ...letters]);
 }
 
 export async function readAll(client: KafkaClient, topic: string): Promise<IncomingMessage[]> {

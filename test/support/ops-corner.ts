@@ -2,27 +2,20 @@
 import { writeDeadLetter } from '../../shared/kafka/dead-letters.ts';
 import type { IncomingMessage } from '../../shared/kafka/ports.ts';
 import { createPublisher } from '../../shared/kafka/publish.ts';
+import { namesIn } from '../../shared/kafka/topics.ts';
 import { ServiceError } from '../../shared/platform/errors.ts';
 import { readEventsBut } from '../../shared/store/outbox-events.ts';
 import { SHARDS } from '../../shared/store/outbox.ts';
 import type { Environment } from '../../functions/ops/context.ts';
-import { createTopics, kafkaCorner } from './kafka.ts';
+import { createAllTopics, kafkaCorner } from './kafka.ts';
 import { runOpsHere } from './ops.ts';
 import { patientsWorld } from './patients-world.ts';
 
 export async function opsCorner() {
   const kafka = await kafkaCorner();
   const world = patientsWorld();
-  const topics = {
-    patients: `${kafka.prefix}patient-events`,
-    communication: `${kafka.prefix}communication-events`,
-    therapists: `${kafka.prefix}therapist-events`,
-  };
-  const { communication, therapists } = topics;
-  await createTopics(kafka.client, [
-    ...Object.values(topics),
-    ...[communication, therapists].map((topic) => `${topic}.dlq`),
-  ]);
+  const { topics } = namesIn(kafka.config);
+  await createAllTopics(kafka.client, topics);
   const publisher = createPublisher(kafka.client);
   const environment = {
     ...process.env,

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { freePort } from '../../infra/local/ports.ts';
 import { launch, type Running } from '../../infra/local/process.ts';
-import { createTopics, kafkaCorner } from './kafka.ts';
+import { namesIn } from '../../shared/kafka/topics.ts';
+import { createAllTopics, kafkaCorner } from './kafka.ts';
 import { patientsWorld } from './patients-world.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -16,12 +17,8 @@ export async function workerCorner(overrides: Record<string, string> = {}) {
   const broker = overrides['KAFKA_BOOTSTRAP_SERVERS'];
   const kafka = await kafkaCorner(broker === undefined ? {} : { KAFKA_BOOTSTRAP_SERVERS: broker });
   const world = patientsWorld();
-  const name = (topic: string) => kafka.prefix + topic;
-  const consumed = [name('communication-events'), name('therapist-events')] as const;
-  await createTopics(kafka.client, [
-    name('patient-events'),
-    ...consumed.flatMap((topic) => [topic, `${topic}.dlq`]),
-  ]);
+  const { topics } = namesIn(kafka.config);
+  await createAllTopics(kafka.client, topics);
   const workers = new Set<Worker>();
   const environment: NodeJS.ProcessEnv = {
     ...process.env,
@@ -38,9 +35,9 @@ export async function workerCorner(overrides: Record<string, string> = {}) {
     kafka,
     world,
     environment,
-    patientEvents: name('patient-events'),
-    communicationEvents: consumed[0],
-    therapistEvents: consumed[1],
+    patientEvents: topics.patients,
+    communicationEvents: topics.communication,
+    therapistEvents: topics.therapists,
     logFile: join(ROOT, '.local', `${kafka.prefix}workers.log`),
     async startWorker(more: Record<string, string> = {}): Promise<Worker> {
       const port = await freePort();
