@@ -1,5 +1,4 @@
-# Each alert has the name and title of its runbook, docs/runbooks/<name>.md. The notification contains the runbook and the shell
-# functions that its commands use.
+# Each alert has the name and title of its runbook, docs/runbooks/<name>.md. The notification contains it, and what its commands need.
 #
 # `measure` defines how a time series becomes the number that is compared with `threshold`:
 #   mean    mean of the samples in the period (check-health reports one sample a run)

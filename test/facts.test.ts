@@ -16,7 +16,7 @@ import { asyncApiDocument } from '../shared/events/asyncapi.ts';
 import { patientEventPayloads } from '../shared/events/patient-events.ts';
 import { communicationEventPayloads, therapistEventPayloads } from '../shared/events/consumed-events.ts';
 import { MAX_MESSAGE_BYTES } from '../shared/kafka/consumer.ts';
-import { deadLetterTopicOf, groups, PARTITIONS, topics } from '../shared/kafka/topics.ts';
+import { consumedTopics, deadLetterTopicOf, groups, PARTITIONS, topics } from '../shared/kafka/topics.ts';
 import { deadLetterCodes, errorCodes } from '../shared/platform/errors.ts';
 import { metrics } from '../shared/platform/metrics.ts';
 import { variables } from '../shared/platform/variables.ts';
@@ -58,6 +58,12 @@ describe('topics and groups', () => {
       }
     },
   );
+
+  it.each(consumedTopics)('%s has its events and its row on the events page', (name) => {
+    const page = pages.get('docs/events.md')?.split('\n');
+    expect(page).toContain(`## Events on ${topics[name]}`);
+    expect(page?.filter((line) => line.startsWith(`| \`${topics[name]}\` |`))).toHaveLength(1);
+  });
 
   it('that pages and infra name exist', () => {
     const known = new Set<string>([...Object.values(topics), ...Object.values(groups)]);
