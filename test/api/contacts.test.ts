@@ -1,5 +1,6 @@
 /** The last contact with a patient, the communication history, and the import status. */
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { pageToken } from '../../functions/patients-api/page-token.ts';
 import { importObject } from '../../shared/registration/import-object.ts';
 import { addCommunication } from '../../shared/store/communication-history.ts';
 import { startApi, type Api } from '../support/api.ts';
@@ -144,6 +145,16 @@ describe('the history', () => {
     const { body } = await api.send<History>('GET', `/api/patients/${one.id}/communication?limit=1`);
     const path = `/api/patients/${other.id}/communication?page_token=${body.next_page_token}`;
     expect((await api.send('GET', path)).status).toBe(422);
+  });
+
+  it.each([
+    { occurred_at: '\ud800', event_id: crypto.randomUUID() },
+    { occurred_at: '2026-11-01T10:00:00.000Z', event_id: '\ud800' },
+  ])('refuses a page token made by hand of %j', async (position) => {
+    const { id } = await api.create();
+    const token = pageToken(position, ['communication', id]);
+    const { status } = await api.send('GET', `/api/patients/${id}/communication?page_token=${token}`);
+    expect(status).toBe(422);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Listing and searching: order, pages, totals and hits. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { pageToken } from '../../functions/patients-api/page-token.ts';
 import { registerPatient } from '../../shared/patient/change.ts';
 import { patientId, type Patient } from '../../shared/patient/schema.ts';
 import { addPatient } from '../../shared/store/patients.ts';
@@ -196,6 +197,16 @@ describe('a parameter', () => {
   it('is accepted at its limits', async () => {
     expect((await list({ limit: 1, page: 10_000 })).status).toBe(200);
     expect((await list({ limit: 1000, page: 1, search: '' })).status).toBe(200);
+  });
+
+  it.each([
+    { created_at: '\ud800', id: 1, page: 2 },
+    { created_at: 'gestern', id: 1, page: 2 },
+    { created_at: '9999-12-31T00:00:00.000Z', id: 1, page: Number.MAX_SAFE_INTEGER },
+    { created_at: '9999-12-31T00:00:00.000Z', id: 1, page: 2, found: Number.MAX_SAFE_INTEGER },
+  ])('is refused when it is a page token made by hand of %j', async (position) => {
+    const { status } = await list({ limit: 1, page_token: pageToken(position, ['patients', null, null]) });
+    expect(status).toBe(422);
   });
 
   it('is refused when it is a page token of another list, an altered one, or one beside a page number', async () => {

@@ -1,5 +1,6 @@
 /** GET /api/patients/{id}/communication: the communication history of a patient, newest first. */
 import { z } from 'zod';
+import { timestamp } from '../../../shared/patient/text.ts';
 import { readCommunication } from '../../../shared/store/communication-history.ts';
 import { readPatient } from '../../../shared/store/patients.ts';
 import { pageToken, readPageToken } from '../page-token.ts';
@@ -7,7 +8,8 @@ import { limitParameter, pageTokenParameter, readPatientId, readQuery } from '..
 import type { Route } from '../route.ts';
 
 const query = z.strictObject({ limit: limitParameter, page_token: pageTokenParameter });
-const position = z.strictObject({ occurred_at: z.string(), event_id: z.string() });
+/** Exact, because anybody can make a token: the database refuses some texts in a way that looks like an outage. */
+const position = z.strictObject({ occurred_at: timestamp, event_id: z.uuid() });
 
 export const listCommunicationRoute: Route = {
   method: 'GET',

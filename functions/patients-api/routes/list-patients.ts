@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { patientId } from '../../../shared/patient/schema.ts';
 import { wordsOf } from '../../../shared/patient/search.ts';
-import { trimmed } from '../../../shared/patient/text.ts';
+import { timestamp, trimmed } from '../../../shared/patient/text.ts';
 import { PATIENTENSTATUS } from '../../../shared/patient/vocabulary.ts';
 import { ServiceError } from '../../../shared/platform/errors.ts';
 import { listPatients } from '../../../shared/store/patient-list.ts';
@@ -29,15 +29,21 @@ const query = z.strictObject({
 
 const count = z.int().min(0);
 
+/** No list is longer. Anybody can make a token, and the next page's number must still be a safe integer. */
+const MAX_COUNT = 2 ** 31;
+
 /** Where a page begins: after this patient; which page that is, and what the pages before it found out. */
 const position = z.strictObject({
-  created_at: z.string(),
+  created_at: timestamp,
   id: patientId,
   page: count.min(1),
   total: count.nullable().optional(),
   found: count.optional(),
   skip: count.optional(),
 });
+const acceptedPosition = position.refine(
+  ({ page, found = 0, skip = 0 }) => Math.max(page, found, skip) < MAX_COUNT,
+);
 
 export const listPatientsRoute: Route = {
   method: 'GET',
@@ -55,7 +61,7 @@ export const listPatientsRoute: Route = {
       });
     }
     const list = ['patients', status, search];
-    const after = page_token === undefined ? undefined : readPageToken(page_token, position, list);
+    const after = page_token === undefined ? undefined : readPageToken(page_token, acceptedPosition, list);
     const page = after?.page ?? wanted ?? 1;
     const offset = after === undefined ? (page - 1) * limit : 0;
     const words = wordsOf(search ?? '');
