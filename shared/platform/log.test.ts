@@ -54,6 +54,18 @@ describe('the fields of an error', () => {
     expect(text).not.toMatch(/Lena|Beispiel/);
   });
 
+  it.each([
+    'at Lena Beispiel',
+    'at Lena (file:///Beispiel:1:2)',
+    'at Lena Beispiel:1:2',
+    'at async Lena (index 0)',
+  ])('are no line of the message, even if it reads "%s"', (line) => {
+    const cause = new Error(`No such object: incoming/\n    ${line}\n    ${line}`);
+    const text = JSON.stringify(errorFields(new ServiceError('storage.unavailable', { cause })));
+    expect(text).toContain('log.test.ts');
+    expect(text).not.toMatch(/Lena|Beispiel/);
+  });
+
   it('are the type alone for a thrown value that is not an error', () => {
     expect(errorFields('Lena')).toEqual({ error_class: 'string' });
   });

@@ -120,6 +120,12 @@ function traceFields(project: string): object {
 }
 
 /**
+ * A line of V8's stack traces that names a place: `at read (file:///srv/index.js:1:2)`, `at Array.map (<anonymous>)`,
+ * `at async Promise.all (index 0)`.
+ */
+const FRAME = /^\s+at (?:.*[^\s(]:\d+:\d+\)?|.* \((?:<anonymous>|native|index \d+)\))$/;
+
+/**
  * The loggable parts of an error: code, class and stack frames. The message of another library's error is left out,
  * because it may quote a document, an object name or a request body.
  */
@@ -137,9 +143,15 @@ export function errorFields(error: unknown): LogFields {
 function headAndFrames(error: Error): string {
   const code = (error as { code?: unknown }).code;
   const known = typeof code === 'number' || (typeof code === 'string' && /^[\w.]{1,40}$/.test(code));
-  const frames = (error.stack ?? '')
+  const frames = behindMessage(error)
     .split('\n')
-    .filter((line) => /^\s+at /.test(line))
+    .filter((line) => FRAME.test(line))
     .map(inSources);
   return [known ? `${error.name} [${code}]` : error.name, ...frames].join('\n');
+}
+
+/** The stack trace without the message, a line of which may look like a frame: an object's name may hold line breaks. */
+function behindMessage({ stack = '', message }: Error): string {
+  const at = stack.indexOf(message);
+  return at === -1 ? stack : stack.slice(at + message.length);
 }
