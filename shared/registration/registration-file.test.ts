@@ -134,6 +134,15 @@ describe('a registration file', () => {
     expect(JSON.stringify(error.violations)).not.toMatch(/5066|lena|2991/);
   });
 
+  it('may have a consent block of at most 100 levels', () => {
+    const levels = (count: number) => JSON.parse(`{"a":${'['.repeat(count - 1)}${']'.repeat(count - 1)}}`);
+    expect(read(aRegistration({}, { consent_metadata: levels(100) }))).not.toHaveProperty('error');
+    for (const consent_metadata of [levels(101), levels(3_000)]) {
+      const { violations } = refusal(aRegistration({}, { consent_metadata })).error;
+      expect(violations).toMatchObject([{ pointer: '/consent_metadata' }]);
+    }
+  });
+
   it('may have a consent block of at most 16 KiB', () => {
     const file = aRegistration({}, { consent_metadata: { user_agent: 'x'.repeat(17_000) } });
     expect(refusal(file).error.violations).toMatchObject([{ pointer: '/consent_metadata' }]);

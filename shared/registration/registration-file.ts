@@ -8,6 +8,7 @@ import { isRecord, readPatientFields, violationsOf } from '../patient/read.ts';
 import { paymentReference, registrationPatientSchema, type NewPatient } from '../patient/schema.ts';
 import { berlinDateOf, parseTimestamp, type Instant } from '../platform/clock.ts';
 import { ServiceError, type Violation } from '../platform/errors.ts';
+import { isNestedAtMost, MAX_LEVELS } from '../platform/nesting.ts';
 import { hashToken, type TokenHash } from '../store/registration-tokens.ts';
 import { verifiedRegistration, type SignatureRules } from './signature.ts';
 
@@ -24,6 +25,10 @@ const wrapper = z.strictObject({
   patient_data: z.looseObject({}),
   consent_metadata: z
     .looseObject({})
+    .refine((value) => isNestedAtMost(value, MAX_LEVELS), {
+      error: `must be nested at most ${MAX_LEVELS} levels deep`,
+      abort: true,
+    })
     .refine(
       (value) => Buffer.byteLength(JSON.stringify(value)) <= MAX_CONSENT_BYTES,
       'must have at most 16 KiB',

@@ -28,7 +28,7 @@ const message = (value: Buffer | null): IncomingMessage => ({
 });
 const consume = (event: object) => handle(message(Buffer.from(JSON.stringify(event))));
 
-/** A mail whose data nobody could write again. */
+/** A mail with data below which arrays are nested: the payload has two levels more. */
 const nested = (depth: number) =>
   Buffer.from(
     JSON.stringify(anEmailSent(1)).replace(
@@ -214,9 +214,16 @@ describe('a communication event', () => {
       ),
       'event.invalid_payload',
     ],
-    ['is nested 100,000 deep', nested(100_000), 'event.invalid_payload'],
+    ['is nested 101 levels deep', nested(99), 'event.invalid_payload'],
+    ['is nested 100,000 levels deep', nested(100_000), 'event.invalid_payload'],
   ])('that %s can never be applied', async (_, value, code) => {
     await expect(handle(message(value))).rejects.toMatchObject({ code, retriable: false });
+  });
+
+  it('may be nested 100 levels deep', async () => {
+    await world.register(108);
+    await handle(message(Buffer.from(String(nested(98)).replace('"patient_id":1', '"patient_id":108'))));
+    expect(await world.history(108)).toHaveLength(1);
   });
 
   it('of a clock that is ahead counts as today, and of one more than a day ahead is refused', async () => {

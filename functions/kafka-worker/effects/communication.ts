@@ -10,6 +10,7 @@ import { recordContact } from '../../../shared/patient/change.ts';
 import type { PatientId } from '../../../shared/patient/schema.ts';
 import { berlinDateOf, utcTimestamp, type Clock } from '../../../shared/platform/clock.ts';
 import { isServiceError, ServiceError } from '../../../shared/platform/errors.ts';
+import { isNestedAtMost, MAX_LEVELS } from '../../../shared/platform/nesting.ts';
 import {
   addCommunication,
   eventOfContact,
@@ -38,7 +39,7 @@ function read(event: ForeignEnvelope): { patientId: PatientId | null; entry: Com
   const parsed = schema.safeParse(event.payload);
   if (!parsed.success) throw new ServiceError('event.invalid_payload');
   const payload = parsed.data;
-  if (!canBeWritten(payload)) throw new ServiceError('event.invalid_payload');
+  if (!isNestedAtMost(payload, MAX_LEVELS)) throw new ServiceError('event.invalid_payload');
   return {
     patientId: payload.patient_id ?? null,
     entry: {
@@ -50,16 +51,6 @@ function read(event: ForeignEnvelope): { patientId: PatientId | null; entry: Com
       data: payload,
     },
   };
-}
-
-/** JSON.parse accepts brackets nested to any depth; JSON.stringify overflows the stack on deep ones. */
-function canBeWritten(payload: object): boolean {
-  try {
-    JSON.stringify(payload);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function record(
