@@ -49,7 +49,8 @@ async function dispatch(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const route = Object.hasOwn(routes, request.path) ? routes[request.path] : undefined;
+  const path = pathOf(request);
+  const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
   if (route === undefined) throw new ServiceError('request.not_found');
   response.set('cache-control', 'no-store');
   if (!route.methods.includes(request.method)) {
@@ -60,6 +61,11 @@ async function dispatch(
   await readJson(request);
   const { status, body } = await route.answer(deps, withinMs);
   response.status(status).json(body);
+}
+
+/** Empty when the target is no URL, such as `http://[::1/`, on which Express's own `path` throws. */
+function pathOf({ url }: Request): string {
+  return URL.parse(url, 'http://localhost')?.pathname ?? '';
 }
 
 async function answerHealth(deps: HealthDependencies, withinMs: number) {

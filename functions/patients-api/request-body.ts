@@ -28,7 +28,7 @@ export async function readOptionalJsonBody(request: Request): Promise<JsonBody> 
 }
 
 function refuseOtherTypes(headers: Headers): void {
-  const coding = headers.get('content-encoding') ?? 'identity';
+  const coding = (headers.get('content-encoding') ?? '').toLowerCase() || 'identity';
   if (!isJsonInUtf8(headers.get('content-type') ?? '') || coding !== 'identity')
     throw new ServiceError('request.unsupported_media_type');
 }
@@ -58,10 +58,15 @@ async function collectBytes(request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   // A chunked body announces no length, so count the bytes as they arrive and stop at the limit.
-  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > MAX_BODY_BYTES) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    // The connection was cut, so nobody can read the response. It is no fault of ours.
+    throw error instanceof ServiceError ? error : new ServiceError('request.malformed_json');
   }
   return Buffer.concat(chunks);
 }

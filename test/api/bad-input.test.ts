@@ -249,6 +249,24 @@ describe.each([
     const { status } = await api.send(method, target(), { body: aBody(), headers });
     expect(status).toBeLessThan(300);
   });
+
+  it.each(['identity', 'Identity', ''])('may be encoded as "%s"', async (coding) => {
+    const headers = { 'content-encoding': coding };
+    const { status } = await api.send(method, target(), { body: aBody(), headers });
+    expect(status).toBeLessThan(300);
+  });
+
+  it('that is cut off is the fault of the sender', async () => {
+    const body = new ReadableStream({ pull: (controller) => controller.error(new Error('cut')) });
+    const headers = {
+      authorization: `Bearer ${api.issuer.tokens.admin}`,
+      'content-type': 'application/json',
+    };
+    const before = api.lines.length;
+    const answer = await api.app.request(target(), { method, headers, body, duplex: 'half' } as RequestInit);
+    expect(answer.status).toBe(400);
+    expect(api.lines.slice(before).join('\n')).not.toMatch(/ERROR|internal/);
+  });
 });
 
 describe('unusual but valid input', () => {

@@ -41,12 +41,16 @@ describe.each(functions)('%s', (deployable, path) => {
     });
 
   /** Sends raw HTTP bytes. Resolves with the response when the connection has ended. */
-  function sendRaw(head: string[], body: (write: (bytes: Buffer) => boolean) => void): Promise<string> {
+  function sendRaw(
+    head: string[],
+    body: (write: (bytes: Buffer) => boolean) => void,
+    target: string = path,
+  ): Promise<string> {
     const { hostname, port } = new URL(served.url);
     return new Promise((resolve) => {
       let answer = '';
       const socket = connect(Number(port), hostname, () => {
-        socket.write([`POST ${path} HTTP/1.1`, 'host: x', ...head, '', ''].join('\r\n'));
+        socket.write([`POST ${target} HTTP/1.1`, 'host: x', ...head, '', ''].join('\r\n'));
         body((bytes) => socket.write(bytes));
       });
       socket.on('data', (bytes: Buffer) => (answer += bytes.toString()));
@@ -123,6 +127,11 @@ describe.each(functions)('%s', (deployable, path) => {
     expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
     expect(await answer.text()).not.toContain('Geheimnis');
     expect(await readFile(build.logFile, 'utf8')).not.toMatch(/Geheimnis|SyntaxError|\n {4}at /);
+  });
+
+  it.each(['http://[::1/run', '//', '*', '/%ff', '/run?%ff#'])('survives the target %s', async (target) => {
+    const answer = await sendRaw(['content-length: 0', 'connection: close'], () => undefined, target);
+    expect(answer).toMatch(/^HTTP\/1\.1 [24]/);
   });
 
   it('does not accept a form as JSON', async () => {
