@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import {
   appendFile,
   copyFile,
+  link,
   mkdtemp,
   open,
   readdir,
@@ -10,6 +11,7 @@ import {
   rename,
   rm,
   symlink,
+  unlink,
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -68,6 +70,22 @@ it('waits for a file that is held open while it is empty, and uploads it once an
   await sleep(1_000);
   expect(await objectNames(bucket)).toEqual([]);
   await writer.write('{"a":');
+  await sleep(1_000);
+  expect(await objectNames(bucket)).toEqual([]);
+  await writer.write('1}');
+  await writer.close();
+  await incoming(['incoming/slow.json']);
+  const [bytes] = await bucket.file('incoming/slow.json').download();
+  expect(bytes.toString()).toBe('{"a":1}');
+});
+
+it('waits for a writer that opened the file by another link', async () => {
+  dropFolder = await watchDropFolder(folder, bucket);
+  const [temporary, file] = [join(folder, 'slow.tmp'), join(folder, 'slow.json')];
+  const writer = await open(temporary, 'w');
+  await writer.write('{"a":');
+  await link(temporary, file);
+  await unlink(temporary);
   await sleep(1_000);
   expect(await objectNames(bucket)).toEqual([]);
   await writer.write('1}');

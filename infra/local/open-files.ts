@@ -5,7 +5,6 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
 import { access } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { platform } from 'node:process';
 import { promisify } from 'node:util';
 
@@ -33,18 +32,16 @@ export async function canTellWriters(): Promise<boolean> {
 /** Returns the files that are open for writing in some process. One pass covers all files. */
 export async function heldForWriting(files: ReadonlyMap<FileIdentity, string>): Promise<Set<FileIdentity>> {
   if (files.size === 0) return new Set();
-  const held =
-    platform === 'linux' ? heldOnLinux(files) : platform === 'darwin' ? await heldOnMac(files) : [];
+  const held = platform === 'linux' ? heldOnLinux() : platform === 'darwin' ? await heldOnMac(files) : [];
   return new Set(held.filter((identity) => files.has(identity)));
 }
 
 /** Synchronous: a machine has thousands of descriptors, and each promise would cost more than the call itself. */
-function heldOnLinux(files: ReadonlyMap<FileIdentity, string>): FileIdentity[] {
-  const names = new Set([...files.values()].map((path) => basename(path)));
+function heldOnLinux(): FileIdentity[] {
   const held: FileIdentity[] = [];
   for (const pid of (unlessGone(() => readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name))) {
     for (const fd of unlessGone(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
-      const identity = unlessGone(() => writtenBy(`/proc/${pid}`, fd, names));
+      const identity = unlessGone(() => writtenBy(`/proc/${pid}`, fd));
       if (identity !== undefined) held.push(identity);
     }
   }
@@ -60,8 +57,10 @@ function unlessGone<T>(ask: () => T): T | undefined {
   }
 }
 
-function writtenBy(process: string, fd: string, names: ReadonlySet<string>): FileIdentity | undefined {
-  if (!names.has(basename(readlinkSync(`${process}/fd/${fd}`)))) return undefined;
+/** Compares no names: the writer may have opened the file by another hard link, which may be deleted by now. */
+function writtenBy(process: string, fd: string): FileIdentity | undefined {
+  // Sockets and pipes have no path.
+  if (!readlinkSync(`${process}/fd/${fd}`).startsWith('/')) return undefined;
   const info = readFileSync(`${process}/fdinfo/${fd}`, 'utf8');
   const flags = Number.parseInt(/^flags:\s+([0-7]+)$/m.exec(info)?.[1] ?? '0', 8);
   // O_WRONLY or O_RDWR: open(2).
