@@ -35,8 +35,7 @@ export async function listImports(
 
 /** Shows what is stored about one file, without personal values. @throws UnknownFile */
 export async function showImport(context: Context, output: Output, id: string): Promise<void> {
-  const record = await readImport(await context.db(), id as RecordId);
-  if (record === undefined) throw new UnknownFile(id);
+  const record = await recordOf(context, id);
   const { outcome, reason, patient_id, archive_path, received_at, archived_at, violations } = record;
   context.audit('answered', { recordId: id, patientIds: patient_id === null ? [] : [patient_id] });
   output.fields({
@@ -141,9 +140,7 @@ export async function deleteImport(
   id: string,
   apply: boolean,
 ): Promise<void> {
-  const db = await context.db();
-  const record = /^[0-9a-f]{64}$/.test(id) ? await readImport(db, id as RecordId) : undefined;
-  if (record === undefined) throw new UnknownFile(id);
+  const record = await recordOf(context, id);
   const { outcome, archive_path, archived_at, reason, received_at } = record;
   if (outcome !== 'failed' || archive_path === null)
     throw new UndeletableFile('The import of this file did not fail: erase its patient instead.');
@@ -154,10 +151,17 @@ export async function deleteImport(
     const bucket = await bucketOf(context);
     await deleteObject(bucket, archive_path);
     await deleteObject(bucket, errorDocumentPath(archive_path));
-    await eraseImportRecord(db, id as RecordId);
+    await eraseImportRecord(await context.db(), id as RecordId);
   }
   output.fields({ record_id: id, reason, archive_path, received_at, deleted: apply });
   output.say(apply ? 'The file and its record are gone.' : 'Nothing was deleted: `--apply` does it.');
+}
+
+/** @throws UnknownFile also for a text that cannot be a record id, such as a path */
+async function recordOf(context: Context, id: string): Promise<ImportRecord> {
+  const record = /^[0-9a-f]{64}$/.test(id) ? await readImport(await context.db(), id as RecordId) : undefined;
+  if (record === undefined) throw new UnknownFile(id);
+  return record;
 }
 
 export async function bucketOf(context: Context): Promise<Bucket> {

@@ -92,6 +92,14 @@ describe('ops dlq', () => {
     expect(await places(' --error unreadable')).toEqual([]);
   });
 
+  it('drops a stray message whose key leaves no room for more', async () => {
+    const stray = { topic: `${therapists}.dlq`, key: 'k'.repeat(1_048_450), value: 'stray' };
+    await publisher.publish([stray]);
+    const [place] = await places(' --error unreadable');
+    expect(await ops(`dlq drop ${place}`)).toMatchObject({ code: 0, err: '' });
+    expect(await places(' --error unreadable')).toEqual([]);
+  });
+
   it('changes nothing unless a place, a filter or --all is given', async () => {
     const { code, err } = await ops('dlq drop');
     expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining('--all') });
@@ -254,13 +262,16 @@ describe('ops import', () => {
     expect(await objectNames(bucket)).toHaveLength(3);
   });
 
-  it('says that there is no such file', async () => {
-    const { bucket } = await importWorld();
-    expect(await ops('import retry 4711', { GCS_IMPORT_BUCKET: bucket.name })).toMatchObject({
-      code: 4,
-      err: expect.stringContaining('There is no file 4711'),
-    });
-  });
+  it.each(['retry 4711', 'show 4711', 'show a/b', 'show __x__', 'delete ../x'])(
+    'says that there is no such file (%s)',
+    async (command) => {
+      const { bucket } = await importWorld();
+      expect(await ops(`import ${command}`, { GCS_IMPORT_BUCKET: bucket.name })).toMatchObject({
+        code: 4,
+        err: expect.stringContaining(`There is no file ${command.split(' ')[1]}`),
+      });
+    },
+  );
 });
 
 describe('ops', () => {

@@ -1,5 +1,7 @@
 /** Reads the whole topic patient-events, for commands that compare it with Firestore. */
 import { z } from 'zod';
+import { PRODUCER } from '../../shared/events/envelope.ts';
+import { patientId } from '../../shared/patient/schema.ts';
 import { ServiceError } from '../../shared/platform/errors.ts';
 import { readTopic } from '../../shared/kafka/read-topic.ts';
 import type { Context } from './context.ts';
@@ -52,15 +54,17 @@ export async function readPublished(
   };
 }
 
+/** In range, because the restore fence raises the ids and the numbers of the database above these. */
 const published = z.looseObject({
   eventId: z.string(),
   eventType: z.string(),
-  sequence: z.int(),
-  payload: z.looseObject({ patient_id: z.int() }),
+  producer: z.literal(PRODUCER),
+  sequence: z.int32().min(1),
+  payload: z.looseObject({ patient_id: patientId }),
 });
 
 /** Undefined for tombstones and for messages of other producers, which are not checked. */
-function publishedEvent(value: Buffer | null): PublishedEvent | undefined {
+export function publishedEvent(value: Buffer | null): PublishedEvent | undefined {
   const { data: event } = published.safeParse(parse(value));
   if (event === undefined) return undefined;
   const { eventId, eventType, sequence, payload } = event;

@@ -51,6 +51,23 @@ describe('a restored database', () => {
     expect(survey('', { 1: 1, 2: 5 }).conclude(true).behind).toEqual([1, 2]);
   });
 
+  it('knows whether the topic has every event since the backup', () => {
+    const whole = { complete: true, since: 0 };
+    const cutAt = (since: number | undefined) => ({ complete: false, since });
+    expect(survey('1.1 2.1', { 1: 1, 2: 1 }).isCovered(whole, 1_000)).toBe(true);
+    expect(survey('1.1', { 1: 1, 2: 1 }, { waiting: [waiting(2, 1)] }).isCovered(whole, 1_000)).toBe(true);
+    expect(survey('3.1', { 3: 1 }).isCovered(cutAt(1_000), 1_000)).toBe(true);
+    expect(survey('3.1', { 3: 1 }).isCovered(cutAt(1_001), 1_000)).toBe(false);
+    expect(survey('3.1', { 3: 1 }).isCovered(cutAt(undefined), 1_000)).toBe(false);
+    expect(survey('3.1', { 3: 1 }).isCovered(cutAt(0), undefined)).toBe(false);
+  });
+
+  it('does not take a topic that was deleted and created again for a whole one', () => {
+    const recreated = { complete: true, since: 0 };
+    expect(survey('', { 1: 1 }).isCovered(recreated, 1_000)).toBe(false);
+    expect(survey('1.7 9.1', { 1: 5, 2: 3 }).isCovered(recreated, 1_000)).toBe(false);
+  });
+
   it('tells waiting events that were published from those whose number another event has taken', () => {
     const found = survey(
       '7.4 7.5',

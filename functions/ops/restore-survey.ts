@@ -6,6 +6,7 @@ import type { PatientId } from '../../shared/patient/schema.ts';
 import type { WaitingEvent } from '../../shared/store/outbox-backlog.ts';
 import type { PublishedState } from '../../shared/store/restored-patients.ts';
 import type { PublishedEvent } from '../../shared/events/reconcile.ts';
+import type { Reach } from './published.ts';
 
 /** The facts known before the topic is read. */
 export interface SurveyInput {
@@ -33,6 +34,12 @@ export interface Survey {
   addEvent(event: PublishedEvent): void;
   /** Call it after the topic has been read. */
   addPatient(id: PatientId, sequence: number): void;
+  /**
+   * Whether the topic has every event since the backup. A topic that was deleted and created again looks as if it had
+   * never lost anything, but lacks patients whom the backup knows.
+   * @param snapshotAt time of the backup in milliseconds since the epoch
+   */
+  isCovered(reach: Reach, snapshotAt: number | undefined): boolean;
   /** @param everyone true when the topic no longer reaches back far enough to tell which patients are behind */
   conclude(everyone: boolean): Findings;
   publishedOf(id: PatientId, margin: number): PublishedState;
@@ -45,6 +52,8 @@ export function createSurvey({ waiting, ledger, jobs, fenced }: SurveyInput): Su
   const published = new Set<string>();
   const stored = new Set<PatientId>();
   const behind = new Set<PatientId>();
+  const waitingFor = new Set(waiting.map(({ patientId }) => patientId));
+  let lacksPatients = false;
   let highestId = Math.max(0, ...jobs);
   for (const id of ledger) highestId = Math.max(highestId, id);
 
@@ -64,7 +73,12 @@ export function createSurvey({ waiting, ledger, jobs, fenced }: SurveyInput): Su
     addPatient(id, sequence) {
       stored.add(id);
       if (sequence < lastOf(id)) behind.add(id);
+      if (!last.has(id) && !waitingFor.has(id)) lacksPatients = true;
       highestId = Math.max(highestId, id);
+    },
+    isCovered({ complete, since }, snapshotAt) {
+      if (complete) return !lacksPatients;
+      return snapshotAt !== undefined && since !== undefined && since <= snapshotAt;
     },
     conclude(everyone) {
       for (const event of waiting) if (isOvertaken(event)) behind.add(event.patientId);

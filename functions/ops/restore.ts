@@ -101,9 +101,6 @@ async function surveyAll(
   const survey = createSurvey({ waiting: await waitingEvents(db), ledger, jobs, fenced });
   const reach = await readPublished(context, output, (event) => survey.addEvent(event));
   const snapshotAt = parseTimestamp(inside?.marked_at ?? '')?.epochMilliseconds;
-  const covered =
-    reach.complete || (snapshotAt !== undefined && reach.since !== undefined && reach.since <= snapshotAt);
-  const margin = fenced && !covered ? SEQUENCE_MARGIN : 0;
   let read = 0;
   await output.during({ what: 'reading the patients', total: await countPatients(db) }, async (progress) => {
     for await (const { id, sequence } of scanPatients(db)) {
@@ -112,6 +109,7 @@ async function surveyAll(
       progress.to((read += 1));
     }
   });
+  const margin = fenced && !survey.isCovered(reach, snapshotAt) ? SEQUENCE_MARGIN : 0;
   const findings = survey.conclude(margin > 0);
   const safeId = findings.highestId + 1 + (fenced ? ID_MARGIN : 0);
   return { ...findings, survey, nextId: await readNextId(db), safeId, margin };

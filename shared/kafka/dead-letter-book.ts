@@ -108,7 +108,8 @@ export async function resolve(
   const resolution: OutgoingMessage = {
     topic: message.topic,
     partition: message.partition,
-    key: message.key,
+    // Not the letter's key: it may be so large that the resolution would be refused.
+    key: null,
     value: null,
     headers: { [OF]: String(message.offset), [HOW]: how, [AT]: now.toISOString() },
   };
