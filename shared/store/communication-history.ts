@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { Filter, type Firestore, type Query, type Transaction } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { UtcTimestamp } from '../platform/clock.ts';
+import { ServiceError } from '../platform/errors.ts';
 import { translated, type Writer } from './firestore.ts';
 import { patientDoc } from './patients.ts';
 
@@ -36,7 +37,13 @@ function contactId({ event_id, event_type, reference_id }: CommunicationEntry): 
   return createHash('sha256').update(JSON.stringify(contact)).digest('hex');
 }
 
-/** Writes an entry; the whole write fails with ALREADY_EXISTS when the contact has one. */
+/** Below Firestore's 1 MiB for a document. A message is smaller, but JSON may write its numbers longer: 1e20 has 21 digits. */
+const MAX_DATA_BYTES = 1_000_000;
+
+/**
+ * Writes an entry; the whole write fails with ALREADY_EXISTS when the contact has one.
+ * @throws ServiceError `event.too_large`
+ */
 export function addCommunication(
   db: Firestore,
   writer: Writer,
@@ -45,7 +52,9 @@ export function addCommunication(
 ): void {
   const doc = history(db, patientId).doc(contactId({ data, ...entry }));
   // As text: a foreign payload may hold what a Firestore map cannot, such as an array within an array.
-  writer.create(doc, { ...entry, data: JSON.stringify(data) });
+  const text = JSON.stringify(data);
+  if (Buffer.byteLength(text) > MAX_DATA_BYTES) throw new ServiceError('event.too_large');
+  writer.create(doc, { ...entry, data: text });
 }
 
 /** Entries of the same event or the same contact, whatever their document ids are. */

@@ -220,6 +220,15 @@ describe('a communication event', () => {
     await expect(handle(message(value))).rejects.toMatchObject({ code, retriable: false });
   });
 
+  it('is too large when its data outgrows a document, which numbers written in full can do', async () => {
+    await world.register(109);
+    const event = JSON.stringify(anEmailSent(109)).replace(
+      '"email_data":{',
+      `$&"n":[${'1e20,'.repeat(60_000)}1],`,
+    );
+    await expect(handle(message(Buffer.from(event)))).rejects.toMatchObject({ code: 'event.too_large' });
+  });
+
   it('may be nested 100 levels deep', async () => {
     await world.register(108);
     await handle(message(Buffer.from(String(nested(98)).replace('"patient_id":1', '"patient_id":108'))));
