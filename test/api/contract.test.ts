@@ -31,7 +31,8 @@ describe('the committed documents', () => {
     expect(diagnostics.filter(({ severity }) => GRAVE.has(severity)).map(({ message }) => message)).toEqual(
       [],
     );
-    expect(document?.allMessages().length).toBe(10);
+    const { components } = JSON.parse(asyncapi) as { components: { messages: object } };
+    expect(document?.allMessages().length).toBe(Object.keys(components.messages).length);
   });
 });
 
