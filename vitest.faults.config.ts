@@ -23,7 +23,7 @@ export default defineConfig({
           globalSetup: ['test/support/engines.setup.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
-          // Each file has engines of its own where it stops them, and waits for most of its time.
+          // A file that stops engines starts its own, and waits most of the time.
           sequence: { groupOrder: 1 },
           maxWorkers: 2,
         },

@@ -34,7 +34,7 @@ describe('a consumer', () => {
     });
   });
 
-  it('tells a fault of its own from an outage, counts it, and goes on when it is mended', async () => {
+  it('distinguishes an internal fault from an outage, counts it, and continues when it is fixed', async () => {
     const topic = await kafka.topic('fault', 1);
     await publish(topic, ['message']);
     const lines: string[] = [];

@@ -17,7 +17,7 @@ interface Plan {
   readonly lanes: number;
   /** Numbers of messages, counted through all partitions. */
   readonly killers: readonly number[];
-  /** The first processes are killed from outside after so many steps each, unless they die before. */
+  /** After how many steps each of the first processes is killed from outside, unless it dies before. */
   readonly kills: readonly number[];
   readonly seed: number;
 }
@@ -161,7 +161,7 @@ it('finds every killer within five deaths each, and buries no other message', as
       const innocent = new Set(buried.filter((name) => !killers.has(name)));
       expect([...killers].filter((name) => !buried.includes(name))).toEqual([]);
       expect(deaths).toBeLessThanOrEqual(killed + DEATHS_OF_A_KILLER * killers.size);
-      // Only a message that was alone at so many kills from outside is taken for a killer.
+      // A message becomes a dead letter only if this many external kills each happened while it was tried alone.
       expect(innocent.size * DEADLY_TIMES).toBeLessThanOrEqual(killed);
       if (killed < DEADLY_TIMES) expect(innocent).toEqual(new Set());
       // First appearances of a key are in order.

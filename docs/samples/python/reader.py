@@ -20,7 +20,7 @@ from patient_table import Message, PatientTable
 TOPIC = os.environ.get("KAFKA_TOPIC", "patient-events")
 GROUP = os.environ.get("KAFKA_GROUP", "sample-patient-reader-py")
 
-# So many messages share one transaction and one commit of their offsets.
+# The number of messages that share one transaction and one commit of their offsets.
 AT_ONCE = 200
 
 stopping = False
@@ -45,7 +45,7 @@ def plain(message: KafkaMessage) -> Message:
 
 def write(consumer: Consumer, table: PatientTable) -> None:
     messages = []
-    # Waits for the timeout unless so many are there.
+    # Returns after the timeout, or as soon as AT_ONCE messages are there.
     for message in consumer.consume(AT_ONCE, timeout=0.5):
         error = message.error()
         if error is None:
@@ -81,7 +81,7 @@ def main() -> None:
             "enable.auto.commit": False,
             # Where the group has no offset yet, or where its offset is older than the topic.
             "auto.offset.reset": "earliest",
-            # A reader that was killed holds its partitions for so long.
+            # A reader that was killed holds its partitions for this long.
             "session.timeout.ms": 10_000,
             "error_cb": warn,
         }

@@ -15,7 +15,7 @@ const {
   DATABASE = 'patients.db',
 } = process.env;
 
-/** So many messages share one transaction and one commit of their offset. */
+/** The number of messages that share one transaction and one commit of their offset. */
 const AT_ONCE = 500;
 
 const table = openPatientTable(DATABASE);
@@ -36,7 +36,7 @@ async function writeBatch(payload: EachBatchPayload): Promise<void> {
     const part = batch.messages.slice(from, from + AT_ONCE);
     const outcomes = table.write(part.map((message) => plain(batch.partition, message)));
     console.log(JSON.stringify({ partition: batch.partition, offset: part.at(-1)?.offset, ...outcomes }));
-    // Only now: the table is written.
+    // The table is written, so the offset may be committed.
     payload.resolveOffset(part.at(-1)?.offset ?? batch.lastOffset());
     await payload.commitOffsetsIfNecessary(payload.uncommittedOffsets());
     await payload.heartbeat();
@@ -61,8 +61,8 @@ async function stop(exitCode: number): Promise<void> {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(0));
 consumer.on(consumer.events.CRASH, ({ payload }) => {
-  // kafkajs joins again by itself after most errors. After the others the process would live on without reading:
-  // end it, and let what runs it start it again.
+  // kafkajs joins again by itself after most errors. After any other error the process would continue without
+  // reading: end it, and let its supervisor start it again.
   if (!payload.restart) void stop(1);
 });
 

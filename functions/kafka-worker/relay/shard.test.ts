@@ -176,7 +176,7 @@ describe('patient.deleted', () => {
     await eventually(() => expect(world.published()).toContain('1:deleted'));
   });
 
-  it('waits after an attempt of its own that was not answered', async () => {
+  it('waits after one of its own attempts got no response', async () => {
     const world = shardWorld({ underWayMs: 2_000 });
     await world.put([{ patient: 1, sequence: 1, at: 0 }]);
     let isLost = true;
