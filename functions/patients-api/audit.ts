@@ -9,7 +9,7 @@ import { ServiceError } from '../../shared/platform/errors.ts';
 import { errorFields } from '../../shared/platform/log.ts';
 import {
   logAuditEntry,
-  removeAuditEntries,
+  removeAuditEntry,
   type AuditEntry,
   type Author,
 } from '../../shared/store/audit-trail.ts';
@@ -31,7 +31,7 @@ export function logChange(call: Call, { db, log }: Dependencies, entry: AuditEnt
   if (entry === undefined) return;
   logAuditEntry(log, entry);
   call.set('isChangeLogged', true);
-  removeAuditEntries(db, [entry]).catch((error: unknown) =>
+  removeAuditEntry(db, entry).catch((error: unknown) =>
     log.warn('Audit entry not removed, so the worker will log it again', errorFields(error)),
   );
 }

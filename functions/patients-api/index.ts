@@ -1,5 +1,4 @@
 /** Entry point of patients-api: reads the environment and serves the application with functions-framework. */
-import type { Domain } from 'node:domain';
 import { http } from '@google-cloud/functions-framework';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { createAuthentication } from '../../shared/platform/auth.ts';
@@ -7,7 +6,7 @@ import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { ServiceError } from '../../shared/platform/errors.ts';
 import { createLog } from '../../shared/platform/log.ts';
-import { hideRequests, revealTarget } from '../../shared/platform/request-stream.ts';
+import { hideRequests, omitDomains, revealTarget } from '../../shared/platform/request-stream.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { readOutsideMark } from '../../shared/registration/restore-fence.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
@@ -38,15 +37,14 @@ const app = createApp({
 });
 
 hideRequests();
+// The application turns every error into a problem document.
+omitDomains();
 const listener = getRequestListener(app.fetch, {
   // For requests that cannot be parsed, such as one with an invalid Host header.
   errorHandler: (error) =>
     answerProblem(error instanceof RequestError ? new ServiceError('request.malformed_url') : error, log),
 });
 http('patientsApi', (request, response) => {
-  // functions-framework opens a domain for each request to catch errors, which makes every promise slower. It is not
-  // needed here, because the application turns every error into a problem document.
-  (process as { domain?: Domain }).domain?.exit();
   revealTarget(request);
   return listener(request, response);
 });

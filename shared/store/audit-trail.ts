@@ -76,6 +76,36 @@ export async function committedEntry(
   return entries.find((_, index) => found[index]?.exists);
 }
 
+/** Entries that wait for a removal, by the client that removes them. */
+interface Removals {
+  readonly waiting: AuditEntry[];
+  /** Will remove what waits then. Undefined while nothing waits. */
+  next: Promise<void> | undefined;
+  /** Resolves when the removals so far have ended, with or without an error. */
+  ended: Promise<void>;
+}
+
+const removals = new WeakMap<Firestore, Removals>();
+
+/**
+ * Removes an entry that was logged. Entries that come during a removal are removed by the next one, all in one request,
+ * so a busy process makes far fewer requests than changes.
+ * @throws ServiceError `store.*`
+ */
+export function removeAuditEntry(db: Firestore, entry: AuditEntry): Promise<void> {
+  const own = removals.get(db) ?? { waiting: [], next: undefined, ended: Promise.resolve() };
+  removals.set(db, own);
+  own.waiting.push(entry);
+  if (own.next === undefined) {
+    own.next = own.ended.then(() => {
+      own.next = undefined;
+      return removeAuditEntries(db, own.waiting.splice(0));
+    });
+    own.ended = own.next.catch(() => undefined);
+  }
+  return own.next;
+}
+
 /** Removes entries that were logged. @throws ServiceError `store.*` */
 export function removeAuditEntries(db: Firestore, entries: readonly AuditEntry[]): Promise<void> {
   return deleteAll(

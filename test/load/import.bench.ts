@@ -1,38 +1,59 @@
-/** Imports per second compared with a bare loop of the same Firestore writes and Storage calls at the same concurrency. */
+/**
+ * Imports per second compared with two bare loops at the same concurrency: one writes what an import must write at least,
+ * the other the same documents as an import. Both move the file by the same Storage calls.
+ */
 import { randomUUID } from 'node:crypto';
+import { FieldValue, Timestamp, type DocumentData } from '@google-cloud/firestore';
 import type { FinalizedObject } from '../../shared/registration/bucket.ts';
 import { importObject } from '../../shared/registration/import-object.ts';
 import { aRegistration } from '../support/builders.ts';
 import { importWorld } from '../support/import-world.ts';
 import { percentile, rate, type Bench } from './rows.ts';
 
-const ROUNDS = 5;
-const FILES = 200;
+const ROUNDS = 20;
+const FILES = 60;
+/** The first imports of a process take ten times as long: the compiler has not seen the rules yet. */
+const WARM_UP = 400;
 const CONCURRENCY = 16;
+
+/** The record of the object, the token by which a second file is a duplicate, the patient, and one event. */
+const AT_LEAST = ['imports', 'registration_tokens', 'patients', 'outbox'];
 
 export const bench: Bench = async (progress) => {
   const ours = await importWorld();
-  const bare = await importWorld();
   await importObject(ours.deps, await ours.drop(aRegistration()));
   const samples = await documentsOf(ours);
-  const runs = {
-    ours: (object: FinalizedObject) => importObject(ours.deps, object),
-    bare: (object: FinalizedObject) => bareImport(bare, object, samples),
-  };
-  // Both once before the clock starts: connections, the lease of ids, the compiler.
-  await rate(await upload(ours, 100), CONCURRENCY, runs.ours);
-  await rate(await upload(bare, 100), CONCURRENCY, runs.bare);
+  const least = AT_LEAST.flatMap(
+    (name) => samples.find(({ collection, data }) => collection === name && data['kind'] !== 'mail') ?? [],
+  );
+  const [same, bare] = [await importWorld(), await importWorld()];
+  const sides = [
+    { world: ours, work: (object: FinalizedObject) => importObject(ours.deps, object), rates: [0] },
+    { world: same, work: (object: FinalizedObject) => bareImport(same, object, samples, true), rates: [0] },
+    { world: bare, work: (object: FinalizedObject) => bareImport(bare, object, least, false), rates: [0] },
+  ];
+  // All once before the clock starts: connections, the lease of ids, the compiler.
+  for (const { world, work } of sides) await rate(await upload(world, WARM_UP), CONCURRENCY, work);
+  for (const side of sides) side.rates = [];
 
-  const measured: Record<'ours' | 'bare', number[]> = { ours: [], bare: [] };
   for (let round = 1; round <= ROUNDS; round += 1) {
     progress(`round ${round} of ${ROUNDS}: ${FILES} files each way, ${CONCURRENCY} at a time`);
-    // Alternating, so that changes of the machine's speed affect both.
-    measured.ours.push(await rate(await upload(ours, FILES), CONCURRENCY, runs.ours));
-    measured.bare.push(await rate(await upload(bare, FILES), CONCURRENCY, runs.bare));
+    // In short slices and another order each time, so that changes of the machine's speed affect all.
+    sides.push(...sides.splice(0, 1));
+    for (const { world, work, rates } of sides)
+      rates.push(await rate(await upload(world, FILES), CONCURRENCY, work));
   }
-  const value = percentile(measured.ours, 0.5);
-  const bareRate = percentile(measured.bare, 0.5);
-  return [{ name: 'imports', value, unit: '/s', bare: bareRate, goal: '≥ 0.7 of bare' }];
+  const perSecond = (world: World) =>
+    percentile(sides.find((side) => side.world === world)?.rates ?? [], 0.5);
+  return [
+    { name: 'imports', value: perSecond(ours), unit: '/s', bare: perSecond(bare), goal: '≥ 0.95 of bare' },
+    {
+      name: `imports, against the same ${samples.length} documents and the note of the move`,
+      value: perSecond(ours),
+      unit: '/s',
+      bare: perSecond(same),
+    },
+  ];
 };
 
 type World = Awaited<ReturnType<typeof importWorld>>;
@@ -48,10 +69,10 @@ async function upload(world: World, count: number): Promise<FinalizedObject[]> {
 
 interface Document {
   readonly collection: string;
-  readonly data: object;
+  readonly data: DocumentData;
 }
 
-/** The documents that one import wrote, which the bare loop writes repeatedly. */
+/** The documents that one import wrote, which the bare loops write repeatedly. */
 async function documentsOf({ db }: World): Promise<Document[]> {
   const collections = [
     'imports',
@@ -65,14 +86,25 @@ async function documentsOf({ db }: World): Promise<Document[]> {
   const found = await Promise.all(
     collections.map(async (collection) => {
       const { docs } = await db.collection(collection).get();
-      return docs.map((doc) => ({ collection, data: doc.data() }));
+      return docs.map((doc) => ({ collection, data: withServerTimes(doc.data()) }));
     }),
   );
   return found.flat();
 }
 
-/** The calls of an import without its rules: one batch of its documents, one move, one update that records the move. */
-async function bareImport({ db, bucket }: World, { name }: FinalizedObject, samples: readonly Document[]) {
+/** The times of an outbox entry that the server sets: a relay orders events by the time of their commit. */
+function withServerTimes(data: DocumentData): DocumentData {
+  const times = ['created_at', 'due_at'].filter((name) => data[name] instanceof Timestamp);
+  return { ...data, ...Object.fromEntries(times.map((name) => [name, FieldValue.serverTimestamp()])) };
+}
+
+/** The calls of an import without its rules: one batch of documents, and one move. */
+async function bareImport(
+  { db, bucket }: World,
+  { name }: FinalizedObject,
+  samples: readonly Document[],
+  alsoNote: boolean,
+) {
   const source = bucket.file(name);
   const target = bucket.file(`processed/${randomUUID()}.json`);
   await source.download();
@@ -84,6 +116,6 @@ async function bareImport({ db, bucket }: World, { name }: FinalizedObject, samp
   });
   await batch.commit();
   await source.copy(target, { preconditionOpts: { ifGenerationMatch: 0 } });
-  await written[0]?.update({ archived_at: 'now' });
+  if (alsoNote) await written[0]?.update({ archived_at: 'now' });
   await source.delete();
 }

@@ -1,10 +1,18 @@
-/** The API's Firestore work without the API, as the baseline: one read, one batch, one query. */
+/**
+ * The API's Firestore work without the API, as the baseline: one read, one batch or transaction that writes a patient and an
+ * event, one query.
+ */
 import { randomUUID } from 'node:crypto';
-import { Firestore } from '@google-cloud/firestore';
+import { FieldValue, Firestore } from '@google-cloud/firestore';
 import { http, type Request, type Response } from '@google-cloud/functions-framework';
 
 const db = new Firestore({ projectId: process.env['GOOGLE_CLOUD_PROJECT'] ?? '' });
 let nextId = 1_000_000_000;
+
+/** An outbox entry with the time of its commit, by which a relay orders the entries. */
+function outboxEntry(entry: object): object {
+  return { ...entry, created_at: FieldValue.serverTimestamp() };
+}
 
 const work: Record<string, (request: Request) => Promise<unknown>> = {
   read: async ({ query }) =>
@@ -17,10 +25,20 @@ const work: Record<string, (request: Request) => Promise<unknown>> = {
   write: async ({ body }) => {
     const { patient, entry } = body as { patient: object; entry: object };
     const batch = db.batch();
-    batch.create(db.collection('outbox').doc(randomUUID()), entry);
+    batch.create(db.collection('outbox').doc(randomUUID()), outboxEntry(entry));
     batch.create(db.collection('patients').doc(String(nextId++)), patient);
     await batch.commit();
     return patient;
+  },
+  change: async ({ query, body }) => {
+    const { changes, entry } = body as { changes: object; entry: object };
+    const doc = db.collection('patients').doc(query['id'] as string);
+    return db.runTransaction(async (transaction) => {
+      const patient = { ...(await transaction.get(doc)).data(), ...changes };
+      transaction.create(db.collection('outbox').doc(randomUUID()), outboxEntry(entry));
+      transaction.set(doc, patient);
+      return patient;
+    });
   },
   list: async () => {
     const ordered = db.collection('patients').orderBy('created_at', 'desc').orderBy('id', 'desc');
