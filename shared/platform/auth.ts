@@ -5,6 +5,7 @@
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import type { Config } from './config.ts';
 import { ServiceError } from './errors.ts';
+import { rememberVerified } from './verified-tokens.ts';
 
 /** The roles from weakest to strongest. Each includes the rights of those before it. */
 export const ROLES = ['reader', 'staff', 'admin'] as const;
@@ -81,11 +82,12 @@ export function createAuthentication(config: AuthConfig): Authenticate {
     requiredClaims: ['exp', 'sub'],
     clockTolerance: 5,
   };
+  const payloadOf = rememberVerified((token) => verify(token, keys, expected));
 
   return async function authenticate(authorization) {
     const token = /^Bearer +([\w.~+/=-]+)$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) throw unauthenticated();
-    const payload = await verify(token, keys, expected);
+    const payload = await payloadOf(token);
     return {
       subject: subjectOf(payload),
       role: roleOf(payload, config),
