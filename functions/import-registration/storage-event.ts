@@ -6,7 +6,7 @@ import type { FinalizedObject } from '../../shared/registration/bucket.ts';
 const storageObject = z.looseObject({
   bucket: z.string(),
   // Use this instead of ce-subject, which is percent-encoded.
-  name: z.string(),
+  name: z.string().refine((value) => value.isWellFormed()),
   generation: z.string().regex(/^\d+$/),
   size: z.string().regex(/^\d+$/),
   contentEncoding: z.string().optional().catch(undefined),

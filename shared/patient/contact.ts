@@ -29,6 +29,12 @@ function isEmailAddress(value: string): boolean {
   );
 }
 
+/** The address with its domain in ASCII (RFC 5891), which every mail system accepts. */
+export function asciiAddress(address: string): string {
+  const at = address.lastIndexOf('@') + 1;
+  return address.slice(0, at) + (domainToASCII(address.slice(at)) || address.slice(at));
+}
+
 /**
  * One number that can be dialled as written: with a country code or the national prefix; brackets or a slash may only set
  * off the area code. Two numbers, a number with an extension, and words do not match.

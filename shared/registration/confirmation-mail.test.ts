@@ -33,6 +33,11 @@ const HOSTILE = [
   '٠١٢٣٤٥٦٧٨٩',
   'evil．de',
   'evil。de',
+  'wwwꓸevilꓸde',
+  'evilꞏde',
+  'httpsː evil de',
+  'evilǃ',
+  'evilㆍde',
   'ev\u200bil',
   'a\u202eb',
   '\u3164',
@@ -73,6 +78,24 @@ describe('the confirmation mail', () => {
     ]) {
       expect(text).toContain(part);
     }
+  });
+
+  it.each([
+    'Łucja',
+    'O’Neill',
+    'Kaʻiulani',
+    'Ní Ḃríain',
+    'Müller-Lüdenscheid',
+    'ジョージ',
+    '김철수',
+    'نور',
+    'Μαρία',
+    'Ёлкина',
+  ])('calls %s by name', (nachname) => expect(textTo({ nachname })).toContain(nachname));
+
+  it('goes to the ASCII form of an international domain, which every mail system accepts', () => {
+    const mail = confirmationMail(aPatient(), 'Lena@Bürger.example', settings, 'cause');
+    expect(mail.body['empfaenger_email']).toBe('Lena@xn--brger-kva.example');
   });
 
   it('asks a patient who is open to group therapy for the lower price', () => {

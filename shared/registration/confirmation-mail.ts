@@ -3,6 +3,7 @@
  * name, and the hexadecimal payment reference. So a stranger cannot put a message for the receiver into it.
  */
 import { friendlyFormatIBAN } from 'ibantools';
+import { asciiAddress } from '../patient/contact.ts';
 import type { Patient } from '../patient/schema.ts';
 import type { Config } from '../platform/config.ts';
 import type { Mail } from '../patient/consequences.ts';
@@ -42,7 +43,7 @@ export function confirmationMail(
       patient_id: patient.id,
       betreff: 'Ihre Anmeldung zur Therapieplatzsuche ist eingegangen',
       inhalt_markdown: text(patient, settings),
-      empfaenger_email: address,
+      empfaenger_email: asciiAddress(address),
       empfaenger_name: receiverName(patient),
       absender_email: settings.MAIL_SENDER_ADDRESS,
       absender_name: settings.MAIL_SENDER_NAME,

@@ -10,6 +10,12 @@ const MAX_CHARACTERS = 60;
  * (`St. John`): between letters, even in `J.R.`, it could form a domain, which mail programs turn into a link.
  */
 const NAME = /^['’‘ʼ`´]?\p{L}(?:[\p{L}\p{M}]|['’‘ʼ`´‐‑-]|\.?(?: |$))*$/u;
+/**
+ * Letters that look like a full stop, a colon or an exclamation mark (ꓸ, ː, ǃ): those of no script, of Lisu, the few
+ * Latin ones without case, and single parts of Hangul syllables. No name in Latin letters has them.
+ */
+const LIKE_SIGNS =
+  /[[\p{L}&&\p{scx=Common}]--[ʻʼʽʾʿ]]|\p{sc=Lisu}|\p{sc=Canadian_Aboriginal}|[\p{sc=Latin}&&\p{Lo}]|[\p{sc=Hangul}--[가-힣]]/v;
 /** Letters that are invisible, and marks that only control how other characters are shown. */
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u;
 
@@ -23,6 +29,10 @@ export function mailName(text: string): string | undefined {
     .trim()
     .replaceAll(/\p{Zs}+/gu, ' ')
     .replaceAll(/[`´]/g, "'");
-  const isName = NAME.test(name) && !INVISIBLE.test(name) && Array.from(name).length <= MAX_CHARACTERS;
+  const isName =
+    NAME.test(name) &&
+    !INVISIBLE.test(name) &&
+    !LIKE_SIGNS.test(name) &&
+    Array.from(name).length <= MAX_CHARACTERS;
   return isName ? name : undefined;
 }

@@ -23,9 +23,9 @@ const functions = [
 describe.each(functions)('%s', (deployable, path) => {
   let build: Awaited<ReturnType<typeof buildApi>>;
   let served: Running & { url: string };
+  const name = `bodies-${randomUUID().slice(0, 8)}`;
   beforeAll(async () => {
     build = await buildApi(deployable, (url) => fetch(url).then(({ status }) => status < 500));
-    const name = `bodies-${randomUUID().slice(0, 8)}`;
     served = await build.start({ GOOGLE_CLOUD_PROJECT: name, GCS_IMPORT_BUCKET: name, ...mailSettings });
   });
   afterAll(async () => {
@@ -127,6 +127,12 @@ describe.each(functions)('%s', (deployable, path) => {
     expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
     expect(await answer.text()).not.toContain('Geheimnis');
     expect(await readFile(build.logFile, 'utf8')).not.toMatch(/Geheimnis|SyntaxError|\n {4}at /);
+  });
+
+  it.runIf(deployable === 'import-registration')('ignores an object whose name is no text', async () => {
+    const object = { bucket: name, name: 'incoming/\ud800.json', generation: '1', size: '1' };
+    const event = { ...object, timeCreated: '2026-11-02T09:00:00Z' };
+    expect((await post(JSON.stringify(event))).status).toBe(204);
   });
 
   it.each(['http://[::1/run', '//', '*', '/%ff', '/run?%ff#'])('survives the target %s', async (target) => {

@@ -58,6 +58,10 @@ it('keeps mail and key over a restart', async () => {
   expect(await listed()).toHaveLength(1);
 });
 
+it('accepts every address that a patient may have, with its domain in ASCII', async () => {
+  expect((await post({ ...mail, empfaenger_email: "o'@xn--e1afmkfd.xn--p1ai" })).status).toBe(201);
+});
+
 it('refuses a mail of another shape', async () => {
   expect((await post({ ...mail, empfaenger_email: 'nobody' })).status).toBe(422);
   expect((await post({ ...mail, unknown: 1 })).status).toBe(422);

@@ -6,15 +6,18 @@ import { Hono, type Context } from 'hono';
 import { z } from 'zod';
 import type { Mailbox, MailKind, StoredMail } from './mailbox.ts';
 
+/** What browsers accept: zod's own pattern refuses `xn--` top-level domains. */
+const address = z.email({ pattern: z.regexes.html5Email });
+
 const bodies = {
   email: z.strictObject({
     patient_id: z.int(),
     betreff: z.string().min(1),
     inhalt_markdown: z.string().min(1),
-    empfaenger_email: z.email(),
+    empfaenger_email: address,
     // Empty when the sender does not know the name.
     empfaenger_name: z.string(),
-    absender_email: z.email(),
+    absender_email: address,
     absender_name: z.string().min(1),
     add_legal_footer: z.literal(true),
     status: z.literal('In_Warteschlange'),
