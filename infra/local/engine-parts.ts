@@ -59,6 +59,12 @@ export async function requireFreePorts({ ports }: Settings, useGiven: boolean): 
   );
   const busy = owners.filter(({ owner }) => owner !== undefined);
   if (busy.length === 0) return;
-  const sentences = busy.map(({ name, port, owner }) => `port ${port} (${name}) is taken by ${owner}`);
-  throw new Error(`The stack cannot start: ${sentences.join('; ')}. The ports are set in emulator.json.`);
+  const lines = busy.map(({ name, port, owner }) => `  ${port} (${name}) by ${owner}`);
+  throw new Error(
+    [
+      'The stack cannot start, because these ports are in use:',
+      ...lines,
+      'Stop the other stack or program, or set other ports in emulator.json.',
+    ].join('\n'),
+  );
 }

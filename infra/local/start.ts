@@ -28,7 +28,7 @@ try {
   running = await startStack({ dir, ports: 'configured', keep, dropFolder, onProgress: say });
   console.log(addressTable(running.describe()));
   console.log(`drop files into ${relative(process.cwd(), dropFolder)}/, or use npm run drop -- FILE`);
-  console.log(`look at it, break it: ${running.describe().page}`);
+  console.log(`watch it, and stop or kill its parts: ${running.describe().page}`);
   console.log('ready');
   await showPublished(running);
 } catch (error) {
