@@ -8,7 +8,7 @@ export default defineConfig({
     // The engines and the tests share two cores: more workers only make them wait for each other.
     maxWorkers: 2,
     // Longer than any wait within a test: an abandoned test would go on beside the next, without its database.
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

@@ -9,9 +9,9 @@ const AT_MOST = 30;
 /** Below this the compiler and the collector of garbage say more than the input. */
 const NOTICEABLE_MS = 10;
 
-async function growth(input: HostileInput): Promise<number> {
-  const small = await fastest(input(SMALL));
-  const large = await fastest(input(SMALL * TIMES));
+async function growth(input: HostileInput, runs?: number): Promise<number> {
+  const small = await fastest(input(SMALL), runs);
+  const large = await fastest(input(SMALL * TIMES), runs);
   return large / Math.max(small, NOTICEABLE_MS);
 }
 
@@ -24,5 +24,5 @@ it('would see a pattern that backtracks', async () => {
     const text = 'a'.repeat(bytes / 12);
     return () => /a+b/.test(text);
   };
-  expect(await growth(quadratic)).toBeGreaterThan(AT_MOST);
+  expect(await growth(quadratic, 1)).toBeGreaterThan(AT_MOST);
 });

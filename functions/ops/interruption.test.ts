@@ -55,7 +55,7 @@ it('republish ends on Ctrl-C, which npm forwards a second time', async () => {
     env: environment,
   });
   const written = text(command.stderr);
-  await eventually(async () => expect(await world.sequence(1)).toBe(before[0]! + 1), 30_000);
+  await eventually(async () => expect(await world.sequence(1)).toBe(before[0]! + 1));
   command.kill('SIGINT');
   command.kill('SIGINT');
   const [code] = (await once(command, 'exit')) as [number];

@@ -48,7 +48,7 @@ describe.skipIf(missing.length > 0)('the examples', () => {
         await symlink(join(root, name), join(folder, name));
     }
   });
-  afterAll(() => stack?.stop(), 60_000);
+  afterAll(() => stack?.stop());
 
   async function run(script: string): Promise<string> {
     const options = { cwd: folder, env: withoutStack(), maxBuffer: 64 * 1024 ** 2 };
@@ -60,10 +60,10 @@ describe.skipIf(missing.length > 0)('the examples', () => {
     await eventually(async () => {
       expect((await stack.db.collection('imports').count().get()).data().count).toBe(imports);
       expect((await stack.db.collection('outbox').count().get()).data().count).toBe(0);
-    }, 60_000);
+    });
   }
 
-  it('of docs/local-stack.md print what it says', { timeout: 120_000 }, async () => {
+  it('of docs/local-stack.md print what it says', async () => {
     const [drop, look, broken, failed] = blocksOf('docs/local-stack.md') as [string, string, string, string];
     await run(drop);
     await settled(1);
@@ -71,7 +71,7 @@ describe.skipIf(missing.length > 0)('the examples', () => {
     await eventually(async () => {
       const patients = await stack.db.collection('patients').where('letzter_kontakt', '!=', null).get();
       expect(patients.size).toBe(1);
-    }, 60_000);
+    });
     await settled(1);
     expectInOrder(await run(look), [
       'imported',
@@ -87,7 +87,7 @@ describe.skipIf(missing.length > 0)('the examples', () => {
     expectInOrder(await run(failed), ['failed', 'import.', '"subject"']);
   });
 
-  it('of the README print what it says', { timeout: 120_000 }, async () => {
+  it('of the README print what it says', async () => {
     const [install, drop, walk] = blocksOf('README.md') as [string, string, string];
     // Continuous integration runs these commands (.ci/run).
     expect(install).toMatch(/^npm ci && npm start .*\nnpm ci && npm test /);
@@ -107,7 +107,7 @@ describe.skipIf(missing.length > 0)('the examples', () => {
     ]);
   });
 
-  it('of docs/api.md print what it says', { timeout: 120_000 }, async () => {
+  it('of docs/api.md print what it says', async () => {
     expectInOrder(await run(blocksOf('docs/api.md').join('\n')), [
       'HTTP/1.1 200',
       '"status": "offen"',
@@ -129,7 +129,7 @@ describe.skipIf(missing.length > 0)('the examples', () => {
     ]);
   });
 
-  it('of docs/events.md show the events and the dead letters', { timeout: 60_000 }, async () => {
+  it('of docs/events.md show the events and the dead letters', async () => {
     const shown = await run(blocksOf('docs/events.md').join('\n'));
     expectInOrder(shown, ['ce_type=patient.created', '"eventType":"patient.created"', 'No dead letters.']);
   });

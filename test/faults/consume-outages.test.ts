@@ -29,7 +29,7 @@ async function startBroker(): Promise<Running> {
     { port, dataDir: join(dir, 'kafka'), logFile: join(dir, 'kafka.log') },
     { properties: [`advertised.listeners=PLAINTEXT://127.0.0.1:${kafkaProxy.port}`], format: [] },
   );
-  await eventually(async () => expect(await isListening(port)).toBe(true), 60_000);
+  await eventually(async () => expect(await isListening(port)).toBe(true));
   return running;
 }
 
@@ -74,7 +74,7 @@ async function survive(fault: (corner: WorkerCorner) => Promise<void>): Promise<
         },
       },
       sent,
-      120_000,
+      200_000,
     );
   } finally {
     await corner.stopWorkers();

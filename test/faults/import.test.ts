@@ -13,8 +13,8 @@ import { startTestStack, type TestStack } from '../support/stack.ts';
 let stack: TestStack;
 beforeAll(async () => {
   stack = await startTestStack();
-}, 120_000);
-afterAll(() => stack.stop(), 60_000);
+});
+afterAll(() => stack.stop());
 
 let registrations: ReturnType<typeof aRegistration>[];
 beforeEach(() => {
@@ -55,7 +55,7 @@ async function everyFileBecameOnePatient(): Promise<void> {
     expect(await imported()).toHaveLength(registrations.length);
     expect(await documents(stack.db, 'outbox')).toEqual([]);
     expect(await mails()).toBe(registrations.length);
-  }, 120_000);
+  }, 200_000);
 
   const history = await stack.history('patient-events');
   assertNoGaps(history);
@@ -71,8 +71,8 @@ async function everyFileBecameOnePatient(): Promise<void> {
 it('continues while Kafka is down, and delivers every event once Kafka is back', async () => {
   await stack.part('kafka').stop();
   await drop();
-  await eventually(async () => expect(await imported()).toHaveLength(registrations.length), 60_000);
-  await eventually(async () => expect(await mails()).toBe(registrations.length), 60_000);
+  await eventually(async () => expect(await imported()).toHaveLength(registrations.length), 120_000);
+  await eventually(async () => expect(await mails()).toBe(registrations.length), 120_000);
   const created = await send('POST', '/api/patients', {
     anrede: 'Frau',
     geschlecht: 'weiblich',

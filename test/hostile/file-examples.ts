@@ -35,7 +35,7 @@ export function fileExamples(world: () => HostileWorld): void {
       const { upload, stack } = world();
       const { pids } = stack.describe();
       const object = await upload(gzipBomb(600), { metadata: { contentEncoding: 'gzip' } });
-      expect(await object.settled(20_000)).toMatchObject({ outcome: 'failed', reason: 'import.too_large' });
+      expect(await object.settled()).toMatchObject({ outcome: 'failed', reason: 'import.too_large' });
       expect(stack.describe().pids).toEqual(pids);
     });
 
@@ -78,7 +78,8 @@ export function fileExamples(world: () => HostileWorld): void {
 
   describe("a folder's placeholder", () => {
     it('is ignored, not a failed file', async () => {
-      const { upload, stack, mails } = world();
+      const { upload, stack, mails, untilMailsAreSent } = world();
+      await untilMailsAreSent();
       const before = await mails('system-messages');
       const folder = await upload('', { name: 'incoming/2026/' });
       // Its event comes before the event of a file that is uploaded later.

@@ -1,6 +1,6 @@
 /**
  * Hostile input against the whole stack: each example ends as applied, refused with a reason, ignored and counted, or a
- * dead letter, and meanwhile no other work is delayed by more than two seconds.
+ * dead letter, and meanwhile no other work is delayed by more than two seconds. The table at its end shows by how much.
  *
  * Three cases are tested elsewhere, beside the tools that they need:
  * a truncated log                            test/kafka/positions.test.ts
@@ -22,7 +22,7 @@ beforeAll(async () => {
   await world.watch.untilUnderWay();
 }, 300_000);
 afterAll(async () => {
-  console.log('slowest, in ms:', world?.watch.slowest());
+  if (world !== undefined) console.table(world.watch.table());
   await world?.watch.stop();
   await world?.stop();
 });

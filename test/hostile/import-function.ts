@@ -22,5 +22,5 @@ export async function runImportFunction(stack: TestStack, variables: Record<stri
     ...variables,
   };
   const source = join(dirname(stack.dropFolder), 'dist/import-registration');
-  await promisify(execFile)(process.execPath, [FRAMEWORK, `--source=${source}`], { env, timeout: 20_000 });
+  await promisify(execFile)(process.execPath, [FRAMEWORK, `--source=${source}`], { env, timeout: 60_000 });
 }

@@ -36,10 +36,7 @@ export function mailExamples(world: () => HostileWorld): void {
         );
         expect(await object.settled()).toMatchObject({ outcome: 'imported' });
       }
-      await eventually(async () => {
-        const waiting = await world().stack.db.collection('outbox').where('kind', '==', 'mail').count().get();
-        expect(waiting.data().count).toBe(0);
-      });
+      await world().untilMailsAreSent();
       const mails = (await world().mails('emails')).filter(
         (mail) => String(mail['empfaenger_email']).toLowerCase() === address,
       );

@@ -113,7 +113,7 @@ export async function startHostileWorld() {
   await eventually(async () => {
     const answer = await fetch(`http://127.0.0.1:${stack.settings.ports.worker}/readyz`);
     expect(answer.status).toBe(200);
-  }, 60_000);
+  });
 
   const watch = startWatch(stack, producer, probed);
   for (const { topic, partition } of unreadable) watch.leaveOut(topic, partition);
@@ -135,18 +135,18 @@ export async function startHostileWorld() {
     read: async (id: number) => (await request('GET', `/api/patients/${id}`)).body,
     deadLetters: async () => JSON.parse(await ops('--json', 'dlq', 'list')) as ListedLetter[],
     /** Resolves once the event is in the patient's history. */
-    untilInHistory: async (id: number, eventId: string, withinMs = 10_000): Promise<void> => {
+    untilInHistory: async (id: number, eventId: string): Promise<void> => {
       await eventually(async () => {
         const history = stack.db.collection(`patients/${id}/communication`);
         const entries = await history.where('event_id', '==', eventId).get();
         expect(entries.size, `event ${eventId} is in the history`).toBe(1);
-      }, withinMs);
+      });
     },
-    untilApplied: async (eventId: string, withinMs = 10_000): Promise<void> => {
+    untilApplied: async (eventId: string): Promise<void> => {
       await eventually(async () => {
         const note = await stack.db.doc(`applied_events/${eventId}`).get();
         expect(note.get('complete'), `event ${eventId} is complete`).toBe(true);
-      }, withinMs);
+      });
     },
     /** Uploads an object below `incoming/`; `settled` resolves with its outcome. */
     upload: async (
@@ -168,14 +168,20 @@ export async function startHostileWorld() {
       return {
         id,
         name,
-        settled: (withinMs = 10_000) =>
+        settled: () =>
           eventually(async () => {
             const record = (await stack.db.doc(`imports/${id}`).get()).data() as ImportRecord | undefined;
             expect(record?.archived_at).toEqual(expect.any(String));
             return record!;
-          }, withinMs),
+          }),
       };
     },
+    /** Resolves when no mail of an earlier example is waiting. */
+    untilMailsAreSent: (): Promise<void> =>
+      eventually(async () => {
+        const waiting = await stack.db.collection('outbox').where('kind', '==', 'mail').count().get();
+        expect(waiting.data().count).toBe(0);
+      }),
     mails: async (what: 'emails' | 'system-messages'): Promise<Record<string, unknown>[]> => {
       const answer = await fetch(`${communication}/api/${what}?limit=1000`);
       return ((await answer.json()) as { data: Record<string, unknown>[] }).data;

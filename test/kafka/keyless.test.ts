@@ -19,7 +19,6 @@ await createTopics(
   1,
 );
 const PATIENTS = 25;
-const WITHIN_MS = 60_000;
 
 function consume(lines: string[] = []): void {
   const consumers = startConsumers({
@@ -51,7 +50,7 @@ async function expectRead(topic: string, group: string): Promise<void> {
     const [ranges, committed] = await Promise.all([admin.ranges(topic), admin.committed(group, topic)]);
     expect(committed.get(0)?.offset).toBe(ranges.get(0)?.high);
     expect(committed.get(0)?.offset).toBeGreaterThan(0n);
-  }, WITHIN_MS);
+  });
 }
 
 it.each([
@@ -76,28 +75,22 @@ it.each([
     expect(patients.map(({ zugewiesener_therapeut }) => zugewiesener_therapeut)).toEqual(ids.map(() => null));
     expect(patients.flatMap(({ ausgeschlossene_therapeuten }) => ausgeschlossene_therapeuten)).toEqual([]);
   },
-  2 * WITHIN_MS,
 );
 
-it(
-  'tombstones, with a key and without, are counted and read to the end, and are no dead letters',
-  async () => {
-    const lines: string[] = [];
-    consume(lines);
-    await send([
-      { topic: communication, key: 'mail-1', value: null },
-      { topic: communication, key: null, value: null },
-    ]);
-    await expectRead(communication, names.groups.communication);
+it('tombstones, with a key and without, are counted and read to the end, and are no dead letters', async () => {
+  const lines: string[] = [];
+  consume(lines);
+  await send([
+    { topic: communication, key: 'mail-1', value: null },
+    { topic: communication, key: null, value: null },
+  ]);
+  await expectRead(communication, names.groups.communication);
 
-    const counted = lines
-      .map(
-        (line) =>
-          JSON.parse(line) as { metrics?: { events_consumed?: number }; labels?: { outcome?: string } },
-      )
-      .filter(({ metrics, labels }) => metrics?.events_consumed === 1 && labels?.outcome === 'tombstone');
-    expect(counted).toHaveLength(2);
-    expect(await kafka.read(`${communication}.dlq`)).toEqual([]);
-  },
-  2 * WITHIN_MS,
-);
+  const counted = lines
+    .map(
+      (line) => JSON.parse(line) as { metrics?: { events_consumed?: number }; labels?: { outcome?: string } },
+    )
+    .filter(({ metrics, labels }) => metrics?.events_consumed === 1 && labels?.outcome === 'tombstone');
+  expect(counted).toHaveLength(2);
+  expect(await kafka.read(`${communication}.dlq`)).toEqual([]);
+});

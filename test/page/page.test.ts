@@ -14,7 +14,7 @@ const FIXTURE = join(import.meta.dirname, '../fixtures/registration-valid.json')
 const IMAGES = join(import.meta.dirname, '../../docs/images');
 /** The screenshot of a failed test. */
 const FAILURE = join(import.meta.dirname, '../../.local/page-test-failure.png');
-const WITHIN_MS = 20_000;
+const WITHIN_MS = 60_000;
 
 const candidates = [
   process.env['CHROMIUM'] ?? '/usr/bin/chromium',
@@ -51,7 +51,7 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
   afterAll(async () => {
     await browser?.close();
     await stack?.stop();
-  }, 60_000);
+  });
 
   afterEach(async ({ task }) => {
     if (task.result?.state === 'fail') await page.screenshot({ path: FAILURE, fullPage: true });
@@ -83,7 +83,9 @@ describe.skipIf(executablePath === undefined)('the local page', () => {
     await answered(200);
     await page.getByRole('radio', { name: 'Pay' }).focus();
     await page.keyboard.press('ArrowRight');
-    await expect.poll(() => page.getByRole('radio', { name: 'Sign' }).isChecked()).toBe(true);
+    await eventually(async () =>
+      expect(await page.getByRole('radio', { name: 'Sign' }).isChecked()).toBe(true),
+    );
     await tabTo('Send');
     await page.keyboard.press('Enter');
     await panel().getByRole('status').filter({ hasText: 'auf_der_Suche' }).waitFor();

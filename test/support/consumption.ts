@@ -82,7 +82,7 @@ export async function expectApplied(corner: WorkerCorner, sent: Sent, withinMs: 
       code: 0,
       answer: { findings: 0, waiting: 0 },
     });
-  }, 60_000);
+  }, 120_000);
   for (const patient of sent.perPatient.keys()) {
     const { docs } = await world.db.collection(`patients/${patient}/communication`).get();
     const latest = docs

@@ -76,7 +76,7 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
     for (const node of NODES) if (!(await isListening(ports.get(node)!.client))) throw new Error('not yet');
     const { brokers } = await ask((admin) => admin.describeCluster());
     if (brokers.length < NODES.length) throw new Error(`${brokers.length} brokers are there`);
-  }, 90_000);
+  }, 120_000);
 
   return {
     addresses: addresses.join(','),
@@ -88,7 +88,7 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
       const partitions = await partitionsOf([topic]);
       return new Map(NODES.map((node) => [node, partitions.filter(({ leader }) => leader === node).length]));
     },
-    untilWhole: (topics, withinMs = 90_000) =>
+    untilWhole: (topics, withinMs = 240_000) =>
       eventually(async () => {
         const behind = (await partitionsOf(topics)).filter(({ isr, leader }) => isr.length < 3 || leader < 1);
         if (behind.length > 0) throw new Error(`${behind.length} partitions lack a replica`);

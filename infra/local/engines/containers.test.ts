@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { eventually } from '../../../test/support/eventually.ts';
 import { dockerStandIn, type DockerStandIn } from '../../../test/support/docker-stand-in.ts';
 import { freePort } from '../ports.ts';
 import { imageOf, removeLeftovers, volumeFor } from './containers.ts';
@@ -38,13 +39,13 @@ it('starts the Firestore emulator as this user, on loopback, and removes the con
       ` --volume=${options.dataDir}:${options.dataDir} ${await imageOf('firestore')}` +
       ` gcloud emulators firestore start --quiet --host-port=0.0.0.0:8080`,
   );
-}, 60_000);
+});
 
 it('starts Redpanda on a volume for the folder, advertised at its published address', async () => {
   const options = await optionsFor('kafka');
   // The stand-in's own Java is too old for Apache Kafka; this test checks only the arguments given to Docker.
   const starting = startKafka(options).catch(() => undefined);
-  await expect.poll(() => docker.runs.length, { timeout: 30_000 }).toBe(1);
+  await eventually(() => expect(docker.runs.length).toBe(1));
   const volume = [...docker.volumes.keys()][0];
   expect(docker.volumes.get(volume ?? '')?.labels).toEqual([`patient-service.folder=${options.dataDir}`]);
   expect(docker.runs[0]?.join(' ')).toBe(
@@ -54,7 +55,7 @@ it('starts Redpanda on a volume for the folder, advertised at its published addr
       ` --advertise-kafka-addr external://127.0.0.1:${options.port} --set redpanda.auto_create_topics_enabled=false`,
   );
   await starting;
-}, 60_000);
+});
 
 it('removes the containers and volumes of a killed process, and no others', async () => {
   const gone = 2 ** 22 + 1;
