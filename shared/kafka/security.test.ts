@@ -79,7 +79,7 @@ beforeAll(async () => {
       ],
     },
   );
-  await eventually(async () => expect(await isListening(port)).toBe(true), 60_000);
+  await eventually(async () => expect(await isListening(port)).toBe(true));
   secure = {
     KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${port}`,
     KAFKA_SECURITY_PROTOCOL: 'SASL_SSL',

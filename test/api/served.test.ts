@@ -106,7 +106,7 @@ describe('bodies', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);
     expect(answer).toMatch(/^connection: close\r$/im);
     expect(answer).toContain('urn:patient-service:problem:request.body_timed_out');
-  }, 30_000);
+  });
 
   it('of unauthenticated callers are not read', async () => {
     const response = await post(Buffer.alloc(2 * 2 ** 20), { authorization: 'Bearer x.y.z' });
