@@ -1,5 +1,5 @@
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import fc from 'fast-check';
+import { fc } from '../../test/support/properties.ts';
 import { compress } from 'snappyjs';
 import { describe, expect, it } from 'vitest';
 import { UnpackError } from './bytes.ts';

@@ -1,5 +1,5 @@
 /** Processes that die of messages, and by kills from outside: who is buried, and after how many deaths. */
-import fc from 'fast-check';
+import { fc } from '../../test/support/properties.ts';
 import { expect, it } from 'vitest';
 import { testLog } from '../../test/support/kafka.ts';
 import type { Marker } from '../platform/in-flight.ts';

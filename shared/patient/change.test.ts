@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import * as fc from 'fast-check';
+import { fc } from '../../test/support/properties.ts';
 import { Temporal } from 'temporal-polyfill';
 import { describe, expect, it } from 'vitest';
 import { aNewPatient, aPatient, AUTUMN } from '../../test/support/builders.ts';

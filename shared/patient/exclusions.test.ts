@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../../test/support/properties.ts';
 import { describe, expect, it } from 'vitest';
 import { AUTUMN } from '../../test/support/builders.ts';
 import { mergeExclusions } from './exclusions.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../../test/support/properties.ts';
 import { describe, expect, it } from 'vitest';
 import { aPatient } from '../../test/support/builders.ts';
 import { fold, gramsOf, gramsOfWords, matches, wordsOf } from './search.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../../test/support/properties.ts';
 import { describe, expect, it } from 'vitest';
 import { expectCheapNormalising } from '../../test/support/normalised.ts';
 import { hasLetter, isBlank, looksLikeName, name, text, trimmed } from './text.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../../test/support/properties.ts';
 import { Temporal } from 'temporal-polyfill';
 import { describe, expect, it } from 'vitest';
 import { berlinDateOf, isCalendarDate, parseTimestamp, utcTimestamp } from './clock.ts';

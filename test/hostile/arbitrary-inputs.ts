@@ -3,7 +3,7 @@
  * Generators of invalid input: random bytes, random JSON, and valid messages, files and requests with random changes.
  * Every personal value in them contains MARK, by which a leak into a log is found.
  */
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { aRegistration, aToken } from '../support/builders.ts';
 import { codecs, type CodecName, type RawRecord } from '../support/raw-batch.ts';
 

@@ -8,7 +8,7 @@ import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request as httpRequest } from 'node:http';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import pLimit from 'p-limit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { recordIdOf, type ImportRecord } from '../../shared/store/imports.ts';

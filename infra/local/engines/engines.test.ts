@@ -96,7 +96,7 @@ for (const contract of contracts) {
   else here.push(contract);
 }
 
-describe.each(here)('$name', { timeout: 60_000 }, ({ start, write, read, survivesKill, docker }) => {
+describe.each(here)('$name', ({ start, write, read, survivesKill, docker }) => {
   let dir: string;
   let options: EngineOptions;
   let engine: Engine;
