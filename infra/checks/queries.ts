@@ -49,8 +49,9 @@ export function queries(db: Firestore): Record<string, Query[]> {
     auditTrailQuery: [auditTrailQuery(db, Temporal.Instant.fromEpochMilliseconds(0))],
     communicationQuery: [communicationQuery(db, patient), communicationQuery(db, patient, position)],
     contactQuery: [
-      contactQuery(db, patient, contact),
-      contactQuery(db, patient, { ...contact, reference_id: '' }),
+      contactQuery(db, patient, [contact]),
+      contactQuery(db, patient, [{ ...contact, reference_id: '' }]),
+      contactQuery(db, patient, [contact, { ...contact, event_id: 'another', reference_id: 'another' }]),
     ],
     patientKeysQuery: [patientKeysQuery(db, patient)],
     importsOfPatientQuery: [importsOfPatientQuery(db, patient)],

@@ -57,28 +57,51 @@ export function addCommunication(
   writer.create(doc, { ...entry, data: text });
 }
 
-/** Entries of the same event or the same contact, whatever their document ids are. */
-export function contactQuery(db: Firestore, patientId: PatientId, entry: CommunicationEntry): Query {
-  const sameEvent = Filter.where('event_id', '==', entry.event_id);
-  const sameContact = Filter.and(
-    Filter.where('event_type', '==', entry.event_type),
-    Filter.where('reference_id', '==', entry.reference_id),
+type ContactKey = Pick<CommunicationEntry, 'event_id' | 'event_type' | 'reference_id'>;
+
+/** True for two events of the same contact, and for two deliveries of the same event. */
+export function isSameContact(one: ContactKey, other: ContactKey): boolean {
+  if (one.event_id === other.event_id) return true;
+  return (
+    one.reference_id.trim() !== '' &&
+    one.event_type === other.event_type &&
+    one.reference_id === other.reference_id
   );
-  const same = entry.reference_id.trim() === '' ? sameEvent : Filter.or(sameEvent, sameContact);
-  return history(db, patientId).where(same).limit(1);
 }
 
 /**
- * True when the contact already has an entry. Call it before the write and not within its transaction, where the query
+ * Entries of the same events or the same contacts, whatever their document ids are.
+ * @param entries at most 15: Firestore allows 30 alternatives in a query
+ */
+export function contactQuery(
+  db: Firestore,
+  patientId: PatientId,
+  entries: readonly CommunicationEntry[],
+): Query {
+  const same = entries.flatMap((entry) => {
+    const sameEvent = Filter.where('event_id', '==', entry.event_id);
+    const sameContact = Filter.and(
+      Filter.where('event_type', '==', entry.event_type),
+      Filter.where('reference_id', '==', entry.reference_id),
+    );
+    return entry.reference_id.trim() === '' ? [sameEvent] : [sameEvent, sameContact];
+  });
+  return history(db, patientId).where(Filter.or(...same));
+}
+
+/**
+ * Finds which contacts already have an entry. Call it before the write and not within its transaction, where the query
  * would lock the patient's whole history. Of two concurrent writes {@link addCommunication} lets only one succeed.
  * @throws ServiceError `store.unavailable`
  */
-export async function isKnownContact(
+export async function knownContacts(
   db: Firestore,
   patientId: PatientId,
-  entry: CommunicationEntry,
-): Promise<boolean> {
-  return !(await translated(() => contactQuery(db, patientId, entry).get())).empty;
+  entries: readonly CommunicationEntry[],
+): Promise<(entry: CommunicationEntry) => boolean> {
+  const { docs } = await translated(() => contactQuery(db, patientId, entries).get());
+  const stored = docs.map((doc) => doc.data() as ContactKey);
+  return (entry) => stored.some((one) => isSameContact(one, entry));
 }
 
 /** The id of the event from which the contact's entry was written; undefined without an entry. Reads one document. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { loseNextAnswer } from '../../../test/support/lost-answer.ts';
 import { testLog } from '../../../test/support/kafka.ts';
@@ -273,6 +274,26 @@ describe('a communication event', () => {
     await world.register(5);
     await consume(anEmailSent(5, { version: '1.7', sequence: 3, extra: true }));
     expect(await world.history(5)).toHaveLength(1);
+  });
+
+  it('shares a transaction with others of its patient that wait with it', async () => {
+    await world.register(12);
+    const days = ['03', '01', '04', '02'];
+    await Promise.all(days.map((day) => consume(anEmailSent(12, { timestamp: `2026-11-${day}T10:00:00Z` }))));
+    expect(await world.history(12)).toHaveLength(4);
+    expect((await world.patient(12)).letzter_kontakt).toBe('2026-11-04');
+    // One change for all: one by one, the first and the third event would each have made one.
+    expect(await world.sequence(12)).toBe(2);
+  });
+
+  it('is recorded by itself when the transaction that it shares cannot be committed', async () => {
+    await world.register(13);
+    // An entry that no query finds, but that is in the way of the one for the mail `taken`.
+    const id = createHash('sha256').update('["email.sent","taken"]').digest('hex');
+    await world.db.doc(`patients/13/communication/${id}`).set({ event_id: 'before', reference_id: 'other' });
+    await Promise.all(['one', 'taken', 'two'].map((mail) => consume(anEmailSent(13, {}, mail))));
+    const { docs } = await world.db.collection('patients/13/communication').get();
+    expect(docs.map((doc) => String(doc.get('reference_id'))).toSorted()).toEqual(['one', 'other', 'two']);
   });
 
   it('takes its turn with others of the same patient', async () => {

@@ -1,47 +1,65 @@
 /**
  * Records a mail or a call: one transaction adds an entry to the patient's communication history and sets
- * `letzter_kontakt`. A repeated event changes nothing, and neither does the same contact under a new event id: the first
- * event and its time count.
+ * `letzter_kontakt`. Events of one patient that wait together share a transaction. A repeated event changes nothing, and
+ * neither does the same contact under a new event id: the first event and its time count.
  */
 import type { Firestore } from '@google-cloud/firestore';
 import { communicationEventPayloads } from '../../../shared/events/consumed-events.ts';
 import type { ForeignEnvelope } from '../../../shared/events/envelope.ts';
 import { recordContact } from '../../../shared/patient/change.ts';
 import type { PatientId } from '../../../shared/patient/schema.ts';
-import { berlinDateOf, utcTimestamp, type Clock } from '../../../shared/platform/clock.ts';
+import { berlinDateOf, utcTimestamp, type BerlinDate, type Clock } from '../../../shared/platform/clock.ts';
 import { isServiceError, ServiceError } from '../../../shared/platform/errors.ts';
 import { isNestedAtMost, MAX_LEVELS } from '../../../shared/platform/nesting.ts';
 import {
   addCommunication,
   eventOfContact,
-  isKnownContact,
+  isSameContact,
+  knownContacts,
   type CommunicationEntry,
 } from '../../../shared/store/communication-history.ts';
 import { inTransaction, isAlreadyExists } from '../../../shared/store/firestore.ts';
 import { patientDoc, updatePatientWithin } from '../../../shared/store/patients.ts';
-import { inTurn } from '../../../shared/store/turns.ts';
+import { sharedTurns } from '../../../shared/store/shared-turns.ts';
 import type { Applied, Effect } from './effect.ts';
 
+/** One event of a patient, ready to be recorded. */
+interface Contact {
+  readonly patientId: PatientId;
+  readonly date: BerlinDate;
+  readonly entry: CommunicationEntry;
+  /** Size of the entry, roughly. */
+  readonly bytes: number;
+}
+
+/** As many bytes as one message may have: a shared transaction is never larger than a single event may make it. */
+const SHARED_BYTES = 512 * 1024;
+const SHARED_EVENTS = 10;
+
 export function communicationEffect(db: Firestore, clock: Clock): Effect {
+  const limits = { items: SHARED_EVENTS, bytes: SHARED_BYTES, bytesOf: ({ bytes }: Contact) => bytes };
+  const recordInTurn = sharedTurns<Contact, Applied>(limits, (contacts) => record(db, clock, contacts));
   return {
     types: Object.keys(communicationEventPayloads),
     async apply(event) {
-      const { patientId, entry } = read(event);
-      if (patientId === null) return { outcome: 'no_patient' };
-      return inTurn(patientDoc(db, patientId), () => record(db, clock, patientId, entry, event));
+      const contact = read(event);
+      if (contact === undefined) return { outcome: 'no_patient' };
+      return recordInTurn(patientDoc(db, contact.patientId), contact);
     },
   };
 }
 
-/** @throws ServiceError `event.invalid_payload` */
-function read(event: ForeignEnvelope): { patientId: PatientId | null; entry: CommunicationEntry } {
+/** @returns undefined when the event concerns no patient @throws ServiceError `event.invalid_payload` */
+function read(event: ForeignEnvelope): Contact | undefined {
   const schema = communicationEventPayloads[event.eventType as keyof typeof communicationEventPayloads];
   const parsed = schema.safeParse(event.payload);
   if (!parsed.success) throw new ServiceError('event.invalid_payload');
   const payload = parsed.data;
   if (!isNestedAtMost(payload, MAX_LEVELS)) throw new ServiceError('event.invalid_payload');
+  if (payload.patient_id === null || payload.patient_id === undefined) return undefined;
   return {
-    patientId: payload.patient_id ?? null,
+    patientId: payload.patient_id,
+    date: berlinDateOf(event.occurredAt),
     entry: {
       event_id: event.eventId,
       event_type: event.eventType,
@@ -50,33 +68,49 @@ function read(event: ForeignEnvelope): { patientId: PatientId | null; entry: Com
       reference_id: String('email_id' in payload ? payload.email_id : payload.call_id),
       data: payload,
     },
+    bytes: Buffer.byteLength(JSON.stringify(payload)),
   };
 }
 
-async function record(
-  db: Firestore,
-  clock: Clock,
-  patientId: PatientId,
-  entry: CommunicationEntry,
-  event: ForeignEnvelope,
-): Promise<Applied> {
+/** Records contacts of one patient in one transaction. @returns their results, in the same order */
+async function record(db: Firestore, clock: Clock, contacts: readonly Contact[]): Promise<Applied[]> {
   const now = clock();
-  if (await isKnownContact(db, patientId, entry)) return { outcome: 'duplicate', patientId };
+  const [{ patientId }] = contacts as [Contact];
+  const isKnown = await knownContacts(
+    db,
+    patientId,
+    contacts.map(({ entry }) => entry),
+  );
+  const added: Contact[] = [];
+  for (const contact of contacts) {
+    const isRepeat = added.some(({ entry }) => isSameContact(entry, contact.entry));
+    if (!isRepeat && !isKnown(contact.entry)) added.push(contact);
+  }
+  const resultsIf = (outcome: Applied['outcome']) =>
+    contacts.map(
+      (contact) => ({ outcome: added.includes(contact) ? outcome : 'duplicate', patientId }) as const,
+    );
+  const [first] = added;
+  if (first === undefined) return resultsIf('duplicate');
+  const latest = added.reduce((latest, { date }) => (date > latest ? date : latest), first.date);
   try {
-    return await inTransaction<Applied>(db, async (transaction, earlier) => {
-      // The answer to an earlier run's commit was lost: the entry that this run wrote is not a duplicate.
+    return await inTransaction<Applied[]>(db, async (transaction, earlier) => {
+      // The answer to an earlier run's commit was lost: the entries that this run wrote are not duplicates.
       const made = earlier.at(-1);
-      if (made !== undefined && (await eventOfContact(db, transaction, patientId, entry)) === entry.event_id)
+      if (
+        made !== undefined &&
+        (await eventOfContact(db, transaction, patientId, first.entry)) === first.entry.event_id
+      )
         return made;
       await updatePatientWithin(db, transaction, patientId, now, ({ patient }) =>
-        recordContact(patient, berlinDateOf(event.occurredAt), now),
+        recordContact(patient, latest, now),
       );
-      addCommunication(db, transaction, patientId, entry);
-      return { outcome: 'applied', patientId };
+      for (const { entry } of added) addCommunication(db, transaction, patientId, entry);
+      return resultsIf('applied');
     });
   } catch (error) {
-    if (isAlreadyExists(error)) return { outcome: 'duplicate', patientId };
-    if (isServiceError(error, 'patient.not_found')) return { outcome: 'unknown_patient', patientId };
+    if (isAlreadyExists(error) && added.length === 1) return resultsIf('duplicate');
+    if (isServiceError(error, 'patient.not_found')) return resultsIf('unknown_patient');
     throw error;
   }
 }
