@@ -121,19 +121,46 @@ export function communicationQuery(db: Firestore, patientId: PatientId, after?: 
   return after === undefined ? ordered : ordered.startAfter(after.occurred_at, after.event_id);
 }
 
-/** One page, newest first. @throws ServiceError `store.unavailable` */
+/** One page of a history, newest first. */
+export interface HistoryPage {
+  readonly entries: readonly CommunicationEntry[];
+  /** Where the next page begins; undefined on the last one. */
+  readonly next: HistoryPosition | undefined;
+}
+
+/** A page of 1,000 entries of 512 KiB each, from the largest messages, would not fit into the memory of the API. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+const READ_AT_ONCE = 200;
+
+/**
+ * @param limit entries at most; fewer when their data exceeds 4 MiB
+ * @throws ServiceError `store.unavailable`
+ */
 export async function readCommunication(
   db: Firestore,
   patientId: PatientId,
   limit: number,
   after?: HistoryPosition,
-): Promise<CommunicationEntry[]> {
-  const page = await translated(() => communicationQuery(db, patientId, after).limit(limit).get());
-  return page.docs.map((doc) => ({
-    event_id: doc.get('event_id') as string,
-    event_type: doc.get('event_type') as string,
-    occurred_at: doc.get('occurred_at') as string,
-    reference_id: doc.get('reference_id') as string,
-    data: JSON.parse(doc.get('data') as string) as CommunicationEntry['data'],
-  }));
+): Promise<HistoryPage> {
+  const entries: CommunicationEntry[] = [];
+  let bytes = 0;
+  for (;;) {
+    const last = entries.at(-1);
+    const wanted = Math.min(limit - entries.length, READ_AT_ONCE) + 1;
+    const query = communicationQuery(db, patientId, last ?? after);
+    const { docs } = await translated(() => query.limit(wanted).get());
+    for (const doc of docs) {
+      if (entries.length === limit || bytes > PAGE_BYTES) return { entries, next: entries.at(-1) };
+      const data = doc.get('data') as string;
+      bytes += data.length;
+      entries.push({
+        event_id: doc.get('event_id') as string,
+        event_type: doc.get('event_type') as string,
+        occurred_at: doc.get('occurred_at') as string,
+        reference_id: doc.get('reference_id') as string,
+        data: JSON.parse(data) as CommunicationEntry['data'],
+      });
+    }
+    if (docs.length < wanted) return { entries, next: undefined };
+  }
 }

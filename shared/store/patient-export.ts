@@ -115,10 +115,10 @@ async function* pieces(db: Firestore, id: PatientId, head: string): AsyncGenerat
   let after: HistoryPosition | undefined;
   let comma = '';
   do {
-    const page = await readCommunication(db, id, PAGE, after);
-    if (page.length > 0) yield comma + page.map((entry) => JSON.stringify(entry)).join(',');
+    const { entries, next } = await readCommunication(db, id, PAGE, after);
+    if (entries.length > 0) yield comma + entries.map((entry) => JSON.stringify(entry)).join(',');
     comma = ',';
-    after = page.length < PAGE ? undefined : page.at(-1);
+    after = next;
   } while (after !== undefined);
   // An erasure deletes the history page by page: without this check a part of it would look complete.
   await readPatient(db, id);

@@ -134,6 +134,24 @@ describe('the history', () => {
     expect(seen).toEqual([...events].reverse());
   });
 
+  it('ends a page early when its entries are large, and has them all across the pages', async () => {
+    const { id } = await api.create();
+    const large = { body: 'x'.repeat(900_000) };
+    const event_ids = Array.from({ length: 8 }, () => crypto.randomUUID());
+    for (const event_id of event_ids) {
+      const batch = api.db.batch();
+      const entry = { event_type: 'email.sent', occurred_at: '2026-11-01T10:00:00.000Z' };
+      addCommunication(api.db, batch, id, { ...entry, event_id, reference_id: event_id, data: large });
+      await batch.commit();
+    }
+    const path = `/api/patients/${id}/communication?limit=1000`;
+    const first = (await api.send<History>('GET', path)).body;
+    const second = (await api.send<History>('GET', `${path}&page_token=${first.next_page_token}`)).body;
+    const seen = [...first.data, ...second.data].map(({ event_id }) => event_id);
+    expect([first.data.length, second.data.length, second.next_page_token]).toEqual([5, 3, null]);
+    expect(seen).toEqual(event_ids.sort().reverse());
+  });
+
   it('refuses the page token of another patient', async () => {
     const [one, other] = [await api.create(), await api.create()];
     const batch = api.db.batch();

@@ -24,16 +24,17 @@ export const listCommunicationRoute: Route = {
     const { limit = 20, page_token } = readQuery(query, call);
     const list = ['communication', id];
     const after = page_token === undefined ? undefined : readPageToken(page_token, position, list);
-    const [found] = await Promise.all([readCommunication(db, id, limit + 1, after), readPatient(db, id)]);
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
+    const [{ entries, next }] = await Promise.all([
+      readCommunication(db, id, limit, after),
+      readPatient(db, id),
+    ]);
     return call.json({
-      data,
+      data: entries,
       limit,
       next_page_token:
-        last === undefined
+        next === undefined
           ? null
-          : pageToken({ occurred_at: last.occurred_at, event_id: last.event_id }, list),
+          : pageToken({ occurred_at: next.occurred_at, event_id: next.event_id }, list),
     });
   },
 };
