@@ -1,5 +1,5 @@
-# The sizes are measured: an instance takes about 125 MiB after its first Firestore read, and a file takes at most a few
-# MiB while it is imported.
+# Cloud Run's second generation gives an instance at least 512 MiB. `npm run bench -- memory` measures what the functions take of
+# it (docs/benchmarks.md).
 locals {
   functions = {
     import-registration = { ingress = "INGRESS_TRAFFIC_INTERNAL_ONLY", concurrency = 16, max_instances = 10, timeout = "60s", probe = null }

@@ -2,7 +2,7 @@
  * The results of a benchmark: rows of figures measured in one run, compared with a bare loop of the same work where there
  * is one. A `*.bench.ts` beside this file exports `bench`; `npm run bench` runs and prints all.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 
 export interface Row {
   readonly name: string;
@@ -38,8 +38,13 @@ export async function rate<T>(
   return (items.length / (performance.now() - started)) * 1000;
 }
 
-/** Resident memory of a process, from /proc. */
-export async function memoryMiB(pid: number): Promise<number> {
+/** The most resident memory that a process has had since it began, or since {@link forgetPeak}. */
+export async function peakMiB(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1024;
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1024;
+}
+
+/** Begins a new peak: https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html */
+export function forgetPeak(pid: number): Promise<void> {
+  return writeFile(`/proc/${pid}/clear_refs`, '5');
 }
