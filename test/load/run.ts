@@ -11,7 +11,8 @@ const names = (await readdir(import.meta.dirname))
   .map((file) => file.replace('.bench.ts', ''))
   .filter((name) => asked.length === 0 || asked.includes(name));
 
-const engines = await startEngines('bench');
+// 50,000 patients with as many waiting events take the emulator more than 1 GiB.
+const engines = await startEngines('bench', '4g');
 try {
   for (const name of names) {
     const { bench } = (await import(`./${name}.bench.ts`)) as { bench: Bench };

@@ -19,8 +19,9 @@ export interface Engines {
 /**
  * Starts the engines concurrently and puts their addresses into the environment of this process.
  * @param purpose prefix of their folder's name below .local/
+ * @param heap what the Firestore emulator may use at most
  */
-export async function startEngines(purpose: string): Promise<Engines> {
+export async function startEngines(purpose: string, heap: '1g' | '4g' = '1g'): Promise<Engines> {
   await mkdir(LOCAL, { recursive: true });
   const dir = await mkdtemp(join(LOCAL, `${purpose}-`));
   const place = async (name: string) => ({
@@ -29,7 +30,7 @@ export async function startEngines(purpose: string): Promise<Engines> {
     logFile: join(dir, `${name}.log`),
   });
   const starts = await Promise.allSettled([
-    place('firestore').then(startFirestore),
+    place('firestore').then((options) => startFirestore({ ...options, heap })),
     place('storage').then(startStorage),
     place('kafka').then(startKafka),
   ]);

@@ -15,6 +15,8 @@ export interface EngineOptions {
   readonly logFile: string;
   /** False: start an engine even when the environment names an address. */
   readonly useGiven?: boolean;
+  /** What the Firestore emulator may use at most, which keeps all data in memory; by default 1 GiB. */
+  readonly heap?: '1g' | '4g';
 }
 
 /** An engine that the stack did not start: it is used as it is and never stopped. */

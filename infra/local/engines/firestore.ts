@@ -15,7 +15,7 @@ import { missingTools } from './missing.ts';
 
 const MAIN_CLASS = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore';
 const SAVE_WITHIN_MS = 15_000;
-const JVM = ['-Xmx1g', '-XX:+UseSerialGC', '-Duser.language=en'];
+const JVM = ['-XX:+UseSerialGC', '-Duser.language=en'];
 
 /**
  * Starts the emulator. It lives in memory: with `project`, `stop()` saves that project's documents below
@@ -42,14 +42,14 @@ export async function startFirestore(options: EngineOptions & { project?: string
 }
 
 async function startJar(
-  { port, logFile }: EngineOptions,
+  { port, logFile, heap = '1g' }: EngineOptions,
   jar: string,
   seed: string | undefined,
 ): Promise<Running> {
   const data = seed === undefined ? [] : [`--seed_from_export=${seed}`];
   return launch({
     command: 'java',
-    args: [...JVM, '-cp', jar, MAIN_CLASS, `--host=${HOST}`, `--port=${port}`, ...data],
+    args: [`-Xmx${heap}`, ...JVM, '-cp', jar, MAIN_CLASS, `--host=${HOST}`, `--port=${port}`, ...data],
     logFile,
   });
 }
@@ -62,7 +62,7 @@ async function startInDocker(options: EngineOptions, seed: string | undefined): 
   await fetchImage('firestore').catch(async (error: unknown) => {
     throw await missingTools({ engine: 'the image of the Firestore emulator could not be fetched', error });
   });
-  const { dataDir } = options;
+  const { dataDir, heap = '1g' } = options;
   await mkdir(dataDir, { recursive: true });
   const user = process.getuid === undefined ? [] : [`--user=${process.getuid()}:${process.getgid?.()}`];
   return runContainer(
@@ -73,7 +73,7 @@ async function startInDocker(options: EngineOptions, seed: string | undefined): 
         ...user,
         '--env=HOME=/tmp',
         '--env=CLOUDSDK_CONFIG=/tmp/gcloud',
-        '--env=JAVA_TOOL_OPTIONS=-Xmx1g',
+        `--env=JAVA_TOOL_OPTIONS=-Xmx${heap}`,
         `--volume=${dataDir}:${dataDir}`,
       ],
       command: [
