@@ -1,16 +1,16 @@
 /**
- * Builds the deployables: one ES module for each function with only the code that it uses (`npm run build`).
- * functions-framework stays outside the bundles: inlined, it would keep a second registry of functions.
+ * Builds the deployables: ES modules with only the code that each uses, functions-framework included (`npm run build`).
+ * They need Node and nothing else.
  */
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { leanModule, separateEntries, separateLibraries } from './lean-libraries.ts';
 import { sbomOf, sbomOfLockFile } from './sbom.ts';
 
 const root = new URL('../', import.meta.url);
-const framework = '@google-cloud/functions-framework';
 
-/** Deployable → entry point registered with functions-framework; the worker and the operators' command are plain processes. */
+/** Deployable → the export that functions-framework serves; the worker and the operators' command are plain processes. */
 export const deployables = {
   'import-registration': 'importRegistration',
   'patients-api': 'patientsApi',
@@ -29,20 +29,27 @@ function entriesOf(name: Deployable): Record<string, string> {
   return {
     index: `functions/${name}/index.ts`,
     ...(name === 'ops' ? { serve: 'functions/ops/serve.ts' } : {}),
-    ...(deployables[name] === undefined ? {} : { warm: 'infra/warm.ts' }),
+    ...(deployables[name] === undefined ? {} : { main: frameworkMain, warm: 'infra/warm.ts' }),
   };
 }
+
+/** The process that serves a function. */
+const frameworkMain = 'node_modules/@google-cloud/functions-framework/build/src/main.js';
 
 /** A source map with one mapping, since esbuild ignores an empty one: https://github.com/evanw/esbuild/issues/1685#issuecomment-944916409 */
 const SMALLEST_MAP = `//# sourceMappingURL=data:application/json;base64,${Buffer.from('{"version":3,"sources":["library"],"names":[],"mappings":"AAAA"}').toString('base64')}`;
 
-/** Leaves libraries out of the source maps: stack traces need only our code, and the map is read while an error is reported. */
-const ownSourcesOnly: Plugin = {
-  name: 'own-sources-only',
+/** Trims libraries and leaves them out of the source maps: stack traces need only our code, and the map is read while an error is reported. */
+const libraries: Plugin = {
+  name: 'libraries',
   setup(build) {
     build.onLoad({ filter: /node_modules\/.*\.[cm]?js$/ }, async ({ path }) => ({
-      contents: `${await readFile(path, 'utf8')}\n${SMALLEST_MAP}`,
+      contents: `${leanModule(path, await readFile(path, 'utf8'))}\n${SMALLEST_MAP}`,
       loader: 'js',
+    }));
+    build.onLoad({ filter: /node_modules\/.*\.json$/ }, async ({ path }) => ({
+      contents: leanModule(path, await readFile(path, 'utf8')),
+      loader: 'json',
     }));
   },
 };
@@ -53,12 +60,11 @@ export const bundling = {
   platform: 'node',
   target: bundleTarget,
   format: 'esm',
-  // Code that a function needs later, such as Secret Manager, goes to a separate file that the start does not read.
+  // Code that a function needs later, such as Secret Manager, goes to separate files that the start does not read.
   splitting: true,
   sourcemap: true,
   sourcesContent: false,
-  plugins: [ownSourcesOnly],
-  external: [framework],
+  plugins: [separateLibraries, libraries],
   logLevel: 'warning',
   // Google's clients are CommonJS inside; an ES module has no `require`.
   banner: {
@@ -66,7 +72,7 @@ export const bundling = {
   },
 } satisfies BuildOptions;
 
-/** @param dist folder of the bundles; below the root, where they find functions-framework */
+/** @param dist folder of the bundles */
 export async function bundle(
   name: Deployable,
   dist = new URL('dist', root).pathname,
@@ -75,9 +81,8 @@ export async function bundle(
   await rm(target, { recursive: true, force: true });
   await mkdir(target, { recursive: true });
   const { metafile } = await build({
-    entryPoints: Object.fromEntries(
-      Object.entries(entriesOf(name)).map(([output, source]) => [output, new URL(source, root).pathname]),
-    ),
+    absWorkingDir: new URL('.', root).pathname,
+    entryPoints: { ...entriesOf(name), ...separateEntries },
     outdir: target.pathname,
     metafile: true,
     ...bundling,
@@ -114,7 +119,6 @@ async function manifest(name: Deployable): Promise<object> {
   const own = JSON.parse(await readFile(new URL('package.json', root), 'utf8')) as {
     version: string;
     engines: object;
-    dependencies: Record<string, string>;
   };
   return {
     name,
@@ -123,7 +127,6 @@ async function manifest(name: Deployable): Promise<object> {
     type: 'module',
     main: 'index.js',
     engines: own.engines,
-    dependencies: deployables[name] === undefined ? {} : { [framework]: own.dependencies[framework] },
   };
 }
 
@@ -149,7 +152,7 @@ if (import.meta.main) {
   const lockFile = await sbomOfLockFile(root);
   for (const name of Object.keys(deployables) as Deployable[]) {
     const { bytes, packages } = await bundle(name);
-    const sbom = sbomOf(name, lockFile, packages, deployables[name] === undefined ? [] : [framework]);
+    const sbom = sbomOf(name, lockFile, packages);
     await writeFile(new URL(`dist/${name}/sbom.cdx.json`, root), `${JSON.stringify(sbom, undefined, 2)}\n`);
     console.log(`built dist/${name}  ${(bytes / 1024).toFixed(0)} KiB`);
   }

@@ -18,27 +18,19 @@ describe('the SBOM of an image', () => {
   });
 
   it('holds the bundled packages and no others', () => {
-    const sbom = sbomOf('kafka-worker', whole, new Set([refOf('kafkajs'), refOf('zod')]), []);
+    const sbom = sbomOf('kafka-worker', whole, new Set([refOf('kafkajs'), refOf('zod')]));
     expect(namesIn(sbom).sort()).toEqual(['kafkajs', 'zod']);
     expect(sbom.metadata.component.name).toBe('kafka-worker');
     expect(sbom).toMatchObject({ bomFormat: 'CycloneDX' });
   });
 
-  it('holds the packages installed beside the bundle, with all their dependencies', () => {
-    const names = namesIn(sbomOf('patients-api', whole, new Set(), ['@google-cloud/functions-framework']));
-    expect(names).toEqual(expect.arrayContaining(['@google-cloud/functions-framework', 'express', 'qs']));
-    expect(names).not.toContain('kafkajs');
-  });
-
   it('keeps no edge to a package that it does not hold', () => {
-    const sbom = sbomOf('patients-api', whole, new Set([refOf('hono')]), [
-      '@google-cloud/functions-framework',
-    ]);
+    const sbom = sbomOf('patients-api', whole, new Set([refOf('hono'), refOf('express')]));
     const held = new Set(sbom.components.map((one) => one['bom-ref']));
     for (const { dependsOn } of sbom.dependencies) for (const ref of dependsOn) expect(held).toContain(ref);
   });
 
   it('fails for a package that the lock file does not list', () => {
-    expect(() => sbomOf('kafka-worker', whole, new Set(['left-pad@1.3.0']), [])).toThrow('left-pad@1.3.0');
+    expect(() => sbomOf('kafka-worker', whole, new Set(['left-pad@1.3.0']))).toThrow('left-pad@1.3.0');
   });
 });

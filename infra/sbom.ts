@@ -29,26 +29,10 @@ export async function sbomOfLockFile(root: URL): Promise<Sbom> {
 }
 
 /**
- * @param bundled `name@version` of each package that was bundled
- * @param installed names of packages that are installed beside the bundle, with everything they depend on
+ * @param held `name@version` of each package that was bundled
  * @throws Error when the lock file does not know a bundled package
  */
-export function sbomOf(
-  deployable: string,
-  whole: Sbom,
-  bundled: ReadonlySet<string>,
-  installed: readonly string[],
-): Sbom {
-  const edges = new Map(whole.dependencies.map(({ ref, dependsOn }) => [ref, dependsOn]));
-  const held = new Set(bundled);
-  const open = whole.components
-    .filter(({ name }) => installed.includes(name))
-    .map((component) => component['bom-ref']);
-  for (let ref = open.pop(); ref !== undefined; ref = open.pop()) {
-    if (held.has(ref)) continue;
-    held.add(ref);
-    open.push(...(edges.get(ref) ?? []));
-  }
+export function sbomOf(deployable: string, whole: Sbom, held: ReadonlySet<string>): Sbom {
   // npm marks a package as optional when a development package needs it too.
   const components = whole.components
     .filter((component) => held.has(component['bom-ref']))

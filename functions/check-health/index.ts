@@ -1,5 +1,4 @@
-/** Entry point of check-health: reads the environment and registers the handler with functions-framework. */
-import { http } from '@google-cloud/functions-framework';
+/** Entry point of check-health: reads the environment and exports the handler as a function. */
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { createLog } from '../../shared/platform/log.ts';
@@ -34,4 +33,4 @@ const deps: HealthDependencies = {
 
 // The first calls are slow because they open connections and fetch tokens. That must not look like an outage.
 await gatherFacts(deps, WARM_UP_MS);
-http('checkHealth', createHandler(deps));
+export const checkHealth = createHandler(deps);

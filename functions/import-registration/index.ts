@@ -1,5 +1,4 @@
-/** Entry point of import-registration: reads the environment and registers the handler with functions-framework. */
-import { http } from '@google-cloud/functions-framework';
+/** Entry point of import-registration: reads the environment and exports the handler as a function. */
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
 import { createLog } from '../../shared/platform/log.ts';
@@ -29,4 +28,4 @@ const deps: ImportDependencies = {
   signature: { key: config.REGISTRATION_HMAC_KEY, environment: config.ENVIRONMENT },
 };
 
-http('importRegistration', createHandler(deps));
+export const importRegistration = createHandler(deps);

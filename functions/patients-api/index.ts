@@ -1,5 +1,5 @@
-/** Entry point of patients-api: reads the environment and serves the application with functions-framework. */
-import { http } from '@google-cloud/functions-framework';
+/** Entry point of patients-api: reads the environment and exports the application as a function. */
+import type { HttpFunction } from '@google-cloud/functions-framework';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { createAuthentication } from '../../shared/platform/auth.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
@@ -44,7 +44,7 @@ const listener = getRequestListener(app.fetch, {
   errorHandler: (error) =>
     answerProblem(error instanceof RequestError ? new ServiceError('request.malformed_url') : error, log),
 });
-http('patientsApi', (request, response) => {
+export const patientsApi: HttpFunction = (request, response) => {
   revealTarget(request);
   return listener(request, response);
-});
+};

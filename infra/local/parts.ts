@@ -2,7 +2,6 @@
  * The parts of the local stack besides the engines, one row each: the command, the port, and when it is ready.
  */
 import { stop as stopBundler } from 'esbuild';
-import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { bundle, deployables, type Deployable } from '../bundle.ts';
 import { finalizedJournal } from './engines/storage.ts';
@@ -32,11 +31,6 @@ export interface Folders {
   /** The watched folder, if any. */
   readonly drop: string | undefined;
 }
-
-const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-framework')).replace(
-  /index\.js$/,
-  'main.js',
-);
 
 const LOOPBACK = new URL('loopback.ts', import.meta.url).href;
 
@@ -96,7 +90,7 @@ function functionRow(name: keyof typeof functions, ports: Ports, dist: string): 
   const deployable = functions[name];
   return {
     name,
-    args: [FRAMEWORK, `--source=${join(dist, deployable)}`],
+    args: [join(dist, deployable, 'main.js'), `--source=${join(dist, deployable)}`],
     port: ports[name],
     env: { FUNCTION_TARGET: deployables[deployable], PORT: String(ports[name]) },
   };

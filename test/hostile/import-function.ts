@@ -1,16 +1,10 @@
 /** Runs the import function as its own process, with variables that a running stack does not have. */
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { deployables } from '../../infra/bundle.ts';
 import { environmentOf } from '../../infra/local/environment.ts';
 import type { TestStack } from '../support/stack.ts';
-
-const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-framework')).replace(
-  /index\.js$/,
-  'main.js',
-);
 
 /** Runs the bundle of a stack's import function until it ends. @throws Error with its output when it ends */
 export async function runImportFunction(stack: TestStack, variables: Record<string, string>): Promise<void> {
@@ -22,5 +16,8 @@ export async function runImportFunction(stack: TestStack, variables: Record<stri
     ...variables,
   };
   const source = join(dirname(stack.dropFolder), 'dist/import-registration');
-  await promisify(execFile)(process.execPath, [FRAMEWORK, `--source=${source}`], { env, timeout: 60_000 });
+  await promisify(execFile)(process.execPath, [join(source, 'main.js'), `--source=${source}`], {
+    env,
+    timeout: 60_000,
+  });
 }

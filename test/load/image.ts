@@ -1,4 +1,4 @@
-/** The deployables as their images start them (infra/Dockerfile): the bundle, alone or under functions-framework, in production mode. */
+/** The deployables as their images start them (infra/Dockerfile): the bundle in production mode. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -6,7 +6,7 @@ import { bundle, deployables, type Deployable } from '../../infra/bundle.ts';
 import { invented } from '../../infra/local/invented.ts';
 import { freePort, HOST } from '../../infra/local/ports.ts';
 
-/** The program that serves a function. */
+/** The program that serves a function, as npm installs it. The bundles hold it, too. */
 export const FRAMEWORK = join(
   import.meta.dirname,
   '../../node_modules/@google-cloud/functions-framework/build/src/main.js',
@@ -21,7 +21,7 @@ export interface Form {
 
 /**
  * Bundles a deployable and, for a function, makes the compile cache that the image's build makes.
- * @param dist folder of the bundles, below the repository's root
+ * @param dist folder of the bundles
  * @param environment overrides the variables with which every deployable starts
  */
 export async function asInTheImage(
@@ -34,7 +34,7 @@ export async function asInTheImage(
   const target = deployables[name];
   const isFunction = target !== undefined;
   const form = {
-    args: [isFunction ? FRAMEWORK : 'index.js'],
+    args: [isFunction ? 'main.js' : 'index.js'],
     folder,
     environment: {
       ...process.env,

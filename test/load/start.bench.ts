@@ -1,6 +1,6 @@
 /**
- * Process start → first answer of the functions as the image starts them (infra/Dockerfile): the bundle under functions-framework in
- * production mode, with the compile cache that the image's build makes, against a hello-world under the same framework.
+ * Process start → first answer of the functions as the image starts them (infra/Dockerfile): the bundle in production mode, with
+ * the compile cache that the image's build makes, against a hello-world under functions-framework as npm installs it.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';

@@ -1,17 +1,11 @@
 /** A function as deployed: its bundle under functions-framework, in a separate process. */
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { bundle, deployables, type Deployable } from '../../infra/bundle.ts';
 import { freePort, HOST } from '../../infra/local/ports.ts';
 import { launch, type Running } from '../../infra/local/process.ts';
 import { untilReady } from '../../infra/local/ready.ts';
-
-const FRAMEWORK = fileURLToPath(import.meta.resolve('@google-cloud/functions-framework')).replace(
-  /index\.js$/,
-  'main.js',
-);
 
 /** Bundles a function into a new folder. `start` runs it and may be called repeatedly. */
 export async function buildApi(
@@ -27,7 +21,7 @@ export async function buildApi(
       const port = await freePort();
       const running = launch({
         command: process.execPath,
-        args: [FRAMEWORK, `--source=${join(dist, deployable)}`],
+        args: [join(dist, deployable, 'main.js'), `--source=${join(dist, deployable)}`],
         env: { ...process.env, ...environment, FUNCTION_TARGET: deployables[deployable], PORT: String(port) },
         logFile: join(dist, 'api.log'),
       });
