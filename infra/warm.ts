@@ -6,7 +6,9 @@ import { request } from 'node:http';
 import { exit } from 'node:process';
 import { connectBucket } from '../shared/registration/bucket.ts';
 import { readOutsideMark } from '../shared/registration/restore-fence.ts';
+import type { PatientId } from '../shared/patient/schema.ts';
 import { connectFirestore } from '../shared/store/firestore.ts';
+import { readPatient } from '../shared/store/patients.ts';
 import { invented } from './local/invented.ts';
 
 /** Variables with which every function starts. Nothing listens at these addresses. */
@@ -25,18 +27,15 @@ Object.assign(process.env, { ...environment, ...process.env });
 setTimeout(() => exit(1), 60_000);
 
 // The calls fail. By then their code has run.
-connectFirestore(environment)
-  .doc('patients/1')
-  .get()
-  .catch(() => {});
+readPatient(connectFirestore(environment), 1 as PatientId).catch(() => {});
 readOutsideMark(connectBucket(environment)).catch(() => {});
 await import(new URL('main.js', import.meta.url).href);
 ask();
 
 function ask(): void {
   const port = process.env['PORT'];
-  const asked = request({ host: '127.0.0.1', port, path: '/livez' }, () => exit(0));
-  // The answer may need a service that is missing in the build, so a connection is enough.
+  const asked = request({ host: '127.0.0.1', port, path: '/livez' });
+  // The answer may need a service that is missing in the build, so a connection is enough. The calls above get time, too.
   asked.on('socket', (socket) => socket.on('connect', () => setTimeout(() => exit(0), 2_000)));
   asked.on('error', () => setTimeout(ask, 50)).end();
 }

@@ -66,7 +66,9 @@ describe('pin.sh', () => {
   it('updates a pin from its tag', async () => {
     await pin();
     digest = () => `sha256:${'2'.repeat(64)}`;
-    expect((await pin()).said).toContain(`gcr.io/distroless/nodejs24-debian12:nonroot: sha256:${'2'.repeat(64)}`);
+    expect((await pin()).said).toContain(
+      `gcr.io/distroless/nodejs24-debian12:nonroot: sha256:${'2'.repeat(64)}`,
+    );
     for (const image of (await texts()).flatMap(references)) expect(image).toMatch(/@sha256:2{64}$/);
     expect(asked.filter((image) => image.includes('@'))).toEqual([]);
   });

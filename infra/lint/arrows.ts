@@ -166,6 +166,11 @@ export const arrows: Readonly<Record<string, Arrows>> = {
     files: ['shared/platform', 'shared/patient', 'shared/events', 'functions/patients-api'],
     packages: ANY,
   },
+  // Runs inside the image, with the function's own code.
+  'infra/warm.ts': {
+    files: ['infra/local', 'shared/patient', 'shared/registration', 'shared/store'],
+    packages: ANY,
+  },
   'infra/checks': {
     files: ['shared/platform', 'shared/patient', 'shared/store'],
     packages: ANY,
