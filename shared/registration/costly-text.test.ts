@@ -3,6 +3,7 @@ import { Temporal } from 'temporal-polyfill';
 import { describe, expect, it } from 'vitest';
 import { aRegistration } from '../../test/support/builders.ts';
 import { expectCheapNormalising } from '../../test/support/normalised.ts';
+import { textFieldsOfFiles } from '../../test/support/text-fields.ts';
 import { readRegistrationFile } from './registration-file.ts';
 
 const NOW = Temporal.Instant.from('2026-11-02T09:00:00Z');
@@ -17,21 +18,7 @@ async function violationsOf(registration: object) {
 }
 
 describe('a file of almost 1 MiB of combining marks', () => {
-  it.each([
-    'anrede',
-    'vorname',
-    'nachname',
-    'strasse',
-    'plz',
-    'ort',
-    'email',
-    'telefon',
-    'hausarzt',
-    'krankenkasse',
-    'krankenversicherungsnummer',
-    'geburtsdatum',
-    'empfehler_der_unterstuetzung',
-  ])('is refused for its %s', async (name) => {
+  it.each(textFieldsOfFiles)('is refused for its %s', async (name) => {
     expect(await violationsOf(aRegistration({ [name]: marks }))).toEqual([`/patient_data/${name}`]);
   });
 

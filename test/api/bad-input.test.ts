@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { aBody, startApi, type Api } from '../support/api.ts';
 import { expectCheapNormalising } from '../support/normalised.ts';
+import { textFields } from '../support/text-fields.ts';
 
 let api: Api;
 let path: string;
@@ -167,22 +168,7 @@ const marks = 'a' + '\u0301'.repeat(260_000) + '\u0323'.repeat(260_000);
 
 describe('text of 1 MiB that is costly to normalise', () => {
   it.each<[string, object]>([
-    ...[
-      'vorname',
-      'nachname',
-      'strasse',
-      'plz',
-      'ort',
-      'email',
-      'telefon',
-      'hausarzt',
-      'krankenkasse',
-      'krankenversicherungsnummer',
-      'geburtsdatum',
-      'status',
-      'empfehler_der_unterstuetzung',
-      'zahlungsreferenz',
-    ].map((field): [string, object] => [`/${field}`, { [field]: marks }]),
+    ...textFields.map((field): [string, object] => [`/${field}`, { [field]: marks }]),
     ['/symptome/0', { symptome: [marks] }],
     ['/zeitliche_verfuegbarkeit/montag/0', { zeitliche_verfuegbarkeit: { montag: [marks] } }],
     ['/ausgeschlossene_therapeuten/0/reason', { ausgeschlossene_therapeuten: [{ id: 1, reason: marks }] }],
