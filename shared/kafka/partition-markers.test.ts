@@ -23,7 +23,7 @@ describe('markers', () => {
     expect(log.slice(1).sort()).toEqual(['handle 0', 'handle 1', 'handle 2']);
   });
 
-  it('hold the work back until they are stored', async () => {
+  it('delay the work until they are stored', async () => {
     let broken = true;
     const { work, handled, progress, until } = aPartition({
       raise: async () => {
@@ -37,7 +37,7 @@ describe('markers', () => {
     await until(() => progress.at(-1) === 3n);
   });
 
-  it('left by a dead process make each message noted before it is begun, at no loss of concurrency', async () => {
+  it('left by a dead process cause each message to be noted before it starts, without less concurrency', async () => {
     let noted: readonly bigint[] = [];
     let running = 0;
     let together = 0;
@@ -90,7 +90,7 @@ describe('markers', () => {
     expect(first.raised[first.raised.indexOf(trials[0]!) + 1]?.inWork?.offsets).toEqual([]);
   });
 
-  it('bury the message that was being tried when too many processes died, and only that one', async () => {
+  it('make the message that was tried when too many processes died a dead letter, and no other', async () => {
     const { work, handled, dead, progress, until } = aPartition({
       left: { until: 3n, suspects: [suspect(1n, DEADLY_TIMES), suspect(2n, 1)] },
     });
@@ -119,7 +119,7 @@ describe('markers', () => {
     expect(second.work.suspicion()).toBeUndefined();
   });
 
-  it('end the trial of a message that waits, and try it anew', async () => {
+  it('end the trial of a message that waits, and start it again later', async () => {
     let faults = 1;
     const { work, raised, progress, until } = aPartition({
       left: { until: 1n, suspects: [suspect(0n, 1)] },

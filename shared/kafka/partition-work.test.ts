@@ -48,7 +48,7 @@ describe('the work on a partition', () => {
     await until(() => progress.at(-1) === 4n);
   });
 
-  it('repeats a transient fault in place while other keys go on', async () => {
+  it('retries after a transient fault while other keys continue', async () => {
     let faults = 3;
     const { work, handled, progress, until } = aPartition({
       handle: async ({ key, offset }) => {
@@ -66,7 +66,7 @@ describe('the work on a partition', () => {
     expect(handled).toEqual([2n, 3n, 0n, 1n]);
   });
 
-  it('buries what fails for good, with its reason, and goes on', async () => {
+  it('makes a message that fails permanently a dead letter with its reason, and continues', async () => {
     const { work, dead, progress, until } = aPartition({
       handle: async ({ offset }) => {
         if (offset === 0n) throw new ServiceError('event.invalid_payload');
@@ -84,7 +84,7 @@ describe('the work on a partition', () => {
     ]);
   });
 
-  it('is not done with a dead letter before it is written', async () => {
+  it('reports a message as done only after its dead letter is written', async () => {
     let broken = true;
     const { work, progress, until } = aPartition({
       handle: () => Promise.reject(new ServiceError('event.not_json')),
@@ -110,7 +110,7 @@ describe('the work on a partition', () => {
     expect(handled.toSorted()).toEqual([0n, 1n, 2n, 3n]);
   });
 
-  it('moves on over offsets without a message, as soon as what stands before them is done', async () => {
+  it('advances over offsets without a message as soon as the messages before them are done', async () => {
     const slow = Promise.withResolvers<void>();
     const { work, progress, until } = aPartition({ handle: () => slow.promise });
     work.accept([], 4n);
@@ -125,7 +125,7 @@ describe('the work on a partition', () => {
     expect(progress).toEqual([4n, 7n]);
   });
 
-  it('finishes what is in work when it is closed, begins nothing more, and takes nothing more', async () => {
+  it('when closed, finishes the running messages, and neither starts nor accepts more', async () => {
     const slow = Promise.withResolvers<void>();
     const { work, handled, progress } = aPartition({
       concurrency: 1,
@@ -207,7 +207,7 @@ describe('a fault that is no outage', () => {
   });
 });
 
-it('takes time in proportion to what one batch brings', async () => {
+it('takes time in proportion to the messages of one batch', async () => {
   const { work, progress, until } = aPartition({ concurrency: 8 });
   // A batch of tiny records packs so many into 1 MiB; in quadratic time this takes minutes.
   const many = messages('a'.repeat(100_000)).map((message, n) => ({

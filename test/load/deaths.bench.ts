@@ -116,6 +116,6 @@ async function killedAgainAndAgain(corner: WorkerCorner, progress: (text: string
 async function applied(corner: WorkerCorner): Promise<number[]> {
   const lines = (await readFile(corner.logFile, 'utf8').catch(() => '')).split('\n');
   return lines
-    .filter((line) => line.includes('A consumed event is done with') && line.includes('"outcome":"applied"'))
+    .filter((line) => line.includes('Event consumed') && line.includes('"outcome":"applied"'))
     .map((line) => Date.parse(/"time":"([^"]+)"/.exec(line)?.[1] ?? ''));
 }

@@ -42,7 +42,7 @@ export function handlerOf(
       return;
     }
     const { outcome, patientId, therapistId, count } = await effect.apply(event);
-    log.record('A consumed event is done with', {
+    log.record('Event consumed', {
       event_id: event.eventId,
       event_type: event.eventType,
       outcome,

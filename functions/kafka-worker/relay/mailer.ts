@@ -117,7 +117,7 @@ export async function sendMails(
 
   async function clear(mail: OutboxMail): Promise<void> {
     const kind = mail.path === '/api/emails' ? 'email' : 'system-message';
-    log.record('mail sent', {
+    log.record('Mail sent', {
       record_id: mail.idempotencyKey,
       attempt: mail.attempts,
       ...measured({ mails_sent: 1 }, { kind }),

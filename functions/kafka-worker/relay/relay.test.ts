@@ -58,7 +58,7 @@ describe('events', () => {
     });
     expect(headers['traceparent']).toContain(trace.traceId);
     const lines = made.logged.map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(lines.find(({ message }) => message === 'event published')).toMatchObject({
+    expect(lines.find(({ message }) => message === 'Event published')).toMatchObject({
       event_type: 'patient.created',
       patient_id: 7,
       sequence: 1,
@@ -73,7 +73,7 @@ describe('events', () => {
     );
   });
 
-  it('that are committed while it listens are on their way at once, not at the next poll', async () => {
+  it('that are committed while it listens are sent at once, not at the next poll', async () => {
     const made = await world();
     const relay = made.start();
     await eventually(() => expect(relay.state().lastRelayAt).toBeDefined());
@@ -85,7 +85,7 @@ describe('events', () => {
     await emptied(made, 25_000);
   });
 
-  it('of a patient keep their order over many pages and changes under way', async () => {
+  it('of a patient keep their order over many pages and concurrent changes', async () => {
     const made = await world();
     const patients = [1, 2, 3];
     for (const id of patients) await made.register(id);
@@ -140,7 +140,7 @@ describe('events', () => {
     assertNoGaps(await made.published());
   });
 
-  it('wait in a restored copy until it is released, and leave no more once the database has become one', async () => {
+  it('are not sent from a restored copy until it is released, nor after the database has become one', async () => {
     const made = await world();
     await made.register(1);
     const first = made.start();
@@ -224,7 +224,7 @@ describe('events', () => {
     },
   );
 
-  it('that are too large wait with their successors, and let all others pass', async () => {
+  it('that are too large wait with the next ones of their patient, and delay nobody else', async () => {
     const made = await world();
     const topic = `${made.kafka.prefix}narrow`;
     const client = new Kafka({
@@ -288,7 +288,7 @@ describe('several workers', () => {
 });
 
 describe('mails', () => {
-  it('go on while Kafka is down, and the events follow when it is back', async () => {
+  it('are sent while Kafka is down, and the events follow when it is up again', async () => {
     const made = await world();
     const nobody = await kafkaCorner({ KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:9' });
     const publisher = createPublisher(nobody.client, { attempts: 1 });
@@ -320,7 +320,7 @@ describe('mails', () => {
     expect(made.communication.keys()).toEqual(['cause']);
   });
 
-  it('that are refused each time block nobody, stay, and are spoken of without their text', async () => {
+  it('that are always refused block nobody, stay in the outbox, and are logged without their text', async () => {
     const made = await world();
     made.start();
     await made.mail(aMail('poison', { subject: '', message: 'Lena Beispiel' }));

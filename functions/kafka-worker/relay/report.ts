@@ -12,7 +12,7 @@ export function reportPublished(log: Log, entries: readonly OutboxEvent[], at: n
     const sinceUpload =
       entry.fileUploadedAt === undefined ? {} : { file_to_event_ms: Math.max(0, at - entry.fileUploadedAt) };
     withTrace(continueTrace(entry.traceparent), () => {
-      log.record('event published', {
+      log.record('Event published', {
         event_type: entry.eventType,
         patient_id: entry.patientId,
         sequence: entry.sequence,
