@@ -156,7 +156,7 @@ async function relayAll(service: Service): Promise<Relayed> {
     await untilRelayed(db);
     const times = (await readFile(image.logFile, 'utf8'))
       .split('\n')
-      .filter((line) => line.includes('"event published"'))
+      .filter((line) => line.includes('"Event published"'))
       .map((line) => Date.parse(/"time":"([^"]+)"/.exec(line)?.[1] ?? ''));
     const seconds = (Math.max(...times) - Math.min(...times)) / 1000;
     const peaks = [...functions].map(async ([name, { pid }]) => [name, await peakMiB(pid)] as const);
