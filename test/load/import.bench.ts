@@ -13,7 +13,7 @@ import { percentile, rate, type Bench } from './rows.ts';
 const ROUNDS = 20;
 const FILES = 60;
 /** The first imports of a process take ten times as long: the compiler has not seen the rules yet. */
-const WARM_UP = 400;
+const WARM_UP = 1_000;
 const CONCURRENCY = 16;
 
 /** The record of the object, the token by which a second file is a duplicate, the patient, and one event. */
