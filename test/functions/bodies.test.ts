@@ -7,8 +7,8 @@ import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { invented } from '../../infra/local/invented.ts';
 import type { Running } from '../../infra/local/process.ts';
+import { mailSettings } from '../support/import-world.ts';
 import { buildApi } from '../support/served-api.ts';
 
 const MIB = 2 ** 20;
@@ -26,7 +26,7 @@ describe.each(functions)('%s', (deployable, path) => {
   const name = `bodies-${randomUUID().slice(0, 8)}`;
   beforeAll(async () => {
     build = await buildApi(deployable, (url) => fetch(url).then(({ status }) => status < 500));
-    served = await build.start({ GOOGLE_CLOUD_PROJECT: name, GCS_IMPORT_BUCKET: name, ...invented });
+    served = await build.start({ GOOGLE_CLOUD_PROJECT: name, GCS_IMPORT_BUCKET: name, ...mailSettings });
   });
   afterAll(async () => {
     await served.stop();

@@ -1,7 +1,6 @@
 /** A project and a bucket on the test engines, with everything that the import needs except the trigger. */
 import { randomUUID } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
-import { invented } from '../../infra/local/invented.ts';
 import { parseTimestamp } from '../../shared/platform/clock.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
@@ -12,6 +11,16 @@ import { readOutsideMark } from '../../shared/registration/restore-fence.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
 import { createPatientIds } from '../../shared/store/patient-ids.ts';
 import { testLog } from './kafka.ts';
+
+export const mailSettings = {
+  PAYMENT_ACCOUNT_HOLDER: 'Muster GmbH',
+  PAYMENT_IBAN: 'DE89370400440532013000',
+  PAYMENT_BIC: 'COBADEFFXXX',
+  MAIL_SENDER_ADDRESS: 'service@example.org',
+  MAIL_SENDER_NAME: 'Platzsuche',
+  CONTRACT_URL: 'https://example.org/vertrag',
+  CONTACT_ADDRESS: 'hilfe@example.org',
+};
 
 export async function importWorld(overrides: Partial<ImportDependencies> = {}) {
   const project = `demo-${randomUUID().slice(0, 8)}`;
@@ -28,7 +37,7 @@ export async function importWorld(overrides: Partial<ImportDependencies> = {}) {
     allocatePatientId: createPatientIds(db, () => readOutsideMark(bucket)),
     clock: systemClock,
     log: testLog(logged),
-    mail: await readConfig(mailVariables, invented),
+    mail: await readConfig(mailVariables, mailSettings),
     signature: { key: undefined, environment: 'test' },
     ...overrides,
   };
