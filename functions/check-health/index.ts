@@ -1,6 +1,7 @@
 /** Entry point of check-health: reads the environment and exports the handler as a function. */
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
+import { endOnUncaughtErrors } from '../../shared/platform/crash.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { readOutsideMark } from '../../shared/registration/restore-fence.ts';
@@ -12,6 +13,12 @@ import { createHandler } from './handler.ts';
 import type { HealthDependencies } from './run.ts';
 
 const config = await readConfig(variableNames);
+const log = createLog({
+  service: 'check-health',
+  project: config.GOOGLE_CLOUD_PROJECT,
+  level: config.LOG_LEVEL,
+});
+endOnUncaughtErrors(log);
 const db = connectFirestore(config);
 const bucket = connectBucket(config);
 const deps: HealthDependencies = {
@@ -19,11 +26,7 @@ const deps: HealthDependencies = {
   bucket,
   allocatePatientId: createPatientIds(db, () => readOutsideMark(bucket)),
   clock: systemClock,
-  log: createLog({
-    service: 'check-health',
-    project: config.GOOGLE_CLOUD_PROJECT,
-    level: config.LOG_LEVEL,
-  }),
+  log,
   mail: config,
   signature: { key: config.REGISTRATION_HMAC_KEY, environment: config.ENVIRONMENT },
   dropFolder: config.PATIENT_IMPORT_LOCAL_PATH,

@@ -1,6 +1,7 @@
 /** Entry point of import-registration: reads the environment and exports the handler as a function. */
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
+import { endOnUncaughtErrors } from '../../shared/platform/crash.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import type { ImportDependencies } from '../../shared/registration/import-object.ts';
@@ -16,6 +17,7 @@ const log = createLog({
   project: config.GOOGLE_CLOUD_PROJECT,
   level: config.LOG_LEVEL,
 });
+endOnUncaughtErrors(log);
 const db = connectFirestore(config);
 const bucket = connectBucket(config);
 const deps: ImportDependencies = {

@@ -6,6 +6,7 @@ import { createPublisher } from '../../shared/kafka/publish.ts';
 import { namesIn } from '../../shared/kafka/topics.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
+import { endOnUncaughtErrors } from '../../shared/platform/crash.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { raiseMarks } from '../../shared/registration/restore-fence.ts';
@@ -24,6 +25,7 @@ const log = createLog({
   project: config.GOOGLE_CLOUD_PROJECT,
   level: config.LOG_LEVEL,
 });
+endOnUncaughtErrors(log);
 const db = connectFirestore(config);
 const bucket = connectBucket(config);
 const client = kafkaClient(config, log);

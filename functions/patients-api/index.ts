@@ -4,6 +4,7 @@ import { getRequestListener, RequestError } from '@hono/node-server';
 import { createAuthentication } from '../../shared/platform/auth.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { readConfig } from '../../shared/platform/config.ts';
+import { endOnUncaughtErrors } from '../../shared/platform/crash.ts';
 import { ServiceError } from '../../shared/platform/errors.ts';
 import { createLog } from '../../shared/platform/log.ts';
 import { hideRequests, omitDomains, revealTarget } from '../../shared/platform/request-stream.ts';
@@ -23,6 +24,7 @@ const log = createLog({
   project: config.GOOGLE_CLOUD_PROJECT,
   level: config.LOG_LEVEL,
 });
+endOnUncaughtErrors(log);
 const app = createApp({
   db,
   bucket,
