@@ -130,12 +130,6 @@ describe.each(functions)('%s', (deployable, path) => {
     expect(await readFile(build.logFile, 'utf8')).not.toMatch(/Geheimnis|SyntaxError|\n {4}at /);
   });
 
-  it.runIf(deployable === 'import-registration')('ignores an object whose name is no text', async () => {
-    const object = { bucket: name, name: 'incoming/\ud800.json', generation: '1', size: '1' };
-    const event = { ...object, timeCreated: '2026-11-02T09:00:00Z' };
-    expect((await post(JSON.stringify(event))).status).toBe(204);
-  });
-
   it.each(['http://[::1/run', '//', '*', '/%ff', '/run?%ff#'])('survives the target %s', async (target) => {
     const answer = await sendRaw(['content-length: 0', 'connection: close'], () => undefined, target);
     expect(answer).toMatch(/^HTTP\/1\.1 [24]/);
@@ -144,5 +138,13 @@ describe.each(functions)('%s', (deployable, path) => {
   it('does not accept a form as JSON', async () => {
     const answer = await post('vorname=Geheimnis', { 'content-type': 'application/x-www-form-urlencoded' });
     expect(answer.status).toBe(400);
+  });
+
+  if (deployable !== 'import-registration') return;
+
+  it('ignores an object whose name is no text', async () => {
+    const object = { bucket: name, name: 'incoming/\ud800.json', generation: '1', size: '1' };
+    const event = { ...object, timeCreated: '2026-11-02T09:00:00Z' };
+    expect((await post(JSON.stringify(event))).status).toBe(204);
   });
 });
