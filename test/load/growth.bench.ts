@@ -67,6 +67,9 @@ export const bench: Bench = async (progress) => {
     const above = async (...args: string[]): Promise<Row> => {
       progress(`ops ${args.join(' ')}`);
       const peak = await peakOf(ops, args);
+      progress(
+        `ops ${args.join(' ')}: ${(peak - idle).toFixed(0)} MiB above ops lag, ${idle.toFixed(0)} MiB`,
+      );
       return {
         name: `ops ${args.join(' ')}, ${SIZES.at(-1)} patients: memory above that of ops lag, ${idle.toFixed(0)} MiB`,
         value: peak - idle,
