@@ -76,7 +76,7 @@ export async function deliverOnce(event: Finalized, target: string, signal?: Abo
 }
 
 /** The headers that Eventarc sends: https://cloud.google.com/eventarc/docs/cloudevents */
-function headersOf({ id, object }: Finalized): Record<string, string> {
+export function headersOf({ id, object }: Finalized): Record<string, string> {
   return {
     'content-type': 'application/json',
     'ce-specversion': '1.0',

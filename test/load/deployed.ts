@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Firestore } from '@google-cloud/firestore';
 import type { Bucket } from '@google-cloud/storage';
 import type { Deployable } from '../../infra/bundle.ts';
+import { headersOf } from '../../infra/local/eventarc.ts';
 import { freePort, HOST, isListening } from '../../infra/local/ports.ts';
 import { launch } from '../../infra/local/process.ts';
 import { untilReady } from '../../infra/local/ready.ts';
@@ -104,17 +105,12 @@ export function importAll(
     const file = bucket.file(`incoming/${randomUUID()}.json`);
     // With the precondition the client repeats an upload whose connection was lost.
     await file.save(content, { resumable: false, preconditionOpts: { ifGenerationMatch: 0 } });
-    const { generation, timeCreated, size, name } = file.metadata;
+    const { generation, timeCreated = '', size } = file.metadata;
+    const object = { bucket: bucket.name, name: file.name, timeCreated };
     const answer = await fetch(url, {
       method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'ce-specversion': '1.0',
-        'ce-id': randomUUID(),
-        'ce-type': 'google.cloud.storage.object.v1.finalized',
-        'ce-source': `//storage.googleapis.com/projects/_/buckets/${bucket.name}`,
-      },
-      body: JSON.stringify({ bucket: bucket.name, name, generation, size, timeCreated }),
+      headers: headersOf({ id: randomUUID(), object }),
+      body: JSON.stringify({ ...object, generation, size }),
     });
     await expectStatus(answer, 204);
   });

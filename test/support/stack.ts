@@ -11,6 +11,7 @@ import { kafkaClient } from '../../shared/kafka/kafkajs.ts';
 import type { KafkaClient } from '../../shared/kafka/ports.ts';
 import { kafkaVariables } from '../../shared/kafka/settings.ts';
 import { readConfig } from '../../shared/platform/config.ts';
+import { headersOf } from '../../infra/local/eventarc.ts';
 import { startStack, type Stack, type StackOptions } from '../../infra/local/stack.ts';
 import { readAll, testLog } from './kafka.ts';
 import type { HistoryEntry } from './history.ts';
@@ -63,25 +64,14 @@ export async function startTestStack(options: Pick<StackOptions, 'between'> = {}
     db,
     bucket,
     kafka,
-    deliver: ({ name, generation, size, timeCreated }, headers = {}) =>
-      fetch(`http://127.0.0.1:${stack.settings.ports.import}/`, {
+    deliver: ({ name = '', generation, size, timeCreated = '' }, headers = {}) => {
+      const object = { bucket: bucketName, name, timeCreated };
+      return fetch(`http://127.0.0.1:${stack.settings.ports.import}/`, {
         method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          'ce-specversion': '1.0',
-          'ce-id': randomUUID(),
-          'ce-type': 'google.cloud.storage.object.v1.finalized',
-          'ce-source': `//storage.googleapis.com/projects/_/buckets/${bucketName}`,
-          ...headers,
-        },
-        body: JSON.stringify({
-          bucket: bucketName,
-          name,
-          generation: String(generation),
-          size: String(size),
-          timeCreated,
-        }),
-      }),
+        headers: { ...headersOf({ id: randomUUID(), object }), ...headers },
+        body: JSON.stringify({ ...object, generation: String(generation), size: String(size) }),
+      });
+    },
     history: async (topic) =>
       (await readAll(kafka, topic)).map(({ key, value }) => ({ key: String(key), value: String(value) })),
     logs: async () => {
