@@ -1,7 +1,7 @@
 import { fc } from '../../test/support/properties.ts';
 import { describe, expect, it } from 'vitest';
 import { expectCheapNormalising } from '../../test/support/normalised.ts';
-import { hasLetter, isBlank, looksLikeName, name, text, trimmed } from './text.ts';
+import { hasLetter, isBlank, name, text, trimmed } from './text.ts';
 
 const MIB = 2 ** 20;
 const line = text(100);
@@ -85,25 +85,6 @@ describe('the visible part of a text', () => {
     expect(trimmed('\u2003a b\u200b\n')).toBe('a b');
     expect(['', ' ', '\u00a0\u200b', '\u2060\u180e'].every(isBlank)).toBe(true);
     expect(isBlank('.')).toBe(false);
-  });
-
-  it.each([
-    ['Müller', true],
-    ["Dr. Anna-Lena O'Neill Jr.", true],
-    ['J.-P. d’Este', true],
-    ['Zoe\u0308', true],
-    ['', false],
-    ['-', false],
-    ['\u3164', false],
-    ['www.bank.de', false],
-    ['Ihre IBAN: DE02', false],
-    ['Anna\u200bLena', false],
-    ['Anna\nLena', false],
-    ['x@y', false],
-    ['a/b', false],
-    ['x'.repeat(61), false],
-  ])('looks like a name: %j %s', (written, expected) => {
-    expect(looksLikeName(written)).toBe(expected);
   });
 
   it('counts as having a letter, whatever else it holds', () => {

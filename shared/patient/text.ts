@@ -45,18 +45,6 @@ export function hasLetter(text: string): boolean {
   return /(?!\p{Default_Ignorable_Code_Point})\p{L}/u.test(text);
 }
 
-/**
- * True for what looks like a person's name: letters, marks, blanks, hyphens, apostrophes, and a full stop only at the
- * end of a word (`Dr. Probe`), since `bank.de` would become a link.
- */
-export function looksLikeName(text: string): boolean {
-  return (
-    text.length <= 60 &&
-    hasLetter(text) &&
-    /^(?:(?!\p{Default_Ignorable_Code_Point})[\p{L}\p{M} '’-]|\.(?=[ -]|$))+$/u.test(text)
-  );
-}
-
 /** Stops at the first violation: later steps may be costly on a text that breaks this rule. */
 function rule(holds: (text: string) => boolean, error: string) {
   return [holds, { error, abort: true }] as const;

@@ -27,6 +27,8 @@ const HOSTILE = [
   'mailto:x',
   '<b>[x](http://evil.example)\n# Y',
   'Lena\r\nBcc: x',
+  'Anna\nLena',
+  'a/b',
   '**wichtig**',
   '_x_',
   '0900 123456',
@@ -116,6 +118,7 @@ describe('the confirmation mail', () => {
     'von der Leyen-Müller',
     'Nguyễn Thị',
     'Muster jr.',
+    "Dr. Anna-Lena O'Neill Jr.",
     'Şahin',
     '李',
   ])('uses a real name: %s', (nachname) => {
