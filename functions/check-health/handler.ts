@@ -7,7 +7,7 @@ import { ServiceError } from '../../shared/platform/errors.ts';
 import { errorFields } from '../../shared/platform/log.ts';
 import { problemOf } from '../../shared/platform/problem-details.ts';
 import { readJson } from '../../shared/platform/request-json.ts';
-import { hideRequests, omitDomains, revealTarget } from '../../shared/platform/request-stream.ts';
+import { bypassFramework, revealTarget } from '../../shared/platform/request-stream.ts';
 import { continueTrace, withTrace } from '../../shared/platform/trace.ts';
 import { gatherFacts } from './facts.ts';
 import { runScheduled, type HealthDependencies } from './run.ts';
@@ -29,8 +29,7 @@ const routes: Readonly<Record<string, { readonly methods: readonly string[]; rea
 
 /** @param answerWithinMs time limit of each query of a report, in milliseconds */
 export function createHandler(deps: HealthDependencies, answerWithinMs = ANSWER_WITHIN_MS): HttpFunction {
-  hideRequests();
-  omitDomains();
+  bypassFramework();
   return (request, response) =>
     withTrace(continueTrace(request.get('traceparent')), async () => {
       revealTarget(request);

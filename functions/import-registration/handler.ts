@@ -9,15 +9,14 @@ import { errorFields } from '../../shared/platform/log.ts';
 import { measure } from '../../shared/platform/metrics.ts';
 import { problemOf } from '../../shared/platform/problem-details.ts';
 import { readJson } from '../../shared/platform/request-json.ts';
-import { hideRequests, omitDomains } from '../../shared/platform/request-stream.ts';
+import { bypassFramework } from '../../shared/platform/request-stream.ts';
 import { continueTrace, withTrace } from '../../shared/platform/trace.ts';
 import { importObject, type ImportDependencies } from '../../shared/registration/import-object.ts';
 import { finalizedObject } from './storage-event.ts';
 
 export function createHandler(deps: ImportDependencies): HttpFunction {
   const { log } = deps;
-  hideRequests();
-  omitDomains();
+  bypassFramework();
   return (request, response) =>
     withTrace(continueTrace(request.get('ce-traceparent') ?? request.get('traceparent')), async () => {
       try {

@@ -7,7 +7,7 @@ import { readConfig } from '../../shared/platform/config.ts';
 import { endOnUncaughtErrors } from '../../shared/platform/crash.ts';
 import { ServiceError } from '../../shared/platform/errors.ts';
 import { createLog } from '../../shared/platform/log.ts';
-import { hideRequests, omitDomains, revealTarget } from '../../shared/platform/request-stream.ts';
+import { bypassFramework, revealTarget } from '../../shared/platform/request-stream.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
 import { readOutsideMark } from '../../shared/registration/restore-fence.ts';
 import { connectFirestore } from '../../shared/store/firestore.ts';
@@ -38,9 +38,8 @@ const app = createApp({
   assets: new URL('assets/', import.meta.url),
 });
 
-hideRequests();
 // The application turns every error into a problem document.
-omitDomains();
+bypassFramework();
 const listener = getRequestListener(app.fetch, {
   // For requests that cannot be parsed, such as one with an invalid Host header.
   errorHandler: (error) =>
