@@ -8,7 +8,7 @@ import { keptSince, RETENTION_RULES } from '../../shared/patient/retention.ts';
 import type { PatientId, TherapistId } from '../../shared/patient/schema.ts';
 import type { UtcTimestamp } from '../../shared/platform/clock.ts';
 import { auditTrailQuery } from '../../shared/store/audit-trail.ts';
-import { communicationQuery, contactQuery } from '../../shared/store/communication-history.ts';
+import { communicationQuery } from '../../shared/store/communication-history.ts';
 import { expiredQuery, expiringCollections } from '../../shared/store/expiry.ts';
 import { newestSnapshotQuery } from '../../shared/store/health-snapshots.ts';
 import { patientKeysQuery } from '../../shared/store/idempotency-keys.ts';
@@ -32,13 +32,6 @@ import { patientTokensQuery, type TokenHash } from '../../shared/store/registrat
 
 const patient = 1 as PatientId;
 const therapist = 1 as TherapistId;
-const contact = {
-  event_id: 'event',
-  event_type: 'email.sent',
-  occurred_at: '2026-01-01T00:00:00.000Z' as UtcTimestamp,
-  reference_id: '7',
-  data: {},
-};
 const before = keptSince(30, Temporal.Instant.fromEpochMilliseconds(0));
 const patientPosition = { created_at: '2026-01-01T00:00:00.000Z' as UtcTimestamp, id: patient };
 const position = { occurred_at: '2026-01-01T00:00:00.000Z', event_id: 'event' };
@@ -48,11 +41,6 @@ export function queries(db: Firestore): Record<string, Query[]> {
   return {
     auditTrailQuery: [auditTrailQuery(db, Temporal.Instant.fromEpochMilliseconds(0))],
     communicationQuery: [communicationQuery(db, patient), communicationQuery(db, patient, position)],
-    contactQuery: [
-      contactQuery(db, patient, [contact]),
-      contactQuery(db, patient, [{ ...contact, reference_id: '' }]),
-      contactQuery(db, patient, [contact, { ...contact, event_id: 'another', reference_id: 'another' }]),
-    ],
     patientKeysQuery: [patientKeysQuery(db, patient)],
     importsOfPatientQuery: [importsOfPatientQuery(db, patient)],
     importsOfPersonQuery: [importsOfPersonQuery(db, personKeys('salt', ['a', 'b', 'c']))],

@@ -221,6 +221,7 @@ export const collections: Readonly<Record<string, string>> = {
   idempotency_keys: 'shared/store/idempotency-keys.ts',
   imports: 'shared/store/imports.ts',
   in_flight: 'shared/store/in-flight.ts',
+  known_contacts: 'shared/store/known-contacts.ts',
   leases: 'shared/store/leases.ts',
   mail_counts: 'shared/store/mail-counts.ts',
   outbox: 'shared/store/outbox.ts',

@@ -20,6 +20,7 @@ import { communicationQuery } from './communication-history.ts';
 import { consentDoc } from './consents.ts';
 import { deleteAll, inTransaction, translated } from './firestore.ts';
 import { importDoc, importDocs, type ImportRecord, type RecordId } from './imports.ts';
+import { knownContactDocs } from './known-contacts.ts';
 import { addConsequences, patientEntriesQuery } from './outbox.ts';
 import { claimedUntil } from './outbox-mails.ts';
 import { fromSnapshot, patientDoc } from './patients.ts';
@@ -184,12 +185,17 @@ export async function erasePending(db: Firestore, id: PatientId): Promise<void> 
   );
 }
 
-/** Removes the communication history. */
+/** Removes the communication history and the notes of its contacts. */
 export async function eraseHistory(db: Firestore, id: PatientId): Promise<void> {
+  await erasePages(communicationQuery(db, id));
+  await erasePages(knownContactDocs(db, id));
+}
+
+async function erasePages(query: Query): Promise<void> {
   const PAGE = 300;
   for (;;) {
-    const page = await translated(() => communicationQuery(db, id).limit(PAGE).get());
-    await deleteAll(db, page.docs);
+    const page = await translated(() => query.limit(PAGE).get());
+    await deleteAll(query.firestore, page.docs);
     if (page.size < PAGE) return;
   }
 }

@@ -1,4 +1,4 @@
-/** Loses the response to a successful commit, as a cut connection does. The test must restore its mocks afterwards. */
+/** Loses a commit or its response, as a cut connection does. The test must restore its mocks afterwards. */
 import { Firestore } from '@google-cloud/firestore';
 import { vi } from 'vitest';
 
@@ -10,10 +10,23 @@ type Request = (this: Firestore, method: string, ...rest: unknown[]) => Promise<
  * @param path affects only a commit that writes a document whose path contains this, such as `patients/7`
  */
 export function loseNextAnswer(meanwhile: () => Promise<unknown> = async () => {}, path = ''): void {
-  onNextCommit(path, async () => {
+  onNextCommit(path, async (commit) => {
+    await commit();
     await meanwhile();
-    throw Object.assign(new Error('The connection was cut'), { code: 14 });
+    throw connectionCut();
   });
+}
+
+/** Cuts the connection, after `meanwhile`, before the next commit is sent. The client then repeats a transaction. */
+export function loseNextCommit(meanwhile: () => Promise<unknown>): void {
+  onNextCommit('', async () => {
+    await meanwhile();
+    throw connectionCut();
+  });
+}
+
+function connectionCut(): Error {
+  return Object.assign(new Error('The connection was cut'), { code: 14 });
 }
 
 /**
@@ -21,18 +34,20 @@ export function loseNextAnswer(meanwhile: () => Promise<unknown> = async () => {
  * repeat finds what the first one wrote.
  */
 export function repeatNextCommit(path = ''): void {
-  onNextCommit(path, (commit) => commit());
+  onNextCommit(path, async (commit) => {
+    await commit();
+    return commit();
+  });
 }
 
-/** Runs `instead` in place of returning the response to the next commit. */
+/** Runs `instead` in place of the next commit. */
 function onNextCommit(path: string, instead: (commit: () => Promise<unknown>) => Promise<unknown>): void {
   const client = Firestore.prototype as unknown as { request: Request };
   const request = client.request;
   let isNext = true;
   vi.spyOn(client, 'request').mockImplementation(async function (this: Firestore, method, ...rest) {
     const commit = () => request.call(this, method, ...rest);
-    const answer = await commit();
-    if (method !== 'commit' || !isNext || !JSON.stringify(rest[0]).includes(path)) return answer;
+    if (method !== 'commit' || !isNext || !JSON.stringify(rest[0]).includes(path)) return commit();
     isNext = false;
     return instead(commit);
   });

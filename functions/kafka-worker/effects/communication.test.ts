@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
-import { loseNextAnswer } from '../../../test/support/lost-answer.ts';
+import { loseNextAnswer, loseNextCommit } from '../../../test/support/lost-answer.ts';
 import { testLog } from '../../../test/support/kafka.ts';
 import { aForeignEvent, anEmailSent, LATER, patientsWorld } from '../../../test/support/patients-world.ts';
 import type { IncomingMessage } from '../../../shared/kafka/ports.ts';
@@ -17,6 +16,10 @@ const handle = handlerOf(
   () => LATER,
   testLog(lines),
 );
+
+/** The effect as another process runs it. */
+const elsewhere = () =>
+  communicationEffect(connectFirestore({ GOOGLE_CLOUD_PROJECT: world.project }), () => LATER);
 
 const message = (value: Buffer | null): IncomingMessage => ({
   topic: 'communication-events',
@@ -70,6 +73,21 @@ describe('a communication event', () => {
     expect(await world.sequence(71)).toBe(2);
   });
 
+  it('is applied with others when their commit was lost and another process applied one of them meanwhile', async () => {
+    await world.register(72);
+    // Later than the others, so that none of them changes the patient: the emulator would wait for its lock.
+    await consume(anEmailSent(72, { timestamp: '2026-11-04T10:00:00Z' }));
+    const [one, other] = [anEmailSent(72), anEmailSent(72)];
+    const another = elsewhere();
+    loseNextCommit(() => another.apply(readEnvelope(Buffer.from(JSON.stringify(one)), LATER)));
+
+    await Promise.all([one, other].map(consume));
+
+    vi.restoreAllMocks();
+    expect(await world.history(72)).toHaveLength(3);
+    expect(await world.history(72)).toContain(other.eventId);
+  });
+
   it('changes nothing when it comes again', async () => {
     await world.register(2);
     const event = anEmailSent(2);
@@ -105,10 +123,7 @@ describe('a communication event', () => {
 
   it('of the same mail in two processes at once is one contact', async () => {
     await world.register(8);
-    const another = communicationEffect(
-      connectFirestore({ GOOGLE_CLOUD_PROJECT: world.project }),
-      () => LATER,
-    );
+    const another = elsewhere();
     const values = Array.from({ length: 8 }, () => Buffer.from(JSON.stringify(anEmailSent(8, {}, 'm-8'))));
     await Promise.all(
       values.map((value, n) =>
@@ -133,25 +148,29 @@ describe('a communication event', () => {
     expect(await world.history(10)).toHaveLength(1);
   });
 
-  it('counts as known when its entry was stored under its event id, as before December 2026', async () => {
+  it('changes nothing when its event id comes again with another contact, which stays unknown', async () => {
     await world.register(11);
     const event = anEmailSent(11, {}, 7);
-    const entry = {
-      event_id: event.eventId,
-      event_type: 'email.sent',
-      occurred_at: '2026-11-03T10:00:00.000Z',
-      reference_id: '7',
-      data: '{}',
-    };
-    await world.db.doc(`patients/11/communication/${event.eventId}`).set(entry);
-
     await consume(event);
-    await consume(anEmailSent(11, { timestamp: '2026-11-04T10:00:00Z' }, '7'));
-    // The same event, told otherwise.
-    await consume(anEmailSent(11, { eventId: event.eventId }, 'another'));
 
-    expect(await world.history(11)).toEqual([event.eventId]);
-    expect((await world.patient(11)).letzter_kontakt).toBeNull();
+    for (const reference of ['another', '']) {
+      await consume(anEmailSent(11, { eventId: event.eventId.toUpperCase() }, reference));
+      expect(lastOutcome()).toBe('duplicate');
+    }
+    const later = anEmailSent(11, {}, 'another');
+    await consume(later);
+
+    expect(lastOutcome()).toBe('applied');
+    expect((await world.history(11)).toSorted()).toEqual([event.eventId, later.eventId].toSorted());
+  });
+
+  it('counts once among those that share its transaction', async () => {
+    await world.register(14);
+    const [one, other] = [anEmailSent(14, {}, 1), anEmailSent(14, {}, 2)];
+    const again = anEmailSent(14, {}, 1);
+    await Promise.all([one, other, one, again].map(consume));
+    expect((await world.history(14)).toSorted()).toEqual([one.eventId, other.eventId].toSorted());
+    expect(await world.sequence(14)).toBe(2);
   });
 
   it('never moves the last contact backwards, and publishes nothing then', async () => {
@@ -186,6 +205,11 @@ describe('a communication event', () => {
   ])('with %s is counted and left alone', async (_, event, outcome) => {
     await consume(event);
     expect(lastOutcome()).toBe(outcome);
+  });
+
+  it('for an unknown patient leaves nothing behind', async () => {
+    await Promise.all([anEmailSent(4712), anEmailSent(4712)].map(consume));
+    expect(await world.db.doc('patients/4712').listCollections()).toEqual([]);
   });
 
   it('without a value is a tombstone, counted and left alone', async () => {
@@ -288,12 +312,10 @@ describe('a communication event', () => {
 
   it('is recorded by itself when the transaction that it shares cannot be committed', async () => {
     await world.register(13);
-    // An entry that no query finds, but that is in the way of the one for the mail `taken`.
-    const id = createHash('sha256').update('["email.sent","taken"]').digest('hex');
-    await world.db.doc(`patients/13/communication/${id}`).set({ event_id: 'before', reference_id: 'other' });
+    await consume(anEmailSent(13, {}, 'taken'));
     await Promise.all(['one', 'taken', 'two'].map((mail) => consume(anEmailSent(13, {}, mail))));
     const { docs } = await world.db.collection('patients/13/communication').get();
-    expect(docs.map((doc) => String(doc.get('reference_id'))).toSorted()).toEqual(['one', 'other', 'two']);
+    expect(docs.map((doc) => String(doc.get('reference_id'))).toSorted()).toEqual(['one', 'taken', 'two']);
   });
 
   it('takes its turn with others of the same patient', async () => {

@@ -1,7 +1,8 @@
 /**
  * Records a mail or a call: one transaction adds an entry to the patient's communication history and sets
  * `letzter_kontakt`. Events of one patient that wait together share a transaction. A repeated event changes nothing, and
- * neither does the same contact under a new event id: the first event and its time count.
+ * neither does the same contact under a new event id: the first event and its time count. Nothing is read to find out:
+ * the write itself fails when the event or the contact is known.
  */
 import type { Firestore } from '@google-cloud/firestore';
 import { communicationEventPayloads } from '../../../shared/events/consumed-events.ts';
@@ -13,12 +14,11 @@ import { isServiceError, ServiceError } from '../../../shared/platform/errors.ts
 import { isNestedAtMost, MAX_LEVELS } from '../../../shared/platform/nesting.ts';
 import {
   addCommunication,
-  eventOfContact,
-  isSameContact,
-  knownContacts,
+  areStored,
   type CommunicationEntry,
 } from '../../../shared/store/communication-history.ts';
 import { inTransaction, isAlreadyExists } from '../../../shared/store/firestore.ts';
+import { isSameContact } from '../../../shared/store/known-contacts.ts';
 import { patientDoc, updatePatientWithin } from '../../../shared/store/patients.ts';
 import { sharedTurns } from '../../../shared/store/shared-turns.ts';
 import type { Applied, Effect } from './effect.ts';
@@ -76,41 +76,32 @@ function read(event: ForeignEnvelope): Contact | undefined {
 async function record(db: Firestore, clock: Clock, contacts: readonly Contact[]): Promise<Applied[]> {
   const now = clock();
   const [{ patientId }] = contacts as [Contact];
-  const isKnown = await knownContacts(
-    db,
-    patientId,
-    contacts.map(({ entry }) => entry),
-  );
   const added: Contact[] = [];
   for (const contact of contacts) {
-    const isRepeat = added.some(({ entry }) => isSameContact(entry, contact.entry));
-    if (!isRepeat && !isKnown(contact.entry)) added.push(contact);
+    if (!added.some(({ entry }) => isSameContact(entry, contact.entry))) added.push(contact);
   }
-  const resultsIf = (outcome: Applied['outcome']) =>
-    contacts.map(
-      (contact) => ({ outcome: added.includes(contact) ? outcome : 'duplicate', patientId }) as const,
-    );
-  const [first] = added;
-  if (first === undefined) return resultsIf('duplicate');
-  const latest = added.reduce((latest, { date }) => (date > latest ? date : latest), first.date);
+  const entries = added.map(({ entry }) => entry);
+  const dates = added.map(({ date }) => date);
+  const latest = dates.reduce((latest, date) => (date > latest ? date : latest));
   try {
     return await inTransaction<Applied[]>(db, async (transaction, earlier) => {
       // The answer to an earlier run's commit was lost: the entries that this run wrote are not duplicates.
       const made = earlier.at(-1);
-      if (
-        made !== undefined &&
-        (await eventOfContact(db, transaction, patientId, first.entry)) === first.entry.event_id
-      )
-        return made;
+      if (made !== undefined && (await areStored(db, transaction, patientId, entries))) return made;
       await updatePatientWithin(db, transaction, patientId, now, ({ patient }) =>
         recordContact(patient, latest, now),
       );
-      for (const { entry } of added) addCommunication(db, transaction, patientId, entry);
-      return resultsIf('applied');
+      for (const entry of entries) addCommunication(db, transaction, patientId, entry);
+      return contacts.map((contact) => ({
+        outcome: added.includes(contact) ? 'applied' : 'duplicate',
+        patientId,
+      }));
     });
   } catch (error) {
-    if (isAlreadyExists(error) && added.length === 1) return resultsIf('duplicate');
-    if (isServiceError(error, 'patient.not_found')) return resultsIf('unknown_patient');
+    // Of several contacts the error does not tell which one is known: each is then recorded by itself.
+    if (isAlreadyExists(error) && contacts.length === 1) return [{ outcome: 'duplicate', patientId }];
+    if (isServiceError(error, 'patient.not_found'))
+      return contacts.map(() => ({ outcome: 'unknown_patient', patientId }));
     throw error;
   }
 }
