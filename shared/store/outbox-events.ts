@@ -4,6 +4,7 @@
  */
 import {
   Timestamp,
+  type DocumentReference,
   type Firestore,
   type Query,
   type QueryDocumentSnapshot,
@@ -14,8 +15,7 @@ import { entriesOf, SHARDS } from './outbox.ts';
 
 /** An event that waits for Kafka. */
 export interface OutboxEvent {
-  /** Its snapshot, which marks its position in the order of the shard. */
-  readonly place: QueryDocumentSnapshot;
+  readonly ref: DocumentReference;
   readonly eventId: string;
   readonly eventType: string;
   readonly patientId: number;
@@ -103,7 +103,7 @@ async function readOn(
 /** The event of a document that a query of this module found. */
 export function toEvent(doc: QueryDocumentSnapshot): OutboxEvent {
   return {
-    place: doc,
+    ref: doc.ref,
     eventId: doc.id,
     eventType: doc.get('event_type') as string,
     patientId: doc.get('patient_id') as number,

@@ -53,9 +53,9 @@ export async function opsCorner() {
     relayAll: async (): Promise<void> => {
       for (let shard = 0; shard < SHARDS; shard += 1) {
         for (const entry of (await readEventsBut(world.db, shard, 100, { skip: () => false })).events) {
-          const { patientId, envelope, place } = entry;
+          const { patientId, envelope, ref } = entry;
           await publisher.publish([{ topic: topics.patients, key: String(patientId), value: envelope }]);
-          await place.ref.delete();
+          await ref.delete();
         }
       }
     },

@@ -147,9 +147,10 @@ export async function sendMails(
     try {
       const nextDueAt = (await sendDue()) ?? Infinity;
       failures = 0;
-      const poll = backlog.isCalm() ? POLL_MS : POLL_UNHEARD_MS;
       const untilDue = Math.max(0, nextDueAt - clock().epochMilliseconds);
-      await bell.heard(Math.min(untilDue, poll), term.signal);
+      // Shards that are behind ring with each page.
+      if (!backlog.isCalm()) await pauseFor(POLL_UNHEARD_MS, term.signal);
+      else await bell.heard(Math.min(untilDue, POLL_MS), term.signal);
     } catch (error) {
       failures += 1;
       journal.failed(error);

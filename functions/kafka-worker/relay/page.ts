@@ -1,4 +1,4 @@
-/** Decides which events of an outbox page are sent, in which order, and as which messages. Pure. */
+/** Decides how large a page of the outbox is, and which of its events are sent, in which order, as which messages. Pure. */
 import { cloudEventHeaders } from '../../../shared/events/headers.ts';
 import type { OutgoingMessage } from '../../../shared/kafka/ports.ts';
 import type { OutboxEvent } from '../../../shared/store/outbox-events.ts';
@@ -6,6 +6,23 @@ import type { OutboxEvent } from '../../../shared/store/outbox-events.ts';
 /** A message together with its outbox entry. */
 export interface Letter extends OutgoingMessage {
   readonly entry: OutboxEvent;
+}
+
+/** Events of the first page of a drain, when it is not known how many wait and how large they are. */
+export const FIRST_LIMIT = 500;
+const MIN_LIMIT = 20;
+const MAX_LIMIT = 2_000;
+/** Text of a further page. Each of the 16 shards may hold one, in a worker with 1 GiB. */
+const PAGE_CHARACTERS = 2 * 1024 ** 2;
+
+/**
+ * How many events to read after a full page: as many as fit into the memory of a page if they are as large as these. A
+ * larger page costs fewer queries, and less of it is left to the next one (see {@link withoutLastMoment}).
+ */
+export function limitAfter(page: readonly OutboxEvent[]): number {
+  const characters = page.filter(isWhole).reduce((sum, { envelope }) => sum + envelope.length, 0);
+  const fitting = Math.floor((PAGE_CHARACTERS * page.length) / characters);
+  return Math.min(MAX_LIMIT, Math.max(MIN_LIMIT, fitting));
 }
 
 /** The clocks of two servers differ by less than this. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Timestamp } from '@google-cloud/firestore';
+import { Query, Timestamp, type QuerySnapshot } from '@google-cloud/firestore';
 import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BY_ADMIN } from '../../../test/support/builders.ts';
 import { aMail, entryOf, relayWorld } from '../../../test/support/relay-world.ts';
 import { eventually } from '../../../test/support/eventually.ts';
@@ -10,6 +10,8 @@ import { kafkaCorner } from '../../../test/support/kafka.ts';
 import { createPublisher } from '../../../shared/kafka/publish.ts';
 import { patientId } from '../../../shared/patient/schema.ts';
 import { continueTrace, withTrace } from '../../../shared/platform/trace.ts';
+import { eventsQuery } from '../../../shared/store/outbox-events.ts';
+import { SHARDS } from '../../../shared/store/outbox.ts';
 import { announceErasure, beginErasure } from '../../../shared/store/erasures.ts';
 import { releaseFence } from '../../../shared/registration/restore-fence.ts';
 import { markDoc } from '../../../shared/store/fence.ts';
@@ -99,6 +101,25 @@ describe('events', () => {
     const published = await made.published();
     assertNoGaps(published);
     expect(published).toHaveLength(1_848);
+  });
+
+  it('are read from four shards at a time, so that a deep backlog is not in memory all at once', async () => {
+    const made = await world();
+    const pages = Array.from({ length: SHARDS }, (_, shard) => eventsQuery(made.db, shard, 500));
+    const { get } = Query.prototype as { get: (this: Query) => Promise<QuerySnapshot> };
+    let reading = 0;
+    let most = 0;
+    const spy = vi.spyOn(Query.prototype, 'get').mockImplementation(function (this: Query) {
+      if (!pages.some((page) => page.isEqual(this))) return get.call(this);
+      most = Math.max(most, (reading += 1));
+      return get.call(this).finally(() => (reading -= 1));
+    });
+
+    const relay = made.start();
+    await eventually(() => expect(relay.state().lastRelayAt).toBeDefined());
+    spy.mockRestore();
+
+    expect(most).toBe(4);
   });
 
   it('are sent by number where the clocks of two commits disagree', async () => {

@@ -3,6 +3,7 @@
  * service (docs/architecture.md#the-outbox-and-the-relay). Each part is a module in this folder; this one connects them.
  */
 import type { Firestore, QuerySnapshot } from '@google-cloud/firestore';
+import pLimit from 'p-limit';
 import type { Publisher } from '../../../shared/kafka/publish.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';
 import type { ErrorCode } from '../../../shared/platform/errors.ts';
@@ -37,6 +38,12 @@ export interface RelayOptions {
   readonly markMs?: number;
 }
 
+/**
+ * Shards that read a page at the same time. Their batches are sent one at a time, so more pages would only wait in memory;
+ * and Firestore's emulator, which sorts all waiting events for each page, never answers 16 such queries over 100,000.
+ */
+const PAGES_AT_ONCE = 4;
+
 /** How old a listener's view may be for its events to be sent as they are. */
 const SEEN_WITHIN_MS = 1_000;
 
@@ -69,6 +76,7 @@ export function startRelay({ db, log, lease, raiseMarks, markMs, ...rest }: Rela
     const backlog = createBacklog();
     const mailBell = createBell();
     const bells = Array.from({ length: SHARDS }, () => createBell<readonly OutboxEvent[]>());
+    const reading = pLimit(PAGES_AT_ONCE);
     const wakeAll = () => [...bells, mailBell].forEach((bell) => bell.ring());
     const eventsSeen = ({ docs, readTime }: QuerySnapshot) => {
       // A view that is not full shows the whole outbox, so its events need not be read again. An old view cannot be used:
@@ -87,7 +95,7 @@ export function startRelay({ db, log, lease, raiseMarks, markMs, ...rest }: Rela
       listen(frontEventsQuery(db), eventsSeen, wakeAll, backlog, term.signal, log),
       listen(mailsQuery(db, 1), mailsSeen, wakeAll, backlog, term.signal, log),
       ...bells.map((bell, shard) =>
-        relayShard(shard, { db, log, lateArrivals, ...rest }, term, bell, journal, backlog, wakeAll),
+        relayShard(shard, { db, log, lateArrivals, reading, ...rest }, term, bell, journal, backlog, wakeAll),
       ),
       sendMails({ db, log, ...rest }, term, mailBell, backlog, journal),
       logAuditLeftovers({ db, log, clock: rest.clock }, term),

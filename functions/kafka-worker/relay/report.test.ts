@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import type { QueryDocumentSnapshot } from '@google-cloud/firestore';
+import type { DocumentReference } from '@google-cloud/firestore';
 import { expect, it } from 'vitest';
 import { createLog } from '../../../shared/platform/log.ts';
 import type { OutboxEvent } from '../../../shared/store/outbox-events.ts';
@@ -23,7 +23,7 @@ function reported(entries: readonly OutboxEvent[], at: number): Record<string, n
 }
 
 const anEvent = (fileUploadedAt: number | undefined): OutboxEvent => ({
-  place: {} as QueryDocumentSnapshot,
+  ref: {} as DocumentReference,
   eventId: 'e',
   eventType: 'patient.registered',
   patientId: 1,

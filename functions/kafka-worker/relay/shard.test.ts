@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Timestamp } from '@google-cloud/firestore';
+import pLimit from 'p-limit';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { OutgoingMessage } from '../../../shared/kafka/ports.ts';
 import type { Publisher } from '../../../shared/kafka/publish.ts';
@@ -24,6 +25,7 @@ interface Entry {
   readonly at: number;
   readonly type?: string;
   readonly notBefore?: number;
+  readonly envelope?: string;
 }
 
 const TOO_LARGE = 900;
@@ -67,10 +69,8 @@ function shardWorld({ underWayMs = 0, now = () => performance.now() } = {}) {
     async put(entries: readonly Entry[]): Promise<void> {
       for (let from = 0; from < entries.length; from += 400) {
         const batch = db.batch();
-        for (const { patient, sequence, at, type = 'patient.updated', notBefore } of entries.slice(
-          from,
-          from + 400,
-        )) {
+        for (const entry of entries.slice(from, from + 400)) {
+          const { patient, sequence, at, type = 'patient.updated', notBefore } = entry;
           batch.create(db.collection('outbox').doc(randomUUID()), {
             kind: 'kafka',
             shard: 0,
@@ -78,7 +78,7 @@ function shardWorld({ underWayMs = 0, now = () => performance.now() } = {}) {
             sequence,
             event_type: type,
             timestamp: '2026-11-28T10:00:00Z',
-            envelope: type === 'patient.deleted' ? 'deleted' : String(sequence),
+            envelope: entry.envelope ?? (type === 'patient.deleted' ? 'deleted' : String(sequence)),
             created_at: Timestamp.fromMillis(BEGIN + at * 1_000),
             ...(notBefore === undefined ? {} : { not_before: Timestamp.fromMillis(notBefore) }),
           });
@@ -101,7 +101,8 @@ function shardWorld({ underWayMs = 0, now = () => performance.now() } = {}) {
         unsettledForMs: undefined,
         resign: () => ended.abort(),
       };
-      const deps = { db, publisher, topic: 't', clock: systemClock, log: testLog(), lateArrivals };
+      const reading = pLimit(1);
+      const deps = { db, publisher, topic: 't', clock: systemClock, log: testLog(), lateArrivals, reading };
       const done = relayShard(0, deps, term, observedBell, createJournal(), createBacklog(), () => {});
       onTestFinished(async () => {
         ended.abort();
@@ -148,6 +149,32 @@ describe('behind an event that is kept back', () => {
     await eventually(() => expect(world.published()).toHaveLength(700));
 
     expect(world.published()).toEqual(Array.from({ length: 700 }, (_, n) => `3:${n + 1}`));
+  });
+});
+
+describe('a deep backlog', () => {
+  it('is read in larger pages after the first one', async () => {
+    const world = shardWorld();
+    await world.put(aPatientsEvents(1, 3_000, 0, 0));
+
+    world.start();
+    await eventually(() => expect(world.published()).toHaveLength(3_000));
+
+    // One request for each page, since events as small as these fit one batch.
+    expect(world.requests.map(({ length }) => length)).toEqual([500, 2_000, 500]);
+  });
+
+  it('leaves the outbox batch by batch, so that a crash repeats no more than one', async () => {
+    const world = shardWorld();
+    const envelope = 'x'.repeat(400_000);
+    await world.put(aPatientsEvents(1, 5, 0).map((entry) => ({ ...entry, envelope })));
+    const waiting: number[] = [];
+    world.whileSending(async () => {
+      waiting.push((await world.db.collection('outbox').get()).size);
+    });
+
+    world.start();
+    await eventually(() => expect(waiting).toEqual([5, 3, 1]));
   });
 });
 

@@ -4,6 +4,7 @@
  * that the first appearances of a patient's events are in sequence.
  */
 import type { Firestore } from '@google-cloud/firestore';
+import type { LimitFunction } from 'p-limit';
 import { delayAfter, pauseFor, type BackoffRange } from '../../../shared/platform/backoff.ts';
 import { chunksOf, type Publisher } from '../../../shared/kafka/publish.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';
@@ -18,7 +19,15 @@ import { createHolds } from './holds.ts';
 import type { Journal } from './journal.ts';
 import type { LateArrivals } from './late-arrivals.ts';
 import type { Term } from './leadership.ts';
-import { inSequence, isWhole, letterOf, withoutLastMoment, type Letter } from './page.ts';
+import {
+  FIRST_LIMIT,
+  inSequence,
+  isWhole,
+  letterOf,
+  limitAfter,
+  withoutLastMoment,
+  type Letter,
+} from './page.ts';
 import { createSentNumbers } from './sent-numbers.ts';
 import { reportPublished } from './report.ts';
 
@@ -30,9 +39,10 @@ export interface ShardDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly lateArrivals: LateArrivals;
+  /** Limits how many pages are read at the same time. */
+  readonly reading: LimitFunction;
 }
 
-const PAGE = 500;
 /** A page of at least this many events means that the shard is behind. */
 const BEHIND = 100;
 /** The shard is read this often even if no listener wakes it. */
@@ -54,7 +64,7 @@ const RETRY_UNSENDABLE_MS = 30_000;
  */
 export async function relayShard(
   shard: number,
-  { db, publisher, topic, clock, log, lateArrivals }: ShardDependencies,
+  { db, publisher, topic, clock, log, lateArrivals, reading }: ShardDependencies,
   term: Term,
   bell: Bell<readonly OutboxEvent[]>,
   journal: Journal,
@@ -76,30 +86,29 @@ export async function relayShard(
     journal.turned(shard);
     await clear();
     await send(news);
-    await clear();
   }
 
   async function relayAll(): Promise<void> {
     lookedAt = performance.now();
     let since: number | undefined;
+    let limit = FIRST_LIMIT;
     do {
       journal.turned(shard);
       await clear();
-      const { events, isLast } = await readEventsBut(db, shard, PAGE, {
-        since,
-        skip: (event) => holds.has(event),
-      });
+      const range = { since, skip: (event: OutboxEvent) => holds.has(event) };
+      const { events, isLast } = await reading(() => readEventsBut(db, shard, limit, range));
       if (events.length >= BEHIND) backlog.behind(shard);
       const settled = isLast ? events : withoutLastMoment(events);
       await send(settled);
-      await clear();
       if (isLast) return;
       // A drain may take long, and the listener is off meanwhile: the other shards must read for themselves.
       wakeAll();
       since = (settled.at(-1)?.committedAt ?? 0) - LATE_COMMIT_MS;
+      limit = limitAfter(events);
     } while (term.isHeld());
   }
 
+  /** Sends the events in batches; each is deleted from the outbox before the next is sent, so that a crash repeats no more. */
   async function send(page: readonly OutboxEvent[]): Promise<void> {
     holdDeletions(page);
     const damaged = new Map<number, OutboxEvent>();
@@ -119,6 +128,7 @@ export async function relayShard(
         if (!isServiceError(error, 'event.too_large', 'event.unsendable')) throw error;
         await sendSingly(letters);
       }
+      await clear();
     }
     for (const entry of damaged.values()) hold(entry, new ServiceError('event.unsendable'));
   }
@@ -197,7 +207,7 @@ export async function relayShard(
     // An erasure may have deleted an entry meanwhile: that is no error.
     await deleteAll(
       db,
-      acknowledged.map(({ place: { ref } }) => ({ ref })),
+      acknowledged.map(({ ref }) => ({ ref })),
     );
     acknowledged = [];
   }
