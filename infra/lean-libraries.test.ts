@@ -23,12 +23,20 @@ describe('what a function loads at its start', () => {
     }));
   });
 
-  it.each(names)('%s loads Firestore but not its transport', (name) => {
-    const loaded = packagesAtStart(metafile, `dist/${name}.js`);
-    expect(loaded).toContain('@google-cloud/firestore');
-    for (const later of ['@grpc/grpc-js', '@grpc/proto-loader', '@google-cloud/secret-manager'])
-      expect(loaded).not.toContain(later);
-  });
+  it.each(names)(
+    '%s loads Firestore, but neither its transport nor clients that the first calls may not need',
+    (name) => {
+      const loaded = packagesAtStart(metafile, `dist/${name}.js`);
+      expect(loaded).toContain('@google-cloud/firestore');
+      for (const later of [
+        '@grpc/grpc-js',
+        '@grpc/proto-loader',
+        '@google-cloud/secret-manager',
+        '@google-cloud/storage',
+      ])
+        expect(loaded).not.toContain(later);
+    },
+  );
 });
 
 /** The packages whose code is in an entry's file or in a file that it imports statically. */

@@ -32,7 +32,7 @@ function aBucket(names: readonly string[]) {
       .map((name) => ({ name, metadata: { timeCreated: measured_at, generation: '1', size: '2' } }));
     return [files, to < names.length ? { pageToken: String(to) } : null, undefined];
   };
-  const bucket = { name: 'large', getFiles } as unknown as Bucket;
+  const bucket = { name: 'large', client: async () => ({ getFiles }) as unknown as Bucket };
   async function walk(): Promise<{ size: BucketSize; runs: number }> {
     let walk = aNewWalk(clock(), false);
     for (let runs = 1; ; runs += 1) {

@@ -2,10 +2,9 @@
  * Measures the size of the bucket by listing all its objects. If the walk takes longer than one run, it stores its
  * position and the next run continues there.
  */
-import type { Bucket } from '@google-cloud/storage';
 import { parseTimestamp, utcTimestamp, type Clock, type Instant } from '../../shared/platform/clock.ts';
 import { INCOMING } from '../../shared/registration/archive.ts';
-import { listPage, type FinalizedObject } from '../../shared/registration/bucket.ts';
+import { listPage, type FinalizedObject, type ImportBucket } from '../../shared/registration/bucket.ts';
 import type { BucketSize, BucketWalk } from '../../shared/store/health-snapshots.ts';
 
 export interface Measured {
@@ -22,7 +21,7 @@ export interface Measured {
  * @throws ServiceError `storage.unavailable`
  */
 export async function measureBucket(
-  bucket: Bucket,
+  bucket: ImportBucket,
   clock: Clock,
   begun: BucketWalk,
   withinMs: number,

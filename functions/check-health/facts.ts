@@ -3,7 +3,7 @@
  * interprets the results.
  */
 import { statfs } from 'node:fs/promises';
-import type { Bucket } from '@google-cloud/storage';
+import type { ImportBucket } from '../../shared/registration/bucket.ts';
 import type { Firestore } from '@google-cloud/firestore';
 import type { Clock, Instant, UtcTimestamp } from '../../shared/platform/clock.ts';
 import type { Log } from '../../shared/platform/log.ts';
@@ -56,7 +56,7 @@ export interface Facts {
 
 export interface FactSources {
   readonly db: Firestore;
-  readonly bucket: Bucket;
+  readonly bucket: ImportBucket;
   readonly clock: Clock;
   readonly log: Log;
   readonly dropFolder: string | undefined;
@@ -86,7 +86,7 @@ export async function gatherFacts(
   return { now, incoming, imports, outbox, worker, lastRun, fence, freeDisk };
 }
 
-async function lookIntoIncoming(bucket: Bucket, now: Instant): Promise<Incoming> {
+async function lookIntoIncoming(bucket: ImportBucket, now: Instant): Promise<Incoming> {
   let files = 0;
   let oldestMs = 0;
   for await (const { uploadedAt } of listIncoming(bucket)) {

@@ -2,18 +2,17 @@
  * Deletes orphans: copies in the archive without a record. One is left behind when an importer dies after its copy and
  * before it checks whether the person was erased meanwhile. The file's event may never be delivered again.
  */
-import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
 import type { Clock } from '../../shared/platform/clock.ts';
 import type { Log } from '../../shared/platform/log.ts';
 import { recordOfCopy } from '../../shared/registration/archive.ts';
-import { deleteVersion, type FinalizedObject } from '../../shared/registration/bucket.ts';
+import { deleteVersion, type FinalizedObject, type ImportBucket } from '../../shared/registration/bucket.ts';
 import { mayBeLost, readFence } from '../../shared/registration/restore-fence.ts';
 import { existingImports } from '../../shared/store/imports.ts';
 
 export interface OrphanDependencies {
   readonly db: Firestore;
-  readonly bucket: Bucket;
+  readonly bucket: ImportBucket;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -1,5 +1,4 @@
 /** `ops import`: shows waiting files and the outcome of the latest ones, and retries or deletes failed files. */
-import type { Bucket } from '@google-cloud/storage';
 import { listIncoming, retryName } from '../../shared/registration/archive.ts';
 import {
   connectBucket,
@@ -7,6 +6,7 @@ import {
   deleteObject,
   listObjects,
   type FinalizedObject,
+  type ImportBucket,
 } from '../../shared/registration/bucket.ts';
 import { errorDocumentPath } from '../../shared/registration/failure-mail.ts';
 import { utcTimestamp } from '../../shared/platform/clock.ts';
@@ -111,7 +111,7 @@ export async function retryImports(
   );
 }
 
-async function failedObjects(bucket: Bucket, files: readonly string[]): Promise<FinalizedObject[]> {
+async function failedObjects(bucket: ImportBucket, files: readonly string[]): Promise<FinalizedObject[]> {
   const found = new Map<string, FinalizedObject>();
   const wanted = new Map(
     files.map((file) => [file.replace(/^failed\//, '').replace(/\.json$/, ''), file] as const),
@@ -164,7 +164,7 @@ async function recordOf(context: Context, id: string): Promise<ImportRecord> {
   return record;
 }
 
-export async function bucketOf(context: Context): Promise<Bucket> {
+export async function bucketOf(context: Context): Promise<ImportBucket> {
   return connectBucket(
     await context.config(['GOOGLE_CLOUD_PROJECT', 'GCS_IMPORT_BUCKET', 'STORAGE_EMULATOR_HOST']),
   );

@@ -1,5 +1,5 @@
 /** The description of a route, from which the router, the access rules and the contract are made. */
-import type { Bucket } from '@google-cloud/storage';
+import type { ImportBucket } from '../../shared/registration/bucket.ts';
 import type { Firestore } from '@google-cloud/firestore';
 import type { Context } from 'hono';
 import type { PatientId } from '../../shared/patient/schema.ts';
@@ -15,7 +15,7 @@ import type { RequestSchemaName, SchemaName } from './schemas.ts';
 
 export interface Dependencies {
   readonly db: Firestore;
-  readonly bucket: Bucket;
+  readonly bucket: ImportBucket;
   readonly allocatePatientId: AllocatePatientId;
   readonly clock: Clock;
   readonly log: Log;

@@ -19,17 +19,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { ImportBucket } from '../../shared/registration/bucket.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { importWorld, objectNames } from '../../test/support/import-world.ts';
 import { readWhole, watchDropFolder, type DropFolder } from './drop-folder.ts';
 
 let folder: string;
+let importBucket: ImportBucket;
 let bucket: Awaited<ReturnType<typeof importWorld>>['bucket'];
 let dropFolder: DropFolder | undefined;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'drop-'));
-  ({ bucket } = await importWorld());
+  const world = await importWorld();
+  ({ bucket } = world);
+  importBucket = world.deps.bucket;
 });
 afterEach(async () => {
   await dropFolder?.close();
@@ -40,7 +44,7 @@ const incoming = (names: string[]) =>
   eventually(async () => expect(await objectNames(bucket)).toEqual(names));
 
 it('uploads a file and removes it from the folder', async () => {
-  dropFolder = await watchDropFolder(folder, bucket);
+  dropFolder = await watchDropFolder(folder, importBucket);
   await writeFile(join(folder, 'a.json'), '{}');
   await incoming(['incoming/a.json']);
   await eventually(async () => expect(await readdir(folder)).toEqual([]));
@@ -48,12 +52,12 @@ it('uploads a file and removes it from the folder', async () => {
 
 it('uploads files that were there before it started', async () => {
   await writeFile(join(folder, 'early.json'), '{}');
-  dropFolder = await watchDropFolder(folder, bucket);
+  dropFolder = await watchDropFolder(folder, importBucket);
   await incoming(['incoming/early.json']);
 });
 
 it('waits until a slow writer has finished', async () => {
-  dropFolder = await watchDropFolder(folder, bucket, { settledAfterMs: 2_000 });
+  dropFolder = await watchDropFolder(folder, importBucket, { settledAfterMs: 2_000 });
   const file = join(folder, 'slow.json');
   for (let part = 0; part < 8; part += 1) {
     await appendFile(file, `${part}`);
@@ -77,7 +81,7 @@ async function isUploadedOnceWhole(writer: FileHandle): Promise<void> {
 }
 
 it('waits for a file that is held open while it is empty, and uploads it once and whole', async () => {
-  dropFolder = await watchDropFolder(folder, bucket);
+  dropFolder = await watchDropFolder(folder, importBucket);
   const writer = await open(join(folder, 'slow.json'), 'w');
   await sleep(1_000);
   expect(await objectNames(bucket)).toEqual([]);
@@ -86,7 +90,7 @@ it('waits for a file that is held open while it is empty, and uploads it once an
 });
 
 it('waits for a writer that opened the file by another link', async () => {
-  dropFolder = await watchDropFolder(folder, bucket);
+  dropFolder = await watchDropFolder(folder, importBucket);
   const [temporary, file] = [join(folder, 'slow.tmp'), join(folder, 'slow.json')];
   const writer = await open(temporary, 'w');
   await writer.write('{"a":');
@@ -101,7 +105,7 @@ const generations = async (name: string) =>
   (await bucket.file(`incoming/${name}`).getMetadata())[0].generation;
 
 it('waits for a shell redirection that writes late', async () => {
-  dropFolder = await watchDropFolder(folder, bucket);
+  dropFolder = await watchDropFolder(folder, importBucket);
   const shell = spawn('sh', ['-c', `{ read go; cat "${FIXTURE}"; } > "${join(folder, 'slow.json')}"`]);
   const ended = once(shell, 'exit');
   await sleep(1_500);
@@ -117,7 +121,7 @@ it('waits for a shell redirection that writes late', async () => {
 });
 
 it('leaves an empty file, and uploads it once it has content', async () => {
-  dropFolder = await watchDropFolder(folder, bucket);
+  dropFolder = await watchDropFolder(folder, importBucket);
   const file = join(folder, 'later.json');
   await writeFile(file, '');
   await sleep(1_000);
@@ -142,7 +146,7 @@ it('uploads a file again that changed after it was read, and removes only the up
       });
     },
   });
-  dropFolder = await watchDropFolder(folder, changing);
+  dropFolder = await watchDropFolder(folder, { name: bucket.name, client: async () => changing });
   await eventually(async () => expect(await readdir(folder)).toEqual([]));
   expect(await contentOf('twice.json')).toBe('{"version":2}');
 });
@@ -152,7 +156,7 @@ it('leaves a link and its target alone', async () => {
   await writeFile(join(outside, 'private.json'), '{}');
   await symlink(join(outside, 'private.json'), join(folder, 'link.json'));
   await symlink(outside, join(folder, 'folder'));
-  dropFolder = await watchDropFolder(folder, bucket);
+  dropFolder = await watchDropFolder(folder, importBucket);
   await writeFile(join(folder, 'plain.json'), '{}');
   await incoming(['incoming/plain.json']);
   await eventually(async () => expect((await readdir(folder)).sort()).toEqual(['folder', 'link.json']));
@@ -162,14 +166,14 @@ it('leaves a link and its target alone', async () => {
 });
 
 it('uploads a file whose name holds a line break', async () => {
-  dropFolder = await watchDropFolder(folder, bucket);
+  dropFolder = await watchDropFolder(folder, importBucket);
   await writeFile(join(folder, 'two\nlines.json'), '{}');
   await incoming(['incoming/two_lines.json']);
   await eventually(async () => expect(await readdir(folder)).toEqual([]));
 });
 
 it('uploads 50 files at once, each once and whole', async () => {
-  dropFolder = await watchDropFolder(folder, bucket);
+  dropFolder = await watchDropFolder(folder, importBucket);
   const names = Array.from({ length: 50 }, (_, n) => `${String(n).padStart(2, '0')}.json`);
   await Promise.all(
     names.map(async (name) => {
@@ -188,7 +192,7 @@ it('uploads 50 files at once, each once and whole', async () => {
 
 it('warns once and waits longer where the system does not show who writes a file', async () => {
   const said: string[] = [];
-  dropFolder = await watchDropFolder(folder, bucket, {
+  dropFolder = await watchDropFolder(folder, importBucket, {
     canTell: async () => false,
     onTrouble: (sentence) => void said.push(sentence),
   });

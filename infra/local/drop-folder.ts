@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import type { Bucket } from '@google-cloud/storage';
+import type { ImportBucket } from '../../shared/registration/bucket.ts';
 import { watch } from 'chokidar';
 import pLimit from 'p-limit';
 import { INCOMING } from '../../shared/registration/archive.ts';
@@ -51,7 +51,7 @@ const LOOK_LATER_MS = 500;
 /** Watches a folder; creates it when it is missing. */
 export async function watchDropFolder(
   folder: string,
-  bucket: Bucket,
+  bucket: ImportBucket,
   {
     settledAfterMs,
     retryAfterMs = 1000,
@@ -231,7 +231,11 @@ export async function readWhole(file: string): Promise<Buffer> {
 }
 
 /** Uploads a file's content below `incoming/`. Object names must not hold line breaks, so each becomes `_`. */
-export async function uploadDropped(bucket: Bucket, bytes: Buffer, name: string): Promise<void> {
+export async function uploadDropped(bucket: ImportBucket, bytes: Buffer, name: string): Promise<void> {
   const object = `${INCOMING}${name.replaceAll(/\p{Cc}/gu, '_')}`;
-  await bucket.file(object).save(bytes, { resumable: false, contentType: 'application/json' });
+  await (
+    await bucket.client()
+  )
+    .file(object)
+    .save(bytes, { resumable: false, contentType: 'application/json' });
 }

@@ -4,7 +4,6 @@
  * deleted.
  */
 import { randomUUID } from 'node:crypto';
-import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
 import { berlinDateOf, type Clock, type Instant } from '../platform/clock.ts';
 import { fateOf } from '../platform/errors.ts';
@@ -16,6 +15,7 @@ import {
   listObjects,
   saveJson,
   type FinalizedObject,
+  type ImportBucket,
   type ObjectVersion,
 } from './bucket.ts';
 import { errorDocumentPath } from './failure-mail.ts';
@@ -32,7 +32,7 @@ export function isIncoming(name: string): boolean {
 }
 
 /** All files in incoming/, in no particular order. @throws ServiceError `storage.unavailable` */
-export async function* listIncoming(bucket: Bucket): AsyncGenerator<FinalizedObject> {
+export async function* listIncoming(bucket: ImportBucket): AsyncGenerator<FinalizedObject> {
   for await (const object of listObjects(bucket, INCOMING)) {
     if (isIncoming(object.name)) yield object;
   }
@@ -69,7 +69,7 @@ export function recordOfCopy(name: string): RecordId | undefined {
  * @throws ServiceError `store.unavailable`, `storage.unavailable`
  */
 export async function archive(
-  deps: { readonly db: Firestore; readonly bucket: Bucket; readonly clock: Clock },
+  deps: { readonly db: Firestore; readonly bucket: ImportBucket; readonly clock: Clock },
   object: ObjectVersion & Pick<FinalizedObject, 'uploadedAt' | 'contentEncoding'>,
   recordId: RecordId,
   record: ImportRecord,
@@ -88,14 +88,18 @@ export async function archive(
 }
 
 /** Deletes every object of this record from the archive. @throws ServiceError `storage.unavailable` */
-export async function removeCopies(bucket: Bucket, recordId: RecordId, uploadedAt: Instant): Promise<void> {
+export async function removeCopies(
+  bucket: ImportBucket,
+  recordId: RecordId,
+  uploadedAt: Instant,
+): Promise<void> {
   const failed = archivePath('failed', recordId, uploadedAt);
   const copies = [archivePath('processed', recordId, uploadedAt), failed, errorDocumentPath(failed)];
   await Promise.all(copies.map((name) => deleteObject(bucket, name)));
 }
 
 function saveErrorDocument(
-  bucket: Bucket,
+  bucket: ImportBucket,
   recordId: RecordId,
   record: ImportRecord,
   path: string,

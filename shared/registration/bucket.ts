@@ -3,7 +3,7 @@
  * another object. A missing object is a result, not an error.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { Storage, type Bucket, type File } from '@google-cloud/storage';
+import type { Bucket, File, FileOptions } from '@google-cloud/storage';
 import { parseTimestamp, type Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { knownCoding } from './content-encoding.ts';
@@ -15,12 +15,27 @@ export interface ObjectVersion {
   readonly generation: string;
 }
 
-/** Connects to the import bucket, or to the emulator when one is configured. */
-export function connectBucket(config: {
+interface BucketConfig {
   readonly GOOGLE_CLOUD_PROJECT: string;
   readonly GCS_IMPORT_BUCKET: string;
   readonly STORAGE_EMULATOR_HOST?: string | undefined;
-}): Bucket {
+}
+
+/** The import bucket. The client of Cloud Storage is loaded with the first call, since most starts of the API need none. */
+export interface ImportBucket {
+  readonly name: string;
+  /** The bucket of the client library. */
+  readonly client: () => Promise<Bucket>;
+}
+
+/** The import bucket, or that of the emulator when one is configured. */
+export function connectBucket(config: BucketConfig): ImportBucket {
+  let client: Promise<Bucket> | undefined;
+  return { name: config.GCS_IMPORT_BUCKET, client: () => (client ??= loadClient(config)) };
+}
+
+async function loadClient(config: BucketConfig): Promise<Bucket> {
+  const { Storage } = await import('@google-cloud/storage');
   const storage = new Storage({
     projectId: config.GOOGLE_CLOUD_PROJECT,
     ...(config.STORAGE_EMULATOR_HOST === undefined ? {} : { apiEndpoint: config.STORAGE_EMULATOR_HOST }),
@@ -28,6 +43,10 @@ export function connectBucket(config: {
     retryOptions: { maxRetries: 3, totalTimeout: 15 },
   });
   return storage.bucket(config.GCS_IMPORT_BUCKET);
+}
+
+async function fileOf(bucket: ImportBucket, name: string, options: FileOptions = {}): Promise<File> {
+  return (await bucket.client()).file(name, options);
 }
 
 /** The content of an object, as stored. */
@@ -43,14 +62,14 @@ export interface Download {
  * @throws ServiceError `storage.unavailable`
  */
 export async function downloadVersion(
-  bucket: Bucket,
+  bucket: ImportBucket,
   { name, generation }: ObjectVersion,
   maxBytes: number,
 ): Promise<Download | 'gone' | 'too_large'> {
   const download = await unless([NOT_FOUND], async (): Promise<Download | 'too_large'> => {
     let headers: IncomingHttpHeaders = {};
-    const stream = bucket
-      .file(name, { generation })
+    const file = await fileOf(bucket, name, { generation });
+    const stream = file
       .createReadStream({ decompress: false })
       .on('response', (response: { headers: IncomingHttpHeaders }) => ({ headers } = response));
     const chunks: Buffer[] = [];
@@ -71,36 +90,40 @@ export async function downloadVersion(
  * @throws ServiceError `storage.unavailable`
  */
 export async function copyVersion(
-  bucket: Bucket,
+  bucket: ImportBucket,
   { name, generation, contentEncoding }: ObjectVersion & Pick<FinalizedObject, 'contentEncoding'>,
   target: string,
 ): Promise<void> {
   const coding = knownCoding(contentEncoding);
-  await unless([NOT_FOUND, PRECONDITION_FAILED], () =>
-    bucket.file(name, { generation }).copy(bucket.file(target), {
+  await unless([NOT_FOUND, PRECONDITION_FAILED], async () => {
+    const source = await fileOf(bucket, name, { generation });
+    await source.copy(await fileOf(bucket, target), {
       preconditionOpts: { ifGenerationMatch: 0 },
       contentType: 'application/json',
       ...(coding === undefined ? {} : { contentEncoding: coding }),
-    }),
-  );
+    });
+  });
 }
 
 /** Deletes this generation and no other of the same name. @throws ServiceError `storage.unavailable` */
-export async function deleteVersion(bucket: Bucket, { name, generation }: ObjectVersion): Promise<void> {
-  await unless([NOT_FOUND, PRECONDITION_FAILED], () =>
-    bucket.file(name).delete({ ifGenerationMatch: generation }),
+export async function deleteVersion(
+  bucket: ImportBucket,
+  { name, generation }: ObjectVersion,
+): Promise<void> {
+  await unless([NOT_FOUND, PRECONDITION_FAILED], async () =>
+    (await fileOf(bucket, name)).delete({ ifGenerationMatch: generation }),
   );
 }
 
 /** Deletes an object that the service named, whatever its generation. @throws ServiceError `storage.unavailable` */
-export async function deleteObject(bucket: Bucket, name: string): Promise<void> {
-  await unless([NOT_FOUND], () => bucket.file(name).delete());
+export async function deleteObject(bucket: ImportBucket, name: string): Promise<void> {
+  await unless([NOT_FOUND], async () => (await fileOf(bucket, name)).delete());
 }
 
 /** Writes a small JSON document unless it exists already. @throws ServiceError `storage.unavailable` */
-export async function saveJson(bucket: Bucket, name: string, content: object): Promise<void> {
-  await unless([PRECONDITION_FAILED], () =>
-    bucket.file(name).save(`${JSON.stringify(content, undefined, 2)}\n`, {
+export async function saveJson(bucket: ImportBucket, name: string, content: object): Promise<void> {
+  await unless([PRECONDITION_FAILED], async () =>
+    (await fileOf(bucket, name)).save(`${JSON.stringify(content, undefined, 2)}\n`, {
       contentType: 'application/json',
       resumable: false,
       preconditionOpts: { ifGenerationMatch: 0 },
@@ -124,8 +147,9 @@ export interface Labelled {
 }
 
 /** Reads the labels; undefined when the object does not exist. @throws ServiceError `storage.unavailable` */
-export async function readLabels(bucket: Bucket, name: string): Promise<Labelled | undefined> {
-  const [metadata] = (await unless([NOT_FOUND], () => bucket.file(name).getMetadata())) ?? [];
+export async function readLabels(bucket: ImportBucket, name: string): Promise<Labelled | undefined> {
+  const [metadata] =
+    (await unless([NOT_FOUND], async () => (await fileOf(bucket, name)).getMetadata())) ?? [];
   if (metadata === undefined) return undefined;
   const labels = (metadata.metadata ?? {}) as Record<string, string>;
   return { generation: String(metadata.generation), labels };
@@ -137,13 +161,13 @@ export async function readLabels(bucket: Bucket, name: string): Promise<Labelled
  * @throws ServiceError `storage.unavailable`
  */
 export async function replaceLabels(
-  bucket: Bucket,
+  bucket: ImportBucket,
   name: string,
   labels: Readonly<Record<string, string>>,
   replaced: Labelled | undefined,
 ): Promise<void> {
-  await unless([PRECONDITION_FAILED], () =>
-    bucket.file(name).save(`${JSON.stringify(labels)}\n`, {
+  await unless([PRECONDITION_FAILED], async () =>
+    (await fileOf(bucket, name)).save(`${JSON.stringify(labels)}\n`, {
       contentType: 'application/json',
       resumable: false,
       metadata: { metadata: { ...labels } },
@@ -153,7 +177,7 @@ export async function replaceLabels(
 }
 
 /** All objects with this prefix, read page by page. @throws ServiceError `storage.unavailable` */
-export async function* listObjects(bucket: Bucket, prefix: string): AsyncGenerator<FinalizedObject> {
+export async function* listObjects(bucket: ImportBucket, prefix: string): AsyncGenerator<FinalizedObject> {
   let token: string | null = null;
   do {
     const page: ObjectPage | undefined = await listPage(bucket, token, prefix);
@@ -177,7 +201,7 @@ export interface ObjectPage {
  * @throws ServiceError `storage.unavailable`
  */
 export async function listPage(
-  bucket: Bucket,
+  bucket: ImportBucket,
   token: string | null,
   prefix = '',
 ): Promise<ObjectPage | undefined> {
@@ -189,7 +213,7 @@ export async function listPage(
   };
   const page: [File[], { pageToken?: string } | null, unknown] | undefined = await unless(
     token === null ? [] : [BAD_REQUEST],
-    () => bucket.getFiles(query),
+    async () => (await bucket.client()).getFiles(query),
   );
   if (page === undefined) return undefined;
   return { objects: page[0].map(describe), nextPageToken: page[1]?.pageToken ?? null };

@@ -2,7 +2,6 @@
  * Erases a person from the database and the bucket (docs/domain.md#erasure-and-retention). Every step may be repeated. If
  * the process dies, a repeated request or check-health's scheduled run completes the erasure.
  */
-import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import { parseTimestamp, type Clock } from '../platform/clock.ts';
@@ -25,14 +24,14 @@ import {
 import { buryIdempotencyKeys } from '../store/idempotency-keys.ts';
 import { recordIdOf, type RecordId } from '../store/imports.ts';
 import { listIncoming } from './archive.ts';
-import { deleteObject, deleteVersion } from './bucket.ts';
+import { deleteObject, deleteVersion, type ImportBucket } from './bucket.ts';
 import { enterErasure } from './erasure-ledger.ts';
 import { errorDocumentPath } from './failure-mail.ts';
 
 /** What an erasure needs. */
 export interface ErasureDependencies {
   readonly db: Firestore;
-  readonly bucket: Bucket;
+  readonly bucket: ImportBucket;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -102,7 +101,7 @@ async function complete({ db, bucket, clock }: ErasureDependencies, erasure: Era
 }
 
 /** Deletes files that are recorded but not moved yet. They are in incoming/, and their record does not keep the name. */
-async function deleteUnmoved(bucket: Bucket, files: readonly PersonFile[]): Promise<void> {
+async function deleteUnmoved(bucket: ImportBucket, files: readonly PersonFile[]): Promise<void> {
   const unmoved = new Set<RecordId>(
     files.filter((file) => file.archived_at === null).map((file) => file.recordId),
   );

@@ -10,7 +10,7 @@ import { berlinDateOf, utcTimestamp } from '../platform/clock.ts';
 import { recordIdOf } from '../store/imports.ts';
 import { hashToken, tokenDoc } from '../store/registration-tokens.ts';
 import { archivePath } from './archive.ts';
-import { copyVersion, deleteVersion, type FinalizedObject } from './bucket.ts';
+import { copyVersion, deleteVersion, type FinalizedObject, type ImportBucket } from './bucket.ts';
 import { importObject } from './import-object.ts';
 import { releaseFence } from './restore-fence.ts';
 
@@ -112,7 +112,7 @@ describe('deliveries', () => {
 
   it('that died between record and move are completed by the next', async () => {
     const object = await world.drop(aRegistration());
-    const broken = { ...world.deps, bucket: unmovable(world.bucket) };
+    const broken = { ...world.deps, bucket: unmovable(world.deps.bucket) };
     await expect(importObject(broken, object)).rejects.toMatchObject({
       code: 'storage.unavailable',
       retriable: true,
@@ -318,21 +318,25 @@ async function importBomb(): Promise<{ outcome: string; reason: string; peakMiB:
 }
 
 /** The same bucket, but copying fails. */
-function unmovable(bucket: typeof world.bucket): typeof world.bucket {
-  return new Proxy(bucket, {
-    get(target, key) {
-      if (key !== 'file') return Reflect.get(target, key, target) as unknown;
-      return (name: string, options?: object) =>
-        Object.assign(target.file(name, options), { copy: () => Promise.reject(new Error('cut off')) });
-    },
-  });
+function unmovable({ name, client }: ImportBucket): ImportBucket {
+  const withoutCopies = async () => {
+    const bucket = await client();
+    return new Proxy(bucket, {
+      get(target, key) {
+        if (key !== 'file') return Reflect.get(target, key, target) as unknown;
+        return (object: string, options?: object) =>
+          Object.assign(target.file(object, options), { copy: () => Promise.reject(new Error('cut off')) });
+      },
+    });
+  };
+  return { name, client: withoutCopies };
 }
 
 /** The state after an importer died right after its copy, when an erasure had already deleted the record. */
 async function anOrphan() {
   const world = await importWorld();
   const object = await world.drop(aRegistration());
-  const { bucket } = world;
+  const { bucket } = world.deps;
   const target = archivePath(
     'processed',
     recordIdOf(bucket.name, object.name, object.generation),

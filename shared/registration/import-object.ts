@@ -2,7 +2,6 @@
  * Imports one object of the bucket: read, decide, store in one write, move. It may run any number of times, also
  * concurrently, for one generation: only one run creates the import record, and the others finish the move.
  */
-import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
 import { registerPatient, type ChangeResult } from '../patient/change.ts';
 import type { PatientId, PaymentReference } from '../patient/schema.ts';
@@ -16,7 +15,7 @@ import { keysOfFile } from '../store/person-keys.ts';
 import { recordWithoutPatient, storeRegistration } from '../store/registrations.ts';
 import type { TokenHash } from '../store/registration-tokens.ts';
 import { archive, archivePath, isIncoming, removeCopies } from './archive.ts';
-import type { FinalizedObject } from './bucket.ts';
+import type { FinalizedObject, ImportBucket } from './bucket.ts';
 import type { MailSettings } from './confirmation-mail.ts';
 import { failureMail } from './failure-mail.ts';
 import { firstMails, mailsWithinLimit } from './mail-limit.ts';
@@ -28,7 +27,7 @@ import type { SignatureRules } from './signature.ts';
 /** What an import needs. */
 export interface ImportDependencies {
   readonly db: Firestore;
-  readonly bucket: Bucket;
+  readonly bucket: ImportBucket;
   readonly allocatePatientId: AllocatePatientId;
   readonly clock: Clock;
   readonly log: Log;

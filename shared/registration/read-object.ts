@@ -1,11 +1,10 @@
 /** Reads an object of the bucket: returns the registration file in it, or the reason why it holds none. */
-import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
 import type { Clock, Instant } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
 import { readImport, uploadVouchedFor } from '../store/imports.ts';
 import { retriedRecord } from './archive.ts';
-import { downloadVersion, type FinalizedObject } from './bucket.ts';
+import { downloadVersion, type FinalizedObject, type ImportBucket } from './bucket.ts';
 import { unpackContent } from './content-encoding.ts';
 import {
   MAX_FILE_BYTES,
@@ -17,7 +16,7 @@ import type { SignatureRules } from './signature.ts';
 
 interface ReadDependencies {
   readonly db: Firestore;
-  readonly bucket: Bucket;
+  readonly bucket: ImportBucket;
   readonly clock: Clock;
   readonly signature: SignatureRules;
 }

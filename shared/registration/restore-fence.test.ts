@@ -27,7 +27,7 @@ describe('the marks', () => {
   });
 
   it('are created on first use and rise together', async () => {
-    const { deps, db, bucket } = await importWorld();
+    const { deps, db } = await importWorld();
     expect((await readFence(deps)).fault).toBeUndefined();
     for (const generation of [1, 2, 3]) {
       await raiseMarks(deps);
@@ -38,14 +38,16 @@ describe('the marks', () => {
         outside: { generation },
       });
     }
-    expect((await markDoc(db).get()).get('incarnation')).toBe((await readOutsideMark(bucket))?.incarnation);
+    expect((await markDoc(db).get()).get('incarnation')).toBe(
+      (await readOutsideMark(deps.bucket))?.incarnation,
+    );
   });
 
   it('do not fence a database while the first marks are being written', async () => {
-    const { deps, db, bucket } = await importWorld();
+    const { deps, db } = await importWorld();
     const looks: (Mark | undefined)[] = [];
     const allocate = createPatientIds(db, async () => {
-      const seen = await readOutsideMark(bucket);
+      const seen = await readOutsideMark(deps.bucket);
       // The worker starts just after the first read.
       if (looks.push(seen) === 1) await raiseMarks(deps);
       return seen;
@@ -74,8 +76,8 @@ describe('a restored copy', () => {
   }
 
   it('raises no mark and leases no ids, until it is released', async () => {
-    const { deps, db, bucket } = await restored();
-    const allocate = createPatientIds(db, () => readOutsideMark(bucket));
+    const { deps, db } = await restored();
+    const allocate = createPatientIds(db, () => readOutsideMark(deps.bucket));
     await expect(raiseMarks(deps)).rejects.toMatchObject({ code: 'store.fenced', retriable: true });
     await expect(allocate()).rejects.toMatchObject({ code: 'store.fenced' });
     expect((await db.collection('counters').get()).size).toBe(0);
@@ -98,7 +100,7 @@ describe('a restored copy', () => {
 
   it('may use up the ids of a block that was leased before', async () => {
     const world = await importWorld();
-    const allocate = createPatientIds(world.db, () => readOutsideMark(world.bucket));
+    const allocate = createPatientIds(world.db, () => readOutsideMark(world.deps.bucket));
     await raiseMarks(world.deps);
     expect(await allocate()).toBe(1);
     await markDoc(world.db).delete();

@@ -3,7 +3,6 @@
  * below `fence/`. The database's mark is written first. So after a crash it may be ahead, but never behind like a restore.
  */
 import { randomUUID } from 'node:crypto';
-import type { Bucket } from '@google-cloud/storage';
 import type { Firestore } from '@google-cloud/firestore';
 import { utcTimestamp, type Clock, type Instant } from '../platform/clock.ts';
 import {
@@ -18,7 +17,7 @@ import {
   type LostTime,
   type Mark,
 } from '../store/fence.ts';
-import { readLabels, replaceLabels, type Labelled } from './bucket.ts';
+import { readLabels, replaceLabels, type ImportBucket, type Labelled } from './bucket.ts';
 
 /** Prefix of the bucket's mark. */
 export const FENCE = 'fence/';
@@ -27,7 +26,7 @@ const OBJECT = `${FENCE}current.json`;
 /** What the fence needs. */
 export interface FenceDependencies {
   readonly db: Firestore;
-  readonly bucket: Bucket;
+  readonly bucket: ImportBucket;
   readonly clock: Clock;
 }
 
@@ -68,7 +67,7 @@ export function mayBeLost({ fault, inside }: FenceState, uploadedAt: Instant): b
 }
 
 /** The bucket's mark; undefined before the first one. @throws ServiceError `storage.unavailable` */
-export async function readOutsideMark(bucket: Bucket): Promise<Mark | undefined> {
+export async function readOutsideMark(bucket: ImportBucket): Promise<Mark | undefined> {
   return markOf(await readLabels(bucket, OBJECT));
 }
 

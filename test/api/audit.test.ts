@@ -273,7 +273,7 @@ it('an erasure that the scheduled run completes names who asked, and through who
   const authorization = `Bearer ${await api.issuer.sign({ sub: 'portal-7', role: 'admin' })}`;
   const headers = { authorization, 'x-actor': 'officer-3' };
   // The ledger cannot be written: the request fails when the patient is gone already.
-  vi.spyOn(api.deps.bucket, 'file').mockImplementation(() => {
+  vi.spyOn(await api.deps.bucket.client(), 'file').mockImplementation(() => {
     throw new Error('away');
   });
   const [begun] = await auditOf(() => api.send('DELETE', `/api/patients/${id}`, { role: null, headers }));

@@ -182,7 +182,7 @@ describe('the import status', () => {
     const world = await importWorld({ db, bucket, allocatePatientId: api.deps.allocatePatientId });
     const drop = async (content: object) => {
       const name = `incoming/${crypto.randomUUID()} Beispiel.json`;
-      const file = bucket.file(name);
+      const file = world.bucket.file(name);
       await file.save(JSON.stringify(content), { resumable: false, contentType: 'application/json' });
       const object = {
         name,

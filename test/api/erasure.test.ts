@@ -43,7 +43,6 @@ beforeEach(async () => {
   world = {
     ...(await importWorld({ db, bucket, allocatePatientId: api.deps.allocatePatientId })),
     db,
-    bucket,
   };
   const drop = async (content: unknown) => importObject(world.deps, await upload(content));
   expect(await drop({ ...registration(), unknown_key: 1 })).toBe('failed');

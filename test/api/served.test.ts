@@ -11,12 +11,14 @@ import { buildApi } from '../support/served-api.ts';
 let build: Awaited<ReturnType<typeof buildApi>>;
 let api: Running & { url: string };
 let authorization: string;
+let environment: Record<string, string>;
 beforeAll(async () => {
   build = await buildApi();
   const issuer = await startIssuer();
   authorization = `Bearer ${issuer.tokens.admin}`;
   const name = `served-${randomUUID().slice(0, 8)}`;
-  api = await build.start({ GOOGLE_CLOUD_PROJECT: name, GCS_IMPORT_BUCKET: name, ...issuer.environment });
+  environment = { GOOGLE_CLOUD_PROJECT: name, GCS_IMPORT_BUCKET: name, ...issuer.environment };
+  api = await build.start(environment);
 });
 afterAll(async () => {
   await api.stop();
@@ -168,6 +170,38 @@ describe('the process', () => {
     const traceId = randomUUID().replaceAll('-', '');
     await fetch(`${api.url}/livez`, { headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` } });
     expect(await readFile(build.logFile, 'utf8')).toContain(`/traces/${traceId}`);
+  });
+
+  it('loads the client of Cloud Storage for the first call that needs it, and not for a GET', async () => {
+    const logged = `import { registerHooks } from 'node:module';
+      registerHooks({ load: (url, context, next) => (console.error('loaded ' + url), next(url, context)) });`;
+    const observed = await build.start({
+      ...environment,
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(logged)}`,
+    });
+    const loaded = async () => {
+      const files = [...(await readFile(build.logFile, 'utf8')).matchAll(/^loaded (file:.*)$/gm)];
+      const texts = await Promise.all(files.map(([, url = '']) => readFile(new URL(url), 'utf8')));
+      const names = texts.flatMap((text) => [
+        ...text.matchAll(/^\s*\/\/ node_modules\/((?:@[^/\n]+\/)?[^/\n]+)/gm),
+      ]);
+      return new Set(names.map(([, name]) => name));
+    };
+    try {
+      const headers = { authorization, 'content-type': 'application/json' };
+      expect((await fetch(`${observed.url}/api/patients`, { headers })).status).toBe(200);
+      const byGet = await loaded();
+      expect(byGet).toContain('@google-cloud/firestore');
+      for (const name of ['@google-cloud/storage', '@google-cloud/secret-manager', 'swagger-ui-dist'])
+        expect(byGet).not.toContain(name);
+
+      const body = JSON.stringify(aBody());
+      const posted = await fetch(`${observed.url}/api/patients`, { method: 'POST', headers, body });
+      expect(posted.status).toBe(201);
+      expect(await loaded()).toContain('@google-cloud/storage');
+    } finally {
+      await observed.stop();
+    }
   });
 
   it('does not start without a configuration and names every missing variable', async () => {

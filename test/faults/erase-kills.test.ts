@@ -19,15 +19,18 @@ const KILLS = 6;
 
 let build: Awaited<ReturnType<typeof buildApi>>;
 let api: Api;
+let files: Awaited<ReturnType<typeof importWorld>>['bucket'];
 let drop: (content: object) => Promise<unknown>;
 beforeAll(async () => {
   build = await buildApi();
   api = await startApi();
   const { db, bucket, allocatePatientId } = api.deps;
-  const { deps } = await importWorld({ db, bucket, allocatePatientId });
+  const world = await importWorld({ db, bucket, allocatePatientId });
+  const { deps } = world;
+  ({ bucket: files } = world);
   drop = async (content) => {
     const name = `incoming/${crypto.randomUUID()}.json`;
-    const file = bucket.file(name);
+    const file = files.file(name);
     await file.save(JSON.stringify(content), { resumable: false, contentType: 'application/json' });
     const uploadedAt = deps.clock();
     return importObject(deps, { name, generation: String(file.metadata.generation), bytes: 1, uploadedAt });
@@ -84,7 +87,7 @@ describe('kill -9 during an erasure', () => {
 
       const answer = await api.send('GET', `/api/patients/${id}`);
       const job = await api.db.collection('erasures').doc(String(id)).get();
-      const traces = tracesOf(values, await everything(api.db, api.deps.bucket));
+      const traces = tracesOf(values, await everything(api.db, files));
       if (answer.status === 200) expect(job.exists).toBe(false);
       if (answer.status === 404 && !job.exists) expect(traces).toEqual([]);
       if (job.exists) cutOff += 1;
@@ -96,7 +99,7 @@ describe('kill -9 during an erasure', () => {
         const erased = async () => expect((await api.send('DELETE', `/api/patients/${id}`)).status).toBe(204);
         await eventually(erased, 200_000);
       }
-      expect(tracesOf(values, await everything(api.db, api.deps.bucket))).toEqual([]);
+      expect(tracesOf(values, await everything(api.db, files))).toEqual([]);
       expect((await api.events(id)).map((event) => event.eventType)).toEqual(['patient.deleted']);
     }
     console.log(`${cutOff} of ${KILLS} erasures were cut off half-way`);

@@ -26,21 +26,23 @@ export async function importWorld(overrides: Partial<ImportDependencies> = {}) {
   const project = `demo-${randomUUID().slice(0, 8)}`;
   const logged: string[] = [];
   const db = connectFirestore({ GOOGLE_CLOUD_PROJECT: project });
-  const bucket = connectBucket({
+  const importBucket = connectBucket({
     GOOGLE_CLOUD_PROJECT: project,
     GCS_IMPORT_BUCKET: `${project}-import`,
     STORAGE_EMULATOR_HOST: process.env['STORAGE_EMULATOR_HOST'],
   });
   const deps: ImportDependencies = {
     db,
-    bucket,
-    allocatePatientId: createPatientIds(db, () => readOutsideMark(bucket)),
+    bucket: importBucket,
+    allocatePatientId: createPatientIds(db, () => readOutsideMark(importBucket)),
     clock: systemClock,
     log: testLog(logged),
     mail: await readConfig(mailVariables, mailSettings),
     signature: { key: undefined, environment: 'test' },
     ...overrides,
   };
+  /** Of the client library, to put files in and look at them. */
+  const bucket = await deps.bucket.client();
   return { deps, db, bucket, logged, drop: (...dropped: DropParameters) => drop(bucket, ...dropped) };
 }
 

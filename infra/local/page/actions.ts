@@ -1,7 +1,7 @@
 /** A visitor's actions on the stack: drop files, stop and kill parts, send poison messages, deliver twice. */
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
-import type { Bucket } from '@google-cloud/storage';
+import type { ImportBucket } from '../../../shared/registration/bucket.ts';
 import { createPublisher } from '../../../shared/kafka/publish.ts';
 import type { KafkaClient, OutgoingMessage } from '../../../shared/kafka/ports.ts';
 import type { Names } from '../../../shared/kafka/topics.ts';
@@ -19,7 +19,7 @@ export const PART_ACTIONS = ['stop', 'kill', 'start'] as const;
 export const POISONS = ['not_json', 'future', 'no_envelope'] as const;
 
 export interface ActionSources {
-  readonly bucket: Bucket;
+  readonly bucket: ImportBucket;
   readonly client: KafkaClient;
   readonly names: Names;
   /** URL of the import function. */
