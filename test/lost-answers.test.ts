@@ -31,6 +31,8 @@ const covered: Readonly<Record<string, readonly [file: string, test: string] | s
   'shared/store/search-index.ts replaced': [STORE, 'a search index whose writing had no answer'],
   'shared/store/unreadable-batches.ts createOnce': [STORE, 'is noted once'],
   'shared/store/unreadable-batches.ts decideToPass': [STORE, 'the decision to pass over it stands'],
+  'shared/store/firestore.ts withoutLocks': 'each of its callers is in this list',
+  'shared/store/patients.ts addPatientUpdate': 'is a part of the write of its caller',
   'functions/kafka-worker/effects/communication.ts record': [
     'functions/kafka-worker/effects/communication.test.ts',
     'counts as applied when the answer to its commit was lost',
@@ -53,9 +55,9 @@ const covered: Readonly<Record<string, readonly [file: string, test: string] | s
   'shared/store/mail-counts.ts addCount': 'is a part of the registration',
 };
 
-/** A transaction, a batch, or a single write with a precondition. */
+/** A transaction, a batch, one without locks, or a single write with a precondition. */
 const WRITE =
-  /(?<!function )\binTransaction[<(]|\.batch\(\)|(?:ref|[dD]oc|[dD]oc\(.*\))\.create\(|\blastUpdateTime(?::| \})/;
+  /(?<!function )\b(?:inTransaction|withoutLocks)[<(]|\.batch\(\)|(?:ref|[dD]oc|[dD]oc\(.*\))\.create\(|\blastUpdateTime(?::| \})/;
 
 /** `file function` of every such write. */
 async function writes(): Promise<string[]> {

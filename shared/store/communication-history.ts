@@ -3,7 +3,7 @@
  * one call. An entry's document id is its event's id, so an event that is delivered twice has one entry;
  * known-contacts.ts ensures the same for a contact that its producer sends again under a new event id.
  */
-import type { Firestore, Query, Transaction } from '@google-cloud/firestore';
+import type { Firestore, Query, Timestamp } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { UtcTimestamp } from '../platform/clock.ts';
 import { ServiceError } from '../platform/errors.ts';
@@ -49,15 +49,16 @@ export function addCommunication(
   noteContact(db, writer, patientId, entry);
 }
 
-/** True when every entry is stored. Reads one document for each. */
-export async function areStored(
+/** True when every entry was stored after `since`. Reads one document for each. @throws ServiceError `store.*` */
+export async function areStoredSince(
   db: Firestore,
-  transaction: Transaction,
   patientId: PatientId,
   entries: readonly CommunicationEntry[],
+  since: Timestamp,
 ): Promise<boolean> {
   const docs = entries.map(({ event_id }) => history(db, patientId).doc(event_id));
-  return (await transaction.getAll(...docs)).every(({ exists }) => exists);
+  const stored = await translated(() => db.getAll(...docs));
+  return stored.every(({ createTime }) => createTime !== undefined && createTime > since);
 }
 
 /** Newest first. */

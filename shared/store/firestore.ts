@@ -11,8 +11,9 @@ import {
   type Transaction,
   type WriteBatch,
 } from '@google-cloud/firestore';
+import pRetry from 'p-retry';
 import { within } from '../platform/deadline.ts';
-import { ServiceError } from '../platform/errors.ts';
+import { isServiceError, ServiceError } from '../platform/errors.ts';
 
 /** A transaction or a batch: writes that happen together or not at all. */
 export type Writer = Pick<Transaction, 'create' | 'delete'> | Pick<WriteBatch, 'create' | 'delete'>;
@@ -89,6 +90,31 @@ export function inTransaction<T>(
     }
   };
   return translated(() => db.runTransaction(attempt, { maxAttempts: ATTEMPTS }));
+}
+
+/**
+ * Commits what `work` adds to a batch, and runs it again when a document has changed since it was read. A transaction locks what
+ * it reads in the emulator and in databases with pessimistic concurrency, and a killed process leaves its locks for a minute.
+ * @param work reads, and adds writes with the preconditions that what it read has not changed
+ * @throws ServiceError `store.contention` when the retries are used up, `store.unavailable`; the client's error ALREADY_EXISTS
+ */
+export function withoutLocks(db: Firestore, work: (batch: WriteBatch) => Promise<void>): Promise<void> {
+  const attempt = async () => {
+    const batch = db.batch();
+    await work(batch);
+    try {
+      await translated(() => batch.commit());
+    } catch (error) {
+      if (isPreconditionLost(error)) throw new ServiceError('store.contention', { cause: error });
+      throw error;
+    }
+  };
+  return pRetry(attempt, {
+    retries: 6,
+    minTimeout: 20,
+    randomize: true,
+    shouldRetry: ({ error }) => isServiceError(error, 'store.contention'),
+  });
 }
 
 /** Runs queries that all see the same snapshot of the database. @throws ServiceError `store.*` */

@@ -8,6 +8,7 @@ import type {
   DocumentSnapshot,
   Firestore,
   Transaction,
+  WriteBatch,
 } from '@google-cloud/firestore';
 import { changedFields } from '../patient/schema.ts';
 import type { ChangeResult } from '../patient/change.ts';
@@ -125,6 +126,29 @@ export async function updatePatientWithin(
   const sequence = addConsequences(db, transaction, id, consequences, stored.sequence, now);
   transaction.set(patientDoc(db, id), toDocument(patient, sequence));
   return { before: stored, after: { patient, sequence } };
+}
+
+/**
+ * Adds a change of a patient to a batch of {@link withoutLocks}. The batch fails when the patient was changed or erased since
+ * `snapshot` was read, even if `change` changes nothing.
+ * @param change must keep the payment reference
+ * @throws ServiceError `patient.not_found`
+ */
+export function addPatientUpdate(
+  db: Firestore,
+  batch: WriteBatch,
+  snapshot: DocumentSnapshot,
+  now: Instant,
+  change: (stored: StoredPatient) => ChangeResult,
+): void {
+  const { updateTime: lastUpdateTime } = snapshot;
+  if (lastUpdateTime === undefined) throw new ServiceError('patient.not_found');
+  const stored = fromSnapshot(snapshot);
+  const { patient, ...consequences } = change(stored);
+  const { id } = stored.patient;
+  const sequence = addConsequences(db, batch, id, consequences, stored.sequence, now);
+  const changed = consequences.events.length === 0 ? { id } : { ...toDocument(patient, sequence) };
+  batch.update(snapshot.ref, changed, { lastUpdateTime });
 }
 
 /**

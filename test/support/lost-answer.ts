@@ -1,4 +1,4 @@
-/** Loses a commit or its response, as a cut connection does. The test must restore its mocks afterwards. */
+/** Loses a commit or its response, as a cut connection does, or holds it back. The test must restore its mocks afterwards. */
 import { Firestore } from '@google-cloud/firestore';
 import { vi } from 'vitest';
 
@@ -36,6 +36,14 @@ function connectionCut(): Error {
 export function repeatNextCommit(path = ''): void {
   onNextCommit(path, async (commit) => {
     await commit();
+    return commit();
+  });
+}
+
+/** Waits for `meanwhile` before the next commit is sent. If that never ends, the commit's process is as good as dead. */
+export function holdNextCommit(meanwhile: () => Promise<unknown>, path = ''): void {
+  onNextCommit(path, async (commit) => {
+    await meanwhile();
     return commit();
   });
 }

@@ -1,7 +1,11 @@
-import { describe, expect, it, vi } from 'vitest';
-import { loseNextAnswer, loseNextCommit } from '../../../test/support/lost-answer.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { holdNextCommit, loseNextCommit, repeatNextCommit } from '../../../test/support/lost-answer.ts';
 import { testLog } from '../../../test/support/kafka.ts';
 import { aForeignEvent, anEmailSent, LATER, patientsWorld } from '../../../test/support/patients-world.ts';
+import { BY_ADMIN } from '../../../test/support/builders.ts';
+import { changePatient } from '../../../shared/patient/change.ts';
+import { patientId } from '../../../shared/patient/schema.ts';
+import { updatePatient, type StoredPatient } from '../../../shared/store/patients.ts';
 import type { IncomingMessage } from '../../../shared/kafka/ports.ts';
 import { readEnvelope } from '../../../shared/events/envelope.ts';
 import { connectFirestore } from '../../../shared/store/firestore.ts';
@@ -10,6 +14,9 @@ import { communicationEffect } from './communication.ts';
 import { handlerOf } from './effect.ts';
 
 const world = patientsWorld();
+const anotherClient = () => connectFirestore({ GOOGLE_CLOUD_PROJECT: world.project });
+const callDoctor = ({ patient }: StoredPatient) =>
+  changePatient(patient, { hausarzt: 'Dr. Probe' } as Parameters<typeof changePatient>[1], LATER);
 const lines: string[] = [];
 const handle = handlerOf(
   communicationEffect(world.db, () => LATER),
@@ -18,8 +25,7 @@ const handle = handlerOf(
 );
 
 /** The effect as another process runs it. */
-const elsewhere = () =>
-  communicationEffect(connectFirestore({ GOOGLE_CLOUD_PROJECT: world.project }), () => LATER);
+const elsewhere = () => communicationEffect(anotherClient(), () => LATER);
 
 const message = (value: Buffer | null): IncomingMessage => ({
   topic: 'communication-events',
@@ -32,6 +38,8 @@ const message = (value: Buffer | null): IncomingMessage => ({
 });
 const consume = (event: object) => handle(message(Buffer.from(JSON.stringify(event))));
 
+afterEach(() => vi.restoreAllMocks());
+
 /** A mail with data below which arrays are nested: the payload has two levels more. */
 const nested = (depth: number) =>
   Buffer.from(
@@ -41,13 +49,15 @@ const nested = (depth: number) =>
     ),
   );
 
-/** Outcome of the last event consumed, as counted. */
-function lastOutcome(): string {
+/** Outcomes of the last events consumed, as counted. */
+function lastOutcomes(count: number): string[] {
   const counted = lines
     .map((line) => JSON.parse(line))
     .filter(({ metrics }) => metrics?.events_consumed === 1);
-  return counted.at(-1).labels.outcome;
+  return counted.slice(-count).map(({ labels }) => labels.outcome);
 }
+
+const lastOutcome = () => lastOutcomes(1)[0];
 
 describe('a communication event', () => {
   it('stamps the contact by its own time in Berlin and is one entry of the history', async () => {
@@ -63,19 +73,18 @@ describe('a communication event', () => {
 
   it('counts as applied when the answer to its commit was lost', async () => {
     await world.register(71);
-    loseNextAnswer();
+    repeatNextCommit('patients/71');
 
-    await consume(anEmailSent(71));
+    await Promise.all([consume(anEmailSent(71)), consume(anEmailSent(71)), consume(anEmailSent(71))]);
 
     vi.restoreAllMocks();
-    expect(lastOutcome()).toBe('applied');
-    expect(await world.history(71)).toHaveLength(1);
+    expect(lastOutcomes(3)).toEqual(['applied', 'applied', 'applied']);
+    expect(await world.history(71)).toHaveLength(3);
     expect(await world.sequence(71)).toBe(2);
   });
 
   it('is applied with others when their commit was lost and another process applied one of them meanwhile', async () => {
     await world.register(72);
-    // Later than the others, so that none of them changes the patient: the emulator would wait for its lock.
     await consume(anEmailSent(72, { timestamp: '2026-11-04T10:00:00Z' }));
     const [one, other] = [anEmailSent(72), anEmailSent(72)];
     const another = elsewhere();
@@ -86,6 +95,52 @@ describe('a communication event', () => {
     vi.restoreAllMocks();
     expect(await world.history(72)).toHaveLength(3);
     expect(await world.history(72)).toContain(other.eventId);
+  });
+
+  it('is applied by the next worker when one died before its commit', async () => {
+    await world.register(76);
+    const event = anEmailSent(76);
+    const { promise: isReached, resolve: reached } = Promise.withResolvers<void>();
+    const never = new Promise(() => {});
+    holdNextCommit(() => (reached(), never), 'patients/76/communication');
+    void consume(event).catch(() => undefined);
+    await isReached;
+    vi.restoreAllMocks();
+
+    await handlerOf(elsewhere(), () => LATER, testLog(lines))(message(Buffer.from(JSON.stringify(event))));
+
+    expect(lastOutcome()).toBe('applied');
+    expect(await world.history(76)).toEqual([event.eventId]);
+  });
+
+  it.each([
+    ['changes the patient', '2026-11-04T10:00:00Z'],
+    ['leaves the patient as they are', '2026-11-02T10:00:00Z'],
+  ])('that %s is not recorded for a patient who is erased meanwhile', async (what, timestamp) => {
+    const id = 700 + what.length;
+    await world.register(id);
+    await consume(anEmailSent(id, { timestamp: '2026-11-03T10:00:00Z' }));
+    holdNextCommit(() => world.db.doc(`patients/${id}`).delete(), `patients/${id}/communication`);
+
+    await consume(anEmailSent(id, { timestamp }));
+
+    vi.restoreAllMocks();
+    expect(lastOutcome()).toBe('unknown_patient');
+    expect(await world.history(id)).toHaveLength(1);
+  });
+
+  it('is recorded beside a change of the patient that comes between', async () => {
+    await world.register(74);
+    holdNextCommit(
+      () => updatePatient(anotherClient(), patientId.parse(74), LATER, BY_ADMIN.by, callDoctor),
+      'patients/74/communication',
+    );
+
+    await consume(anEmailSent(74, { timestamp: '2026-11-03T10:00:00Z' }));
+
+    vi.restoreAllMocks();
+    expect(await world.patient(74)).toMatchObject({ letzter_kontakt: '2026-11-03', hausarzt: 'Dr. Probe' });
+    expect(await world.sequence(74)).toBe(3);
   });
 
   it('changes nothing when it comes again', async () => {
@@ -300,7 +355,7 @@ describe('a communication event', () => {
     expect(await world.history(5)).toHaveLength(1);
   });
 
-  it('shares a transaction with others of its patient that wait with it', async () => {
+  it('shares a write with others of its patient that wait with it', async () => {
     await world.register(12);
     const days = ['03', '01', '04', '02'];
     await Promise.all(days.map((day) => consume(anEmailSent(12, { timestamp: `2026-11-${day}T10:00:00Z` }))));
@@ -310,7 +365,7 @@ describe('a communication event', () => {
     expect(await world.sequence(12)).toBe(2);
   });
 
-  it('is recorded by itself when the transaction that it shares cannot be committed', async () => {
+  it('is recorded by itself when the write that it shares cannot be committed', async () => {
     await world.register(13);
     await consume(anEmailSent(13, {}, 'taken'));
     await Promise.all(['one', 'taken', 'two'].map((mail) => consume(anEmailSent(13, {}, mail))));

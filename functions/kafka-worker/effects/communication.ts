@@ -1,10 +1,11 @@
 /**
- * Records a mail or a call: one transaction adds an entry to the patient's communication history and sets
- * `letzter_kontakt`. Events of one patient that wait together share a transaction. A repeated event changes nothing, and
- * neither does the same contact under a new event id: the first event and its time count. Nothing is read to find out:
- * the write itself fails when the event or the contact is known.
+ * Records a mail or a call: one write adds an entry to the patient's communication history and sets `letzter_kontakt`.
+ * Events of one patient that wait together share a write. A repeated event changes nothing, and neither does the same
+ * contact under a new event id: the first event and its time count. Nothing is read to find out: the write itself fails
+ * when the event or the contact is known. It is no transaction: one of a killed worker could leave the patient locked, and
+ * the next worker begins with the same events.
  */
-import type { Firestore } from '@google-cloud/firestore';
+import type { Firestore, Timestamp } from '@google-cloud/firestore';
 import { communicationEventPayloads } from '../../../shared/events/consumed-events.ts';
 import type { ForeignEnvelope } from '../../../shared/events/envelope.ts';
 import { recordContact } from '../../../shared/patient/change.ts';
@@ -14,12 +15,12 @@ import { isServiceError, ServiceError } from '../../../shared/platform/errors.ts
 import { isNestedAtMost, MAX_LEVELS } from '../../../shared/platform/nesting.ts';
 import {
   addCommunication,
-  areStored,
+  areStoredSince,
   type CommunicationEntry,
 } from '../../../shared/store/communication-history.ts';
-import { inTransaction, isAlreadyExists } from '../../../shared/store/firestore.ts';
+import { isAlreadyExists, translated, withoutLocks } from '../../../shared/store/firestore.ts';
 import { isSameContact } from '../../../shared/store/known-contacts.ts';
-import { patientDoc, updatePatientWithin } from '../../../shared/store/patients.ts';
+import { addPatientUpdate, patientDoc } from '../../../shared/store/patients.ts';
 import { sharedTurns } from '../../../shared/store/shared-turns.ts';
 import type { Applied, Effect } from './effect.ts';
 
@@ -32,7 +33,7 @@ interface Contact {
   readonly bytes: number;
 }
 
-/** As many bytes as one message may have: a shared transaction is never larger than a single event may make it. */
+/** As many bytes as one message may have: a shared write is never larger than a single event may make it. */
 const SHARED_BYTES = 512 * 1024;
 const SHARED_EVENTS = 10;
 
@@ -72,7 +73,7 @@ function read(event: ForeignEnvelope): Contact | undefined {
   };
 }
 
-/** Records contacts of one patient in one transaction. @returns their results, in the same order */
+/** Records contacts of one patient in one write. @returns their results, in the same order */
 async function record(db: Firestore, clock: Clock, contacts: readonly Contact[]): Promise<Applied[]> {
   const now = clock();
   const [{ patientId }] = contacts as [Contact];
@@ -83,25 +84,26 @@ async function record(db: Firestore, clock: Clock, contacts: readonly Contact[])
   const entries = added.map(({ entry }) => entry);
   const dates = added.map(({ date }) => date);
   const latest = dates.reduce((latest, date) => (date > latest ? date : latest));
+  let since: Timestamp | undefined;
   try {
-    return await inTransaction<Applied[]>(db, async (transaction, earlier) => {
-      // The answer to an earlier run's commit was lost: the entries that this run wrote are not duplicates.
-      const made = earlier.at(-1);
-      if (made !== undefined && (await areStored(db, transaction, patientId, entries))) return made;
-      await updatePatientWithin(db, transaction, patientId, now, ({ patient }) =>
-        recordContact(patient, latest, now),
-      );
-      for (const entry of entries) addCommunication(db, transaction, patientId, entry);
-      return contacts.map((contact) => ({
-        outcome: added.includes(contact) ? 'applied' : 'duplicate',
-        patientId,
-      }));
+    await withoutLocks(db, async (batch) => {
+      const snapshot = await translated(() => patientDoc(db, patientId).get());
+      since ??= snapshot.readTime;
+      addPatientUpdate(db, batch, snapshot, now, ({ patient }) => recordContact(patient, latest, now));
+      for (const entry of entries) addCommunication(db, batch, patientId, entry);
     });
   } catch (error) {
-    // Of several contacts the error does not tell which one is known: each is then recorded by itself.
-    if (isAlreadyExists(error) && contacts.length === 1) return [{ outcome: 'duplicate', patientId }];
     if (isServiceError(error, 'patient.not_found'))
       return contacts.map(() => ({ outcome: 'unknown_patient', patientId }));
-    throw error;
+    if (!isAlreadyExists(error)) throw error;
+    // The client repeats a commit whose answer was lost, and the repeat finds what the first one wrote: no duplicates.
+    const isOwn = since !== undefined && (await areStoredSince(db, patientId, entries, since));
+    // Of several contacts the error does not tell which one is known: each is then recorded by itself.
+    if (!isOwn && contacts.length > 1) throw error;
+    if (!isOwn) return [{ outcome: 'duplicate', patientId }];
   }
+  return contacts.map((contact) => ({
+    outcome: added.includes(contact) ? 'applied' : 'duplicate',
+    patientId,
+  }));
 }
