@@ -1,64 +1,67 @@
 /**
- * How fast a worker consumes after kill -9, from 5 to 10 s after the restart; and how fast with a kill every 10 s, where the
- * lag grows only if more events arrive than are applied on average.
- *
- * The emulator has no indexes: for each event it looks through all entries that were stored before, so it becomes slower
- * from event to event. The rate after a restart is therefore compared with the mean of the rates before and after it.
+ * A worker that is killed with kill -9 and started again: how fast it consumes from 5 to 10 s after each restart, while more
+ * events wait than it can apply; and whether the lag grows with a kill every 10 s, while half as many events arrive as a
+ * worker applies undisturbed.
  */
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createPublisher } from '../../shared/kafka/publish.ts';
+import { createPublisher, type Publisher } from '../../shared/kafka/publish.ts';
 import { eventually } from '../support/eventually.ts';
 import { anEmailSent } from '../support/patients-world.ts';
 import { workerCorner, type WorkerCorner } from '../support/worker.ts';
 import { percentile, rate, type Bench, type Row } from './rows.ts';
 
 const PATIENTS = 500;
-const EVENTS = 60_000;
-const ROUNDS = 3;
-const KILLS_IN_A_ROW = 5;
-/** Long enough for a steady rate. */
-const WORKING_MS = 5_000;
-/** After each restart, until the rate is normal in any case. */
+const EVENTS = 150_000;
+const ROUNDS = 5;
+const CYCLES = 8;
+/** Between two kills: a restart, and some seconds of steady work. */
+const CYCLE_MS = 10_000;
+/** After each restart: until the rate is normal in any case. */
 const WATCHED_MS = 15_000;
-const KILLED_EVERY_MS = 10_000;
+/** A worker's first events are slower: its code is compiled. */
+const WARM = 2_000;
+/** Events are published this often. */
+const BEAT_MS = 100;
 
 export const bench: Bench = async (progress) => {
+  const { rows, normal } = await onFreshTopics((corner, publisher) =>
+    afterKills(corner, publisher, progress),
+  );
+  const again = await onFreshTopics((corner, publisher) =>
+    killedAgainAndAgain(corner, publisher, normal / 2, progress),
+  );
+  return [...rows, ...again];
+};
+
+async function onFreshTopics<T>(measure: (corner: WorkerCorner, publisher: Publisher) => Promise<T>) {
   const corner = await workerCorner();
   const { world } = corner;
+  const publisher = createPublisher(corner.kafka.client);
   try {
-    progress(`registering ${PATIENTS} patients`);
     const ids = Array.from({ length: PATIENTS }, (_, n) => n + 1);
     await rate(ids, 8, (id) => world.register(id));
-    progress(`publishing ${EVENTS} events`);
-    const publisher = createPublisher(corner.kafka.client);
-    for (let n = 0; n < EVENTS; n += 1_000) {
-      const events = Array.from({ length: 1_000 }, (_, m) => anEmailSent(1 + ((n + m) % PATIENTS)));
-      const topic = corner.communicationEvents;
-      await publisher.publish(
-        events.map((event) => ({ topic, key: event.eventId, value: JSON.stringify(event) })),
-      );
-    }
-    await publisher.close();
-    const rows = await afterKills(corner, progress);
-    return [...rows, await killedAgainAndAgain(corner, progress)];
+    return await measure(corner, publisher);
   } finally {
     await corner.stopWorkers();
+    await publisher.close();
     await rm(corner.logFile, { force: true });
     await world.db.terminate();
   }
-};
+}
 
-async function afterKills(corner: WorkerCorner, progress: (text: string) => void): Promise<Row[]> {
-  const around: number[] = [];
-  const after: number[] = [];
-  const first: number[] = [];
+async function afterKills(corner: WorkerCorner, publisher: Publisher, progress: (text: string) => void) {
+  progress(`publishing ${EVENTS} events`);
+  for (let n = 0; n < EVENTS; n += 1_000) await publishEvents(corner, publisher, n, 1_000);
   let worker = await corner.startWorker();
   await eventually(async () => {
-    if ((await applied(corner)).length < 500) throw new Error('not yet');
-  }, 60_000);
+    if ((await applied(corner)).length < WARM) throw new Error('not yet');
+  }, 120_000);
+  const before: number[] = [];
+  const after: number[] = [];
+  const first: number[] = [];
+  await sleep(CYCLE_MS / 2);
   for (let round = 1; round <= ROUNDS; round += 1) {
-    await sleep(WORKING_MS);
     const killed = Date.now();
     await worker.kill();
     worker = await corner.startWorker();
@@ -67,55 +70,99 @@ async function afterKills(corner: WorkerCorner, progress: (text: string) => void
     const times = await applied(corner);
     const perSecond = (from: number, to: number) =>
       (times.filter((at) => at >= from && at < to).length * 1000) / (to - from);
-    const later = perSecond(restarted + 10_000, restarted + WATCHED_MS);
-    around.push((perSecond(killed - 3_000, killed) + later) / 2);
-    after.push(perSecond(restarted + 5_000, restarted + 10_000));
-    const resumed = times.find((at) => at > restarted) ?? Number.NaN;
-    first.push((resumed - restarted) / 1000);
+    before.push(perSecond(killed - CYCLE_MS / 2, killed));
+    after.push(perSecond(restarted + CYCLE_MS / 2, restarted + CYCLE_MS));
+    first.push(((times.find((at) => at > restarted) ?? Number.NaN) - restarted) / 1000);
     progress(
-      `kill ${round} of ${ROUNDS}: ${after.at(-1)?.toFixed(0)}/s after, ${around.at(-1)?.toFixed(0)}/s around`,
+      `kill ${round} of ${ROUNDS}: first event after ${first.at(-1)?.toFixed(2)} s; ` +
+        `${before.at(-1)?.toFixed(0)}/s before, ${after.at(-1)?.toFixed(0)}/s after`,
     );
   }
-  return [
+  if ((await applied(corner)).length >= EVENTS) throw new Error('all events were applied: publish more');
+  const normal = percentile(before, 0.5);
+  const rows: Row[] = [
     {
-      name: 'kill -9 and restart → first event applied',
-      value: percentile(first, 0.5),
+      name: 'kill -9 and restart → first event applied, slowest',
+      value: Math.max(...first),
       unit: 's',
       goal: '< 5 s',
     },
     {
-      name: 'events applied, from 5 to 10 s after the restart, against before the kill and later',
+      name: 'events applied, from 5 to 10 s after the restart, against before the kill',
       value: percentile(after, 0.5),
       unit: '/s',
-      bare: percentile(around, 0.5),
+      bare: normal,
       goal: 'as before',
     },
   ];
+  return { rows, normal };
 }
 
-/** Continues after {@link afterKills}, with its last worker at work. */
-async function killedAgainAndAgain(corner: WorkerCorner, progress: (text: string) => void): Promise<Row> {
-  await corner.stopWorkers();
-  const begun = Date.now();
+/** @param perSecond events that arrive in a second */
+async function killedAgainAndAgain(
+  corner: WorkerCorner,
+  publisher: Publisher,
+  perSecond: number,
+  progress: (text: string) => void,
+): Promise<Row[]> {
+  progress(
+    `${perSecond.toFixed(0)} events arrive in a second, and a worker is killed every ${CYCLE_MS / 1000} s`,
+  );
   let worker = await corner.startWorker();
-  for (let kill = 1; kill <= KILLS_IN_A_ROW; kill += 1) {
-    await sleep(KILLED_EVERY_MS);
+  const begun = Date.now();
+  const arrivals = new AbortController();
+  let published = 0;
+  const arriving = (async () => {
+    while (!arrivals.signal.aborted) {
+      const due = Math.floor(((Date.now() - begun) * perSecond) / 1000) - published;
+      await publishEvents(corner, publisher, published, due);
+      published += due;
+      await sleep(BEAT_MS);
+    }
+  })();
+  const lags: number[] = [];
+  for (let cycle = 1; cycle <= CYCLES; cycle += 1) {
+    await sleep(begun + cycle * CYCLE_MS - Date.now());
+    const arrived = published;
     await worker.kill();
-    const count = (await applied(corner)).filter((at) => at >= begun).length;
-    progress(`kill ${kill} of ${KILLS_IN_A_ROW}: ${count} events applied so far`);
-    if (kill < KILLS_IN_A_ROW) worker = await corner.startWorker();
+    lags.push((arrived - (await applied(corner)).length) / perSecond);
+    progress(`kill ${cycle} of ${CYCLES}: ${lags.at(-1)?.toFixed(2)} s of arrivals wait`);
+    if (cycle < CYCLES) worker = await corner.startWorker();
   }
-  const ended = Date.now();
-  const times = await applied(corner);
-  if (times.length >= EVENTS) throw new Error('all events were applied before the end: publish more');
-  const perSecond = (times.filter((at) => at >= begun).length * 1000) / (ended - begun);
-  return { name: 'events applied on average, with a kill -9 every 10 s', value: perSecond, unit: '/s' };
+  arrivals.abort();
+  await arriving;
+  const most = (some: readonly number[]): Row => ({
+    name: `${perSecond.toFixed(0)} events/s, a kill every 10 s: arrivals that wait, most in ${some.length} cycles`,
+    value: Math.max(...some),
+    unit: 's',
+  });
+  return [
+    most(lags.slice(0, CYCLES / 2)),
+    { ...most(lags.slice(CYCLES / 2)), goal: 'no more than in the first cycles' },
+  ];
 }
 
-/** When each event was applied, in milliseconds since the epoch, by the workers' log. */
+async function publishEvents(corner: WorkerCorner, publisher: Publisher, from: number, count: number) {
+  const topic = corner.communicationEvents;
+  const events = Array.from({ length: count }, (_, n) => anEmailSent(1 + ((from + n) % PATIENTS)));
+  if (count === 0) return;
+  await publisher.publish(
+    events.map((event) => ({ topic, key: event.eventId, value: JSON.stringify(event) })),
+  );
+}
+
+/** When each event was applied first, in milliseconds since the epoch and in order, by the workers' log. */
 async function applied(corner: WorkerCorner): Promise<number[]> {
   const lines = (await readFile(corner.logFile, 'utf8').catch(() => '')).split('\n');
-  return lines
-    .filter((line) => line.includes('Event consumed') && line.includes('"outcome":"applied"'))
-    .map((line) => Date.parse(/"time":"([^"]+)"/.exec(line)?.[1] ?? ''));
+  const seen = new Set<string>();
+  const times: number[] = [];
+  for (const line of lines) {
+    // A killed worker may have applied an event without logging it: the next one finds a duplicate.
+    if (!line.includes('Event consumed') || !/"outcome":"(?:applied|duplicate)"/.test(line)) continue;
+    const id = /"event_id":"([^"]+)"/.exec(line)?.[1] ?? '';
+    if (seen.has(id)) continue;
+    seen.add(id);
+    times.push(Date.parse(/"time":"([^"]+)"/.exec(line)?.[1] ?? ''));
+  }
+  return times;
 }
