@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
+import { partitionOf } from '../../shared/kafka/kafkajs.ts';
 import { readTopic } from '../../shared/kafka/read-topic.ts';
 import { recordIdOf } from '../../shared/store/imports.ts';
 import { importObject } from '../../shared/registration/import-object.ts';
@@ -91,6 +92,44 @@ it('republish continues after kill -9 at the patient that its progress named', a
   expect(await sequences()).toEqual(before.map((number) => number + 1));
 });
 
+it('verify continues after kill -9 at the partition that its progress named, and each finding is shown once', async () => {
+  const corner = await opsCorner();
+  const ids = Array.from({ length: 12 }, (_, n) => n + 1);
+  for (const id of ids) await corner.world.register(id);
+  const { docs } = await corner.world.db.collection('outbox').get();
+  for (const { ref } of docs) await ref.delete();
+  const first = ids.filter((id) => partitionOf(String(id), 6) <= 1);
+  const killed = `data:text/javascript,${encodeURIComponent(`
+    const { stderr } = process;
+    stderr.isTTY = true;
+    const write = stderr.write;
+    stderr.write = (...written) => {
+      write.apply(stderr, written);
+      if (String(written[0]).includes('done up to partition 1')) process.kill(process.pid, 'SIGKILL');
+    };`)}`;
+  const script = join(import.meta.dirname, 'index.ts');
+  const command = spawn(process.execPath, ['--import', killed, script, 'verify'], {
+    env: corner.environment,
+  });
+  const [shown, [, signal]] = await Promise.all([
+    text(command.stdout),
+    once(command, 'exit'),
+    text(command.stderr),
+  ]);
+  expect(signal).toBe('SIGKILL');
+  expect(patientsIn(shown)).toEqual(first);
+
+  const rest = await corner.ops('verify --after 1');
+  expect(rest).toMatchObject({ code: 1, out: expect.stringMatching(/^Partitions up to 1 were left out/m) });
+  expect(patientsIn(rest.out)).toEqual(ids.filter((id) => !first.includes(id)));
+  expect(rest.out).toContain(`${ids.length - first.length} findings from partition 2 on:`);
+});
+
+/** The patients of a table of findings, in the order of their ids. */
+function patientsIn(table: string): number[] {
+  return [...table.matchAll(/^(\d+) +missing/gm)].map(([, id]) => Number(id)).sort((a, b) => a - b);
+}
+
 it('the rebuild of the search index continues where it stopped', async () => {
   const stopped = await ops('search rebuild', {}, AbortSignal.abort(new Interrupted()));
   expect(stopped).toMatchObject({
@@ -142,7 +181,8 @@ it('a retry of many files continues with the rest', async () => {
 });
 
 it.each([
-  ['verify', 'Nothing was changed. Run the command again: it starts over.'],
+  ['verify', '0 partitions checked. Continue with: ops verify\n'],
+  ['verify --after 2', '0 partitions checked. Continue with: ops verify --after 2\n'],
   ['restore fence', 'Nothing was changed.'],
   ['restore fence --apply', 'Continue with: ops restore fence --apply'],
   ['patient export 1', 'The document is incomplete: run the command again.'],

@@ -32,6 +32,19 @@ export async function resumable<T>(work: () => Promise<T>, howToGoOn: () => stri
   }
 }
 
+type Options = Readonly<Record<string, string | number | undefined>>;
+
+/** How to continue, such as `Continue with: ops search rebuild --after 7`. Options without a value are left out. */
+export function continueWith(command: string, options: Options): string {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return ['Continue with: ops', command, ...given.map(([name, value]) => `--${name} ${value}`)].join(' ');
+}
+
+/** The place that progress names for a person who must continue after a kill: nothing when nothing is done. */
+export function doneUpTo(what: 'patient' | 'partition', last: number | undefined): string | undefined {
+  return last === undefined ? undefined : `done up to ${what} ${last}`;
+}
+
 /**
  * Waits until the next step may begin; returns at once when the command was asked to stop.
  * @param rate steps a second; undefined: as fast as possible

@@ -146,6 +146,11 @@ describe('ops outbox, republish and verify', () => {
     await relayAll();
     const good = await ops('verify');
     expect(good).toMatchObject({ code: 0, out: expect.stringContaining('Firestore and the topic agree') });
+    // Patient 2 is in partition 2, patient 1 in partition 3.
+    const partly = (await ops('--json verify --after 2')).json();
+    expect(partly).toMatchObject({ partitions: 3, patients: 1, findings: 0 });
+    const nothing = { code: 2, err: 'The last partition of the topic is 5.\n' };
+    expect(await ops('verify --after 5')).toMatchObject(nothing);
 
     await world.register(3);
     const [lost] = (await world.db.collection('outbox').get()).docs;

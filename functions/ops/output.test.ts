@@ -28,6 +28,21 @@ it('shows the progress of long work on a terminal', async () => {
   expect(chunks.join('')).toContain('reading [####################] 100 %, 2 of 2');
 });
 
+it('shows people the parts of a table as they come, and programs one array in the end', () => {
+  const shown = (json: boolean) => {
+    const { output, chunks } = written(json, false);
+    const table = output.tableInParts(['patient']);
+    const seen = [[1], [], [2]].map((row) => {
+      table.add(row.length === 0 ? [] : [row]);
+      return chunks.length;
+    });
+    table.end();
+    return { seen, text: chunks.join('') };
+  };
+  expect(shown(false)).toEqual({ seen: [1, 1, 2], text: 'patient\n1      \npatient\n2      \n' });
+  expect(shown(true)).toEqual({ seen: [0, 0, 0], text: '[{"patient":1},{"patient":2}]\n' });
+});
+
 it('shows no progress to programs', async () => {
   const { output, chunks } = written(true, true);
   expect(await work(output)).toBe('result');

@@ -9,12 +9,20 @@ import { showProgress, silent, type Progress, type Shown } from '../../shared/pl
 export interface Output {
   /** One row for each record, under the records' own names. */
   table(columns: readonly string[], rows: readonly (readonly Cell[])[]): void;
+  /** A table whose rows are found in the course of long work: people see them at once, programs get one array in the end. */
+  tableInParts(columns: readonly string[]): TableInParts;
   /** One record. */
   fields(record: Readonly<Record<string, Cell>>): void;
   /** A sentence for people; with `--json` it is left out. */
   say(sentence: string, mood?: 'good' | 'bad'): void;
   /** Runs long work and shows its progress to people; with `--json` it shows nothing. */
   during<T>(shown: Shown, work: (progress: Progress) => Promise<T>): Promise<T>;
+}
+
+export interface TableInParts {
+  add(rows: readonly (readonly Cell[])[]): void;
+  /** Call it also when the work ends early. */
+  end(): void;
 }
 
 export type Cell = string | number | boolean | null;
@@ -29,22 +37,33 @@ export function createOutput(json: boolean, { out, err }: Streams): Output {
   const paint = (format: Parameters<typeof styleText>[0], text: string) =>
     out.isTTY === true ? styleText(format, text, { validateStream: false }) : text;
   if (json) {
+    const table: Output['table'] = (columns, rows) =>
+      print(JSON.stringify(rows.map((row) => Object.fromEntries(columns.map((name, n) => [name, row[n]])))));
     return {
-      table: (columns, rows) =>
-        print(
-          JSON.stringify(rows.map((row) => Object.fromEntries(columns.map((name, n) => [name, row[n]])))),
-        ),
+      table,
+      tableInParts(columns) {
+        const all: (readonly Cell[])[] = [];
+        return {
+          add: (rows) => void all.push(...rows),
+          end: () => all.length > 0 && table(columns, all),
+        };
+      },
       fields: (record) => print(JSON.stringify(record)),
       say: () => undefined,
       during: (_, work) => work(silent),
     };
   }
+  const table: Output['table'] = (columns, rows) => {
+    const shown = plainTable(columns.map((name) => paint('bold', name)));
+    shown.push(...rows.map((row) => row.map(textOf)));
+    print(shown.toString());
+  };
   return {
-    table(columns, rows) {
-      const table = plainTable(columns.map((name) => paint('bold', name)));
-      table.push(...rows.map((row) => row.map(textOf)));
-      print(table.toString());
-    },
+    table,
+    tableInParts: (columns) => ({
+      add: (rows) => rows.length > 0 && table(columns, rows),
+      end: () => undefined,
+    }),
     fields(record) {
       const table = plainTable();
       table.push(...Object.entries(record).map(([name, value]) => [paint('bold', name), textOf(value)]));

@@ -19,6 +19,7 @@ import { UnknownPlace } from './dead-letters.ts';
 import { UndeletableFile, UnknownFile } from './imports.ts';
 import { EndedEarly, Interrupted } from './interruption.ts';
 import { createOutput, type Streams } from './output.ts';
+import { NothingLeft } from './verify.ts';
 
 /** Listed in the order of `ops --help`. */
 const groups = [addDeadLetters, addQueues, addImports, addBatches, addPatients, addRestore];
@@ -82,7 +83,8 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return exitCodes.interrupted;
   if (error instanceof UnknownPlace || error instanceof UnknownFile || error instanceof NoSuchBatch)
     return exitCodes.notFound;
-  if (error instanceof UnclearEnd || error instanceof UndeletableFile) return exitCodes.usage;
+  if (error instanceof UnclearEnd || error instanceof UndeletableFile || error instanceof NothingLeft)
+    return exitCodes.usage;
   if (isServiceError(error, 'patient.not_found')) return exitCodes.notFound;
   if (error instanceof RefusedCommand || isServiceError(error, 'config.invalid')) return exitCodes.usage;
   return exitCodes.unavailable;
@@ -117,6 +119,7 @@ Examples:
   ops search rebuild
   ops patient export 4711 > export.json
   ops verify --json
+  ops verify --after 2
   ops restore fence
   ops retention preview --unpaid 180
 

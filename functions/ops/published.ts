@@ -16,20 +16,34 @@ export interface Reach {
   readonly since: number | undefined;
 }
 
+/** Which part of the topic to read, and what its progress says; everything by default. */
+export interface Part {
+  readonly partition: number;
+  /** How far an earlier part came, in words. */
+  readonly place: string | undefined;
+}
+
 /** @throws ServiceError `kafka.unavailable` */
 export async function readPublished(
   context: Context,
   output: Output,
   onEvent: (event: PublishedEvent) => void,
+  part?: Part,
 ): Promise<Reach> {
   const { client, names } = await context.kafka();
-  const ranges = await (await context.admin()).ranges(names.topics.patients);
+  const all = await (await context.admin()).ranges(names.topics.patients);
+  const ranges = new Map(
+    [...all].filter(([partition]) => part === undefined || partition === part.partition),
+  );
   const total = [...ranges.values()].reduce((sum, { low, high }) => sum + Number(high - low), 0);
   /** For each partition whose beginning was deleted: when its first remaining message was appended. */
   const begins = new Map<number, number>();
   let read = 0;
-  await output.during({ what: 'reading the topic', total }, (progress) =>
-    readTopic(client, names.topics.patients, {
+  const what = part === undefined ? 'reading the topic' : `reading partition ${part.partition} of the topic`;
+  await output.during({ what, total }, (progress) => {
+    progress.to(0, part?.place);
+    return readTopic(client, names.topics.patients, {
+      partition: part?.partition,
       group: names.groups.operators,
       signal: context.signal,
       onBeginning: (partition, offset) => {
@@ -40,13 +54,13 @@ export async function readPublished(
           });
       },
       onMessage: ({ partition, timestamp, value }) => {
-        progress.to((read += 1));
+        progress.to((read += 1), part?.place);
         if (!begins.has(partition)) begins.set(partition, timestamp);
         const event = publishedEvent(value);
         if (event !== undefined) onEvent(event);
       },
-    }),
-  );
+    });
+  });
   const cut = [...ranges].filter(([, { low }]) => low > 0n).map(([partition]) => begins.get(partition));
   return {
     complete: cut.length === 0,

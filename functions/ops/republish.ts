@@ -11,7 +11,7 @@ import { countPatients, scanPatientPages } from '../../shared/store/patient-scan
 import { inTransaction } from '../../shared/store/firestore.ts';
 import { fromSnapshot, patientDoc, updatePatientWithin } from '../../shared/store/patients.ts';
 import type { Context } from './context.ts';
-import { keepRate, resumable } from './interruption.ts';
+import { continueWith, doneUpTo, keepRate, resumable } from './interruption.ts';
 import { counted, type Output } from './output.ts';
 
 /** Patients that are put into the outbox concurrently, unless a rate is set. */
@@ -68,7 +68,7 @@ async function republishAll(
           const failed = ends.find((end) => end.status === 'rejected');
           if (failed !== undefined) throw failed.reason;
           last = group.at(-1);
-          progress.to(count, dryRun ? undefined : `done up to patient ${last}`);
+          progress.to(count, dryRun ? undefined : doneUpTo('patient', last));
           await keepRate(rate, started, context.signal);
         }
       }
@@ -76,11 +76,7 @@ async function republishAll(
     });
   return resumable(work, () => {
     if (dryRun) return undefined;
-    const options = [
-      last === undefined ? '' : ` --after ${last}`,
-      rate === undefined ? '' : ` --rate ${rate}`,
-    ];
-    return `${counted(count, 'patient')} put into the outbox. Continue with: ops republish --all${options.join('')}`;
+    return `${counted(count, 'patient')} put into the outbox. ${continueWith('republish --all', { after: last, rate })}`;
   });
 }
 

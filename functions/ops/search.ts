@@ -3,7 +3,7 @@ import type { PatientId } from '../../shared/patient/schema.ts';
 import { countPatients } from '../../shared/store/patient-scan.ts';
 import { rebuildSearchIndex } from '../../shared/store/search-index.ts';
 import type { Context } from './context.ts';
-import { resumable } from './interruption.ts';
+import { continueWith, doneUpTo, resumable } from './interruption.ts';
 import { counted, type Output } from './output.ts';
 
 /** @param after continues a run that ended after this patient */
@@ -20,14 +20,14 @@ export async function rebuildSearch(
     output.during({ what: 'search index', total }, async (progress) => {
       for await (const reached of rebuildSearchIndex(db, after)) {
         ({ looked, rewritten, last } = reached);
-        progress.to(looked, `done up to patient ${last}`);
+        progress.to(looked, doneUpTo('patient', last));
         context.signal.throwIfAborted();
       }
     });
-  await resumable(work, () => {
-    const from = last === undefined ? '' : ` --after ${last}`;
-    return `${counted(looked, 'patient')} done. Continue with: ops search rebuild${from}`;
-  });
+  await resumable(
+    work,
+    () => `${counted(looked, 'patient')} done. ${continueWith('search rebuild', { after: last })}`,
+  );
   output.fields({ patients: looked, rewritten });
   output.say(
     `The search index of ${counted(looked, 'patient')} is up to date, ${rewritten} rewritten.`,

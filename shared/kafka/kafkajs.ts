@@ -9,6 +9,7 @@ import {
   type ICustomPartitioner,
   type IHeaders,
   type KafkaConfig as ClientConfig,
+  type PartitionMetadata,
 } from 'kafkajs';
 import type { Log } from '../platform/log.ts';
 import { forwardLine, type ClientLine } from './client-log.ts';
@@ -120,6 +121,12 @@ function steadyPartitioner(): ReturnType<ICustomPartitioner> {
   const byKey = Partitioners.DefaultPartitioner();
   return ({ message, ...topic }) =>
     byKey({ ...topic, message: { ...message, key: message.key ?? beginningOf(message.value) } });
+}
+
+/** The partition that a message with this key goes to, of a topic with so many partitions. */
+export function partitionOf(key: string, partitions: number): number {
+  const partitionMetadata = Array.from({ length: partitions }, () => ({ leader: 0 }) as PartitionMetadata);
+  return Partitioners.DefaultPartitioner()({ topic: '', partitionMetadata, message: { key, value: null } });
 }
 
 function beginningOf(value: string | Buffer | null): Buffer {

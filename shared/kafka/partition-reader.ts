@@ -11,7 +11,7 @@ export interface Reading {
   readonly group: string;
   /** The next offset by partition. It advances while reading. A partition whose offset was deleted is removed from it. */
   readonly next: Map<number, bigint>;
-  /** Where reading ends, by partition: the first offset that is not read. Without it, reading never ends by itself. */
+  /** The partitions to read, with the first offset that is not read. Without it all are read, and reading never ends by itself. */
   readonly ends?: ReadonlyMap<number, bigint>;
   /** Called for each message, in order within a partition. */
   readonly onMessage: (message: IncomingMessage) => void;
@@ -41,6 +41,7 @@ export async function readPartitions(client: KafkaClient, admin: Admin, reading:
   let assigned: readonly number[] = [];
   const start = () => {
     for (const partition of assigned) {
+      if (ends?.has(partition) === false) continue;
       member?.seek(partition, next.get(partition) ?? 0n);
       member?.resume(partition);
     }

@@ -10,6 +10,8 @@ import type { Admin, KafkaClient } from './ports.ts';
 
 /** How to read a topic, and the callbacks that get its messages. */
 export interface ReadOptions extends Omit<Reading, 'topic' | 'next' | 'ends'> {
+  /** Reads this partition only. */
+  readonly partition?: number | undefined;
   /** First offset by partition; the beginning where absent. */
   readonly from?: ReadonlyMap<number, bigint>;
   /**
@@ -35,8 +37,10 @@ export async function readTopic(
   let admin: Admin | undefined;
   try {
     admin = await client.admin();
-    const ranges = await admin.ranges(topic);
-    const ends = new Map([...ranges].map(([partition, { high }]) => [partition, high]));
+    const ranges = [...(await admin.ranges(topic))].filter(
+      ([partition]) => options.partition === undefined || options.partition === partition,
+    );
+    const ends = new Map(ranges.map(([partition, { high }]) => [partition, high]));
     const next = new Map(options.from);
     const begin = (partition: number, low: bigint) => {
       options.onBeginning?.(partition, low);

@@ -1,5 +1,6 @@
 /** Commands about messages in transit: `ops outbox …`, `lag`, `verify`. */
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { parsePartition } from '../arguments.ts';
 import { exitCodes, type Invocation } from '../command-line.ts';
 import { lag, outboxStatus } from '../queues.ts';
 import { verify } from '../verify.ts';
@@ -21,5 +22,12 @@ export function addQueues(program: Command, { context, output, finish }: Invocat
     .description(
       "reconcile Firestore with the topic: every patient's last event is there, nothing missing between",
     )
-    .action(async () => finish((await verify(context, output())) ? 0 : exitCodes.amiss));
+    .addOption(
+      new Option('--after <partition>', 'continue after this partition of the topic').argParser(
+        parsePartition,
+      ),
+    )
+    .action(async ({ after }: { after?: number }) =>
+      finish((await verify(context, output(), after)) ? 0 : exitCodes.amiss),
+    );
 }
