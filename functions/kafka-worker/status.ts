@@ -48,7 +48,8 @@ export function reportStatus(sources: StatusSources): { stop(): Promise<void> } 
   let writing: Promise<void> | undefined;
 
   async function report(): Promise<void> {
-    const [lags, deadLetters] = await Promise.all([askLags(), countDeadLetters(books)]);
+    admin ??= client.admin();
+    const [lags, deadLetters] = await Promise.all([askLags(admin), countDeadLetters(books, admin)]);
     try {
       const now = utcTimestamp(clock());
       const before = await readWorkerStatus(db);
@@ -97,9 +98,7 @@ export function reportStatus(sources: StatusSources): { stop(): Promise<void> } 
   }
 
   /** The lag of each consumer; undefined for those Kafka does not answer for, so one missing topic hides no other. */
-  async function askLags(): Promise<(PartitionLag[] | undefined)[]> {
-    admin ??= client.admin();
-    const asked = admin;
+  async function askLags(asked: Promise<Admin>): Promise<(PartitionLag[] | undefined)[]> {
     const lags = await Promise.all(
       consumers.map(({ group, topic }) => inTime(asked.then((admin) => lagOf(admin, group, topic)))),
     );
@@ -131,8 +130,13 @@ function isBehind(lags: PartitionLag[] | undefined, partition: number, offset: b
   return committed !== undefined && committed > offset;
 }
 
-async function countDeadLetters(books: readonly DeadLetterBook[]): Promise<number | undefined> {
-  const refreshed = await inTime(Promise.all(books.map((book) => book.refresh())));
+async function countDeadLetters(
+  books: readonly DeadLetterBook[],
+  asked: Promise<Admin>,
+): Promise<number | undefined> {
+  const refreshed = await inTime(
+    asked.then((admin) => Promise.all(books.map((book) => book.refresh(admin)))),
+  );
   return refreshed && books.reduce((sum, book) => sum + book.open().length, 0);
 }
 

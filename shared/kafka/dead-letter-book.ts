@@ -25,8 +25,12 @@ export type Resolution = (typeof resolutions)[number];
 
 /** The open dead letters of one topic, as far as they have been read. */
 export interface DeadLetterBook {
-  /** Reads the messages appended since the last call. @throws ServiceError `kafka.unavailable` */
-  refresh(): Promise<void>;
+  /**
+   * Reads the messages appended since the last call.
+   * @param admin a connection to use; without one, it opens its own
+   * @throws ServiceError `kafka.unavailable`
+   */
+  refresh(admin?: Admin): Promise<void>;
   /** Oldest first within a partition. */
   open(): readonly DeadLetter[];
   /** Deletes from each partition of the dead-letter topic what was read up to its first open letter. */
@@ -66,9 +70,10 @@ export function openDeadLetterBook(
       if (message.partition === partition && message.offset < before) letters.delete(place);
     }
   };
-  async function read(): Promise<void> {
+  async function read(admin: Admin | undefined): Promise<void> {
     from = await readTopic(client, deadLetterTopicOf(topic), {
       group: readerGroup,
+      admin,
       from,
       onBeginning: forget,
       onMessage: note,
@@ -86,7 +91,7 @@ export function openDeadLetterBook(
   }
   const open = () => [...letters.values()].sort(byPlace);
   return {
-    refresh: () => (reading ??= read().finally(() => (reading = undefined))),
+    refresh: (admin) => (reading ??= read(admin).finally(() => (reading = undefined))),
     open,
     async prune(admin) {
       const dead = open();

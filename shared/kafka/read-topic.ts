@@ -19,6 +19,8 @@ export interface ReadOptions extends Omit<Reading, 'topic' | 'next' | 'ends'> {
    * partition whose next messages were deleted while it was read.
    */
   readonly onBeginning?: (partition: number, offset: bigint) => void;
+  /** A connection to use; without one, reading opens its own. */
+  readonly admin?: Admin | undefined;
 }
 
 const ATTEMPTS = 5;
@@ -34,9 +36,9 @@ export async function readTopic(
   topic: string,
   options: ReadOptions,
 ): Promise<Map<number, bigint>> {
-  let admin: Admin | undefined;
+  let opened: Admin | undefined;
   try {
-    admin = await client.admin();
+    const admin = options.admin ?? (opened = await client.admin());
     const ranges = [...(await admin.ranges(topic))].filter(
       ([partition]) => options.partition === undefined || options.partition === partition,
     );
@@ -72,6 +74,6 @@ export async function readTopic(
     options.signal?.throwIfAborted();
     throw failureOf(error, 'internal');
   } finally {
-    await admin?.close().catch(() => undefined);
+    await opened?.close().catch(() => undefined);
   }
 }
