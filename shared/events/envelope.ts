@@ -38,6 +38,8 @@ export interface ForeignEnvelope {
   readonly eventType: string;
   readonly occurredAt: Instant;
   readonly payload: unknown;
+  /** Size of the whole message. */
+  readonly bytes: number;
 }
 
 /** Schema of the envelopes of other services. Unknown keys are accepted. */
@@ -69,7 +71,7 @@ export function readEnvelope(value: Buffer | null, now: Instant): ForeignEnvelop
   }
   const occurredAt = parseTimestamp(timestamp);
   if (occurredAt === undefined) throw new ServiceError('event.invalid_envelope');
-  return { eventId: eventId.toLowerCase(), eventType, occurredAt, payload };
+  return { eventId: eventId.toLowerCase(), eventType, occurredAt, payload, bytes: value?.byteLength ?? 0 };
 }
 
 function readJson(value: Buffer | null): unknown {

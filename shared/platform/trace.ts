@@ -36,6 +36,11 @@ export function currentTrace(): TraceContext | undefined {
   return active.getStore();
 }
 
+/** Returns a function that runs work within the trace of this moment, for work that several traces do together. */
+export function inTraceOfNow(): <T>(work: () => T) => T {
+  return AsyncLocalStorage.snapshot();
+}
+
 /** Formats the context as a `traceparent` header. */
 export function traceparentOf(context: TraceContext): string {
   return `00-${context.traceId}-${context.spanId}-${context.sampled ? '01' : '00'}`;

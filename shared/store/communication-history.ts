@@ -49,14 +49,14 @@ export function addCommunication(
   noteContact(db, writer, patientId, entry);
 }
 
-/** True when every entry was stored after `since`. Reads one document for each. @throws ServiceError `store.*` */
+/** True when the entries of all these contacts were stored after `since`. Reads one document for each. @throws ServiceError `store.*` */
 export async function areStoredSince(
   db: Firestore,
-  patientId: PatientId,
-  entries: readonly CommunicationEntry[],
+  contacts: readonly { readonly patientId: PatientId; readonly entry: CommunicationEntry }[],
   since: Timestamp,
 ): Promise<boolean> {
-  const docs = entries.map(({ event_id }) => history(db, patientId).doc(event_id));
+  if (contacts.length === 0) return true;
+  const docs = contacts.map(({ patientId, entry }) => history(db, patientId).doc(entry.event_id));
   const stored = await translated(() => db.getAll(...docs));
   return stored.every(({ createTime }) => createTime !== undefined && createTime > since);
 }

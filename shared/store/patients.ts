@@ -93,7 +93,7 @@ export function updatePatient(
   author: Author,
   change: (stored: StoredPatient) => ChangeResult,
 ): Promise<Update> {
-  return inTurn(patientDoc(db, id), () =>
+  return inTurn([patientDoc(db, id)], () =>
     inTransaction<Update>(db, async (transaction, earlier) => {
       const entries = earlier.flatMap(({ audit }) => audit ?? []);
       const committed = await committedEntry(db, transaction, entries);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { holdNextCommit, loseNextCommit, repeatNextCommit } from '../../../test/support/lost-answer.ts';
+import { holdNextCommit, repeatNextCommit } from '../../../test/support/lost-answer.ts';
 import { testLog } from '../../../test/support/kafka.ts';
 import { aForeignEvent, anEmailSent, LATER, patientsWorld } from '../../../test/support/patients-world.ts';
 import { BY_ADMIN } from '../../../test/support/builders.ts';
@@ -81,20 +81,6 @@ describe('a communication event', () => {
     expect(lastOutcomes(3)).toEqual(['applied', 'applied', 'applied']);
     expect(await world.history(71)).toHaveLength(3);
     expect(await world.sequence(71)).toBe(2);
-  });
-
-  it('is applied with others when their commit was lost and another process applied one of them meanwhile', async () => {
-    await world.register(72);
-    await consume(anEmailSent(72, { timestamp: '2026-11-04T10:00:00Z' }));
-    const [one, other] = [anEmailSent(72), anEmailSent(72)];
-    const another = elsewhere();
-    loseNextCommit(() => another.apply(readEnvelope(Buffer.from(JSON.stringify(one)), LATER)));
-
-    await Promise.all([one, other].map(consume));
-
-    vi.restoreAllMocks();
-    expect(await world.history(72)).toHaveLength(3);
-    expect(await world.history(72)).toContain(other.eventId);
   });
 
   it('is applied by the next worker when one died before its commit', async () => {
@@ -217,15 +203,6 @@ describe('a communication event', () => {
 
     expect(lastOutcome()).toBe('applied');
     expect((await world.history(11)).toSorted()).toEqual([event.eventId, later.eventId].toSorted());
-  });
-
-  it('counts once among those that share its transaction', async () => {
-    await world.register(14);
-    const [one, other] = [anEmailSent(14, {}, 1), anEmailSent(14, {}, 2)];
-    const again = anEmailSent(14, {}, 1);
-    await Promise.all([one, other, one, again].map(consume));
-    expect((await world.history(14)).toSorted()).toEqual([one.eventId, other.eventId].toSorted());
-    expect(await world.sequence(14)).toBe(2);
   });
 
   it('never moves the last contact backwards, and publishes nothing then', async () => {
@@ -353,31 +330,6 @@ describe('a communication event', () => {
     await world.register(5);
     await consume(anEmailSent(5, { version: '1.7', sequence: 3, extra: true }));
     expect(await world.history(5)).toHaveLength(1);
-  });
-
-  it('shares a write with others of its patient that wait with it', async () => {
-    await world.register(12);
-    const days = ['03', '01', '04', '02'];
-    await Promise.all(days.map((day) => consume(anEmailSent(12, { timestamp: `2026-11-${day}T10:00:00Z` }))));
-    expect(await world.history(12)).toHaveLength(4);
-    expect((await world.patient(12)).letzter_kontakt).toBe('2026-11-04');
-    // One change for all: one by one, the first and the third event would each have made one.
-    expect(await world.sequence(12)).toBe(2);
-  });
-
-  it('is recorded by itself when the write that it shares cannot be committed', async () => {
-    await world.register(13);
-    await consume(anEmailSent(13, {}, 'taken'));
-    await Promise.all(['one', 'taken', 'two'].map((mail) => consume(anEmailSent(13, {}, mail))));
-    const { docs } = await world.db.collection('patients/13/communication').get();
-    expect(docs.map((doc) => String(doc.get('reference_id'))).toSorted()).toEqual(['one', 'taken', 'two']);
-  });
-
-  it('takes its turn with others of the same patient', async () => {
-    await world.register(6);
-    await Promise.all(Array.from({ length: 20 }, () => consume(anEmailSent(6))));
-    expect(await world.history(6)).toHaveLength(20);
-    expect(await world.sequence(6)).toBe(2);
   });
 
   it('leaves no personal value in the log', () => {

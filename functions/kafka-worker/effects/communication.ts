@@ -1,18 +1,25 @@
 /**
  * Records a mail or a call: one write adds an entry to the patient's communication history and sets `letzter_kontakt`.
- * Events of one patient that wait together share a write. A repeated event changes nothing, and neither does the same
+ * Events that wait together share a write, also those of different patients. A repeated event changes nothing, and neither does the same
  * contact under a new event id: the first event and its time count. Nothing is read to find out: the write itself fails
  * when the event or the contact is known. It is no transaction: one of a killed worker could leave the patient locked, and
  * the next worker begins with the same events.
  */
-import type { Firestore, Timestamp } from '@google-cloud/firestore';
+import type { DocumentSnapshot, Firestore, Timestamp, WriteBatch } from '@google-cloud/firestore';
 import { communicationEventPayloads } from '../../../shared/events/consumed-events.ts';
 import type { ForeignEnvelope } from '../../../shared/events/envelope.ts';
 import { recordContact } from '../../../shared/patient/change.ts';
 import type { PatientId } from '../../../shared/patient/schema.ts';
-import { berlinDateOf, utcTimestamp, type BerlinDate, type Clock } from '../../../shared/platform/clock.ts';
-import { isServiceError, ServiceError } from '../../../shared/platform/errors.ts';
+import {
+  berlinDateOf,
+  utcTimestamp,
+  type BerlinDate,
+  type Clock,
+  type Instant,
+} from '../../../shared/platform/clock.ts';
+import { ServiceError } from '../../../shared/platform/errors.ts';
 import { isNestedAtMost, MAX_LEVELS } from '../../../shared/platform/nesting.ts';
+import { inTraceOfNow } from '../../../shared/platform/trace.ts';
 import {
   addCommunication,
   areStoredSince,
@@ -29,16 +36,24 @@ interface Contact {
   readonly patientId: PatientId;
   readonly date: BerlinDate;
   readonly entry: CommunicationEntry;
-  /** Size of the entry, roughly. */
+  /** Size of the message, which is about that of the entry. */
   readonly bytes: number;
+  readonly inItsTrace: ReturnType<typeof inTraceOfNow>;
 }
 
 /** As many bytes as one message may have: a shared write is never larger than a single event may make it. */
 const SHARED_BYTES = 512 * 1024;
 const SHARED_EVENTS = 10;
+/** With the limit of events, as many as the consumer handles at once in five partitions. */
+const SHARED_RUNNING = 4;
 
 export function communicationEffect(db: Firestore, clock: Clock): Effect {
-  const limits = { items: SHARED_EVENTS, bytes: SHARED_BYTES, bytesOf: ({ bytes }: Contact) => bytes };
+  const limits = {
+    running: SHARED_RUNNING,
+    items: SHARED_EVENTS,
+    bytes: SHARED_BYTES,
+    bytesOf: ({ bytes }: Contact) => bytes,
+  };
   const recordInTurn = sharedTurns<Contact, Applied>(limits, (contacts) => record(db, clock, contacts));
   return {
     types: Object.keys(communicationEventPayloads),
@@ -69,41 +84,69 @@ function read(event: ForeignEnvelope): Contact | undefined {
       reference_id: String('email_id' in payload ? payload.email_id : payload.call_id),
       data: payload,
     },
-    bytes: Buffer.byteLength(JSON.stringify(payload)),
+    bytes: event.bytes,
+    inItsTrace: inTraceOfNow(),
   };
 }
 
-/** Records contacts of one patient in one write. @returns their results, in the same order */
+/** Records contacts in one write. @returns their results, in the same order */
 async function record(db: Firestore, clock: Clock, contacts: readonly Contact[]): Promise<Applied[]> {
   const now = clock();
-  const [{ patientId }] = contacts as [Contact];
-  const added: Contact[] = [];
-  for (const contact of contacts) {
-    if (!added.some(({ entry }) => isSameContact(entry, contact.entry))) added.push(contact);
-  }
-  const entries = added.map(({ entry }) => entry);
-  const dates = added.map(({ date }) => date);
-  const latest = dates.reduce((latest, date) => (date > latest ? date : latest));
+  const byPatient = Map.groupBy(contacts, ({ patientId }) => patientId);
+  const docs = [...byPatient.keys()].map((id) => patientDoc(db, id));
   let since: Timestamp | undefined;
+  let added: Contact[] = [];
+  let unknown: Contact[] = [];
   try {
     await withoutLocks(db, async (batch) => {
-      const snapshot = await translated(() => patientDoc(db, patientId).get());
-      since ??= snapshot.readTime;
-      addPatientUpdate(db, batch, snapshot, now, ({ patient }) => recordContact(patient, latest, now));
-      for (const entry of entries) addCommunication(db, batch, patientId, entry);
+      const snapshots = await translated(() => db.getAll(...docs));
+      since ??= snapshots[0]?.readTime;
+      added = [];
+      unknown = [];
+      for (const [at, own] of [...byPatient.values()].entries()) {
+        const snapshot = snapshots[at];
+        if (snapshot?.exists === true) {
+          const others = withoutRepeats(own);
+          add(db, batch, snapshot, others, now);
+          added.push(...others);
+        } else unknown.push(...own);
+      }
     });
   } catch (error) {
-    if (isServiceError(error, 'patient.not_found'))
-      return contacts.map(() => ({ outcome: 'unknown_patient', patientId }));
     if (!isAlreadyExists(error)) throw error;
     // The client repeats a commit whose answer was lost, and the repeat finds what the first one wrote: no duplicates.
-    const isOwn = since !== undefined && (await areStoredSince(db, patientId, entries, since));
+    const isOwn = since !== undefined && (await areStoredSince(db, added, since));
     // Of several contacts the error does not tell which one is known: each is then recorded by itself.
     if (!isOwn && contacts.length > 1) throw error;
-    if (!isOwn) return [{ outcome: 'duplicate', patientId }];
+    if (!isOwn) added = [];
   }
-  return contacts.map((contact) => ({
-    outcome: added.includes(contact) ? 'applied' : 'duplicate',
-    patientId,
-  }));
+  return contacts.map((contact) => ({ outcome: outcomeOf(contact), patientId: contact.patientId }));
+
+  function outcomeOf(contact: Contact): Applied['outcome'] {
+    if (unknown.includes(contact)) return 'unknown_patient';
+    return added.includes(contact) ? 'applied' : 'duplicate';
+  }
+}
+
+/** Adds contacts of one patient to a write, which moves the patient's last contact to the latest of them. */
+function add(
+  db: Firestore,
+  batch: WriteBatch,
+  snapshot: DocumentSnapshot,
+  contacts: readonly Contact[],
+  now: Instant,
+): void {
+  const latest = contacts.reduce((latest, one) => (one.date > latest.date ? one : latest));
+  latest.inItsTrace(() =>
+    addPatientUpdate(db, batch, snapshot, now, ({ patient }) => recordContact(patient, latest.date, now)),
+  );
+  for (const { patientId, entry } of contacts) addCommunication(db, batch, patientId, entry);
+}
+
+function withoutRepeats(contacts: readonly Contact[]): Contact[] {
+  const others: Contact[] = [];
+  for (const contact of contacts) {
+    if (!others.some(({ entry }) => isSameContact(entry, contact.entry))) others.push(contact);
+  }
+  return others;
 }

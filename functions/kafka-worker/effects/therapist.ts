@@ -120,7 +120,7 @@ async function changeOne(
   const now = clock();
   const id = patientId.parse(Number(docId));
   try {
-    await inTurn(patientDoc(db, id), () =>
+    await inTurn([patientDoc(db, id)], () =>
       inTransaction(db, async (transaction) => {
         if (!(await isDueWithin(db, transaction, eventId, therapist))) return;
         await updatePatientWithin(db, transaction, id, now, ({ patient }) => change(patient, therapist, now));
