@@ -61,6 +61,8 @@ it('republish ends on Ctrl-C, which npm forwards a second time', async () => {
   command.kill('SIGINT');
   const [code] = (await once(command, 'exit')) as [number];
   expect(code).toBe(130);
+  // Patients of the page are in the audit trail before they are changed.
+  expect(await written).toContain('"patient_ids":[1,2,3]');
   expect(await written).toMatch(
     /Stopping after the current step.*\n[^]*Continue with: ops republish --all --after 1/,
   );
@@ -85,8 +87,8 @@ it('republish continues after kill -9 at the patient that its progress named', a
   await Promise.race([named, ended]);
   command.kill('SIGKILL');
   expect(await ended).toEqual([null, 'SIGKILL']);
-  // Patients of the page are in the audit trail before they are changed.
-  expect(shown).toContain('"patient_ids":[1,2,3]');
+  // On a terminal nothing keeps the audit trail.
+  expect(shown).not.toContain('patient_ids');
 
   expect((await ops('republish --all --after 1')).out).toContain('2 patients put into the outbox.');
   expect(await sequences()).toEqual(before.map((number) => number + 1));

@@ -38,7 +38,7 @@ export interface Caller {
   readonly signal?: AbortSignal;
 }
 
-/** Runs one command line. On an operator's own machine the audit trail goes to standard error. @returns the exit code */
+/** Runs one command line. On an operator's own machine the audit trail goes to standard error, unless that is a terminal. @returns the exit code */
 export async function runOps(
   args: readonly string[],
   environment: Environment,
@@ -69,8 +69,10 @@ export async function runOps(
   }
 }
 
+/** Nothing keeps what a terminal shows, so there the answer stands alone. */
 function localLog({ err }: Streams): Log {
-  return createLog({ service: 'ops', project: '', destination: err });
+  const destination = err.isTTY === true ? { write: () => undefined } : err;
+  return createLog({ service: 'ops', project: '', destination });
 }
 
 function explain(error: unknown, { err }: Streams): number {

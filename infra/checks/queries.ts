@@ -12,11 +12,12 @@ import { communicationQuery } from '../../shared/store/communication-history.ts'
 import { expiredQuery, expiringCollections } from '../../shared/store/expiry.ts';
 import { newestSnapshotQuery } from '../../shared/store/health-snapshots.ts';
 import { patientKeysQuery } from '../../shared/store/idempotency-keys.ts';
+import { openErasuresQuery } from '../../shared/store/erasures.ts';
 import {
   importsOfPatientQuery,
   importsOfPersonQuery,
   importsOfTokenQuery,
-} from '../../shared/store/erasures.ts';
+} from '../../shared/store/person-files.ts';
 import { importsQuery, lastImportsQuery } from '../../shared/store/import-statistics.ts';
 import { eventsQuery, frontEventsQuery } from '../../shared/store/outbox-events.ts';
 import { mailsQuery } from '../../shared/store/outbox-mails.ts';
@@ -72,6 +73,7 @@ export function queries(db: Firestore): Record<string, Query[]> {
     lapsedQuery: RETENTION_RULES.flatMap((rule) =>
       [false, true].map((hadContact) => lapsedQuery(db, rule, before, hadContact)),
     ),
+    openErasuresQuery: [openErasuresQuery(db, 100)],
     knownQuery: [knownQuery(db, 'group')],
     standingQuery: [standingQuery(db, 'group')],
     patientTokensQuery: [patientTokensQuery(db, patient)],

@@ -4,6 +4,7 @@ import {
   appendFile,
   copyFile,
   link,
+  mkdir,
   mkdtemp,
   open,
   readdir,
@@ -22,7 +23,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ImportBucket } from '../../shared/registration/bucket.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { importWorld, objectNames } from '../../test/support/import-world.ts';
-import { readWhole, watchDropFolder, type DropFolder } from './drop-folder.ts';
+import { watchDropFolder, type DropFolder } from './drop-folder.ts';
+import { readWhole } from './dropped-file.ts';
 
 let folder: string;
 let importBucket: ImportBucket;
@@ -170,6 +172,29 @@ it('uploads a file whose name holds a line break', async () => {
   await writeFile(join(folder, 'two\nlines.json'), '{}');
   await incoming(['incoming/two_lines.json']);
   await eventually(async () => expect(await readdir(folder)).toEqual([]));
+});
+
+it('says once of a file that cannot be uploaded under its name what to do, and uploads the others', async () => {
+  const said: string[] = [];
+  const named = (text: string) => Buffer.concat([Buffer.from(join(folder, text)), Buffer.from([0xff])]);
+  const deep = join(folder, ...Array.from({ length: 5 }, () => 'x'.repeat(250)));
+  await writeFile(named('before'), '{}');
+  dropFolder = await watchDropFolder(folder, importBucket, {
+    canTell: async () => true,
+    retryAfterMs: 10,
+    onTrouble: (sentence) => void said.push(sentence),
+  });
+  await mkdir(deep, { recursive: true });
+  await writeFile(join(deep, 'long.json'), '{}');
+  const notUtf8 = 'the name of a file is not UTF-8, so it is not uploaded: rename it';
+  const tooLong = 'the path of a file has more than 1015 bytes, so it is not uploaded: shorten it';
+  await eventually(() => expect(said).toEqual([notUtf8, tooLong]));
+
+  await writeFile(named('after'), '{}');
+  await eventually(() => expect(said).toEqual([notUtf8, tooLong, notUtf8]));
+  await writeFile(join(folder, 'good.json'), '{}');
+  await incoming(['incoming/good.json']);
+  expect(said).toHaveLength(3);
 });
 
 it('uploads 50 files at once, each once and whole', async () => {

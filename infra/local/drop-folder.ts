@@ -5,13 +5,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, unlink } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import type { ImportBucket } from '../../shared/registration/bucket.ts';
 import { watch } from 'chokidar';
 import pLimit from 'p-limit';
-import { INCOMING } from '../../shared/registration/archive.ts';
-import { canTellWriters, heldForWriting, identityOf, type FileIdentity } from './open-files.ts';
+import type { ImportBucket } from '../../shared/registration/bucket.ts';
+import { isSame, NameTooLong, uploadDropped, versionOf, type Version } from './dropped-file.ts';
+import { canTellWriters, heldForWriting } from './open-files.ts';
 
 export interface DropFolder {
   close(): Promise<void>;
@@ -34,12 +34,6 @@ interface Dropped {
   /** When this version was first seen, and when to look again: milliseconds of `performance.now()`. */
   since: number;
   nextLook: number;
-}
-
-interface Version {
-  readonly identity: FileIdentity;
-  readonly size: bigint;
-  readonly mtimeNs: bigint;
 }
 
 /** Folder in which uploaded files wait for their removal, where no process finds them by their old name. */
@@ -114,6 +108,11 @@ export async function watchDropFolder(
       isTroubled = false;
       return [file];
     } catch (error) {
+      if (error instanceof NameTooLong) {
+        onTrouble(error.message);
+        waiting.delete(file.path);
+        return [];
+      }
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' && !isTroubled) {
         isTroubled = true;
         onTrouble('a file cannot be uploaded; it will be tried again');
@@ -174,7 +173,10 @@ export async function watchDropFolder(
   // For example when the machine has too few inotify watches.
   watcher.on('error', (error) => onTrouble(`is no longer watched: ${(error as Error).message}`));
   watcher.on('add', (path) => expect(path)).on('change', (path) => expect(path));
+  const tellUnreadable = createUnreadable(folder, onTrouble);
+  watcher.on('raw', (_, path) => void (path?.includes(REPLACEMENT) === true && tellUnreadable()));
   await new Promise<void>((resolve) => void watcher.once('ready', resolve));
+  await tellUnreadable();
 
   let looking: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
@@ -197,45 +199,18 @@ export async function watchDropFolder(
   };
 }
 
-/** Undefined when the path is no file: it is gone, or something else, such as a link. */
-async function versionOf(path: string): Promise<Version | undefined> {
-  const stats = await lstat(path, { bigint: true }).catch(() => undefined);
-  if (stats?.isFile() !== true) return undefined;
-  return { identity: identityOf(stats), size: stats.size, mtimeNs: stats.mtimeNs };
-}
+/** What Node puts into a name for bytes that are not UTF-8. No file is found by such a name. */
+const REPLACEMENT = '\uFFFD';
 
-function isSame(one: Version | undefined, other: Version | undefined): boolean {
-  return (
-    one !== undefined &&
-    one.identity === other?.identity &&
-    one.size === other.size &&
-    one.mtimeNs === other.mtimeNs
-  );
-}
-
-/**
- * Reads a file that an operator names.
- * @throws Error when there is no such file, when it is empty, or when a process still writes to it
- */
-export async function readWhole(file: string): Promise<Buffer> {
-  const path = await realpath(file);
-  const version = await versionOf(path);
-  if (version === undefined) throw new Error(`${file} is not a file.`);
-  if (version.size === 0n) throw new Error(`${file} is empty: drop it again once it is written.`);
-  const bytes = await readFile(path);
-  const held = await heldForWriting(new Map([[version.identity, path]]));
-  if (held.size > 0 || !isSame(await versionOf(path), version)) {
-    throw new Error(`${file} is still being written: drop it again once that has ended.`);
-  }
-  return bytes;
-}
-
-/** Uploads a file's content below `incoming/`. Object names must not hold line breaks, so each becomes `_`. */
-export async function uploadDropped(bucket: ImportBucket, bytes: Buffer, name: string): Promise<void> {
-  const object = `${INCOMING}${name.replaceAll(/\p{Cc}/gu, '_')}`;
-  await (
-    await bucket.client()
-  )
-    .file(object)
-    .save(bytes, { resumable: false, contentType: 'application/json' });
+/** @returns a function that tells once of each file whose name cannot be read. It never rejects. */
+function createUnreadable(folder: string, onTrouble: (sentence: string) => void): () => Promise<void> {
+  const told = new Set<string>();
+  return async () => {
+    const paths = await readdir(folder, { recursive: true }).catch(() => []);
+    for (const path of paths.filter((one) => one.includes(REPLACEMENT) && !told.has(one))) {
+      if (await lstat(join(folder, path)).catch(() => undefined)) continue;
+      told.add(path);
+      onTrouble('the name of a file is not UTF-8, so it is not uploaded: rename it');
+    }
+  };
 }

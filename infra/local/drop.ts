@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { Command } from 'commander';
 import { showProgress } from '../../shared/platform/progress.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
-import { readWhole, uploadDropped } from './drop-folder.ts';
+import { readWhole, uploadDropped } from './dropped-file.ts';
 
 /** npm runs this in the project's folder. */
 const STACK = '.local/stack.json';

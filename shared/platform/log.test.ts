@@ -68,6 +68,7 @@ describe('the fields of an error', () => {
 
   it('are the type alone for a thrown value that is not an error', () => {
     expect(errorFields('Lena')).toEqual({ error_class: 'string' });
+    expect(errorFields(undefined)).toEqual({});
   });
 });
 

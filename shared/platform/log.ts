@@ -127,9 +127,10 @@ const FRAME = /^\s+at (?:.*[^\s(]:\d+:\d+\)?|.* \((?:<anonymous>|native|index \d
 
 /**
  * The loggable parts of an error: code, class and stack frames. The message of another library's error is left out,
- * because it may quote a document, an object name or a request body.
+ * because it may quote a document, an object name or a request body. Nothing when there is no error.
  */
 export function errorFields(error: unknown): LogFields {
+  if (error === undefined) return {};
   if (!(error instanceof Error)) return { error_class: typeof error };
   const ours = error instanceof ServiceError;
   const cause = ours && error.cause instanceof Error ? `\ncaused by ${headAndFrames(error.cause)}` : '';

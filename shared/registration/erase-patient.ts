@@ -15,14 +15,14 @@ import {
   eraseHistory,
   eraseImportRecord,
   erasePending,
-  filesOf,
   openErasures,
+  putBackErasure,
   type Erasure,
   type ErasureOptions,
-  type PersonFile,
 } from '../store/erasures.ts';
 import { buryIdempotencyKeys } from '../store/idempotency-keys.ts';
 import { recordIdOf, type RecordId } from '../store/imports.ts';
+import { filesOf, type PersonFile } from '../store/person-files.ts';
 import { listIncoming } from './archive.ts';
 import { deleteObject, deleteVersion, type ImportBucket } from './bucket.ts';
 import { enterErasure } from './erasure-ledger.ts';
@@ -61,7 +61,8 @@ export async function erasePatient(
 }
 
 /**
- * Completes up to 100 interrupted erasures. Logs one that fails again and leaves it for the next run.
+ * Completes up to 100 interrupted erasures. Logs one that fails again and tries it after all others in a next run, so that
+ * 100 which always fail do not keep the others waiting.
  * @returns how many were completed
  * @throws ServiceError `store.unavailable` when the open erasures cannot be read
  */
@@ -75,6 +76,8 @@ export async function completeErasures(deps: ErasureDependencies): Promise<numbe
       logCompletedErasure(deps.log, erasure.patient_id, erasure.requested_by);
     } catch (error) {
       deps.log.error('Erasure not completed', { patient_id: erasure.patient_id, ...errorFields(error) });
+      // While Firestore is unavailable none is completed, so it does not matter which is first.
+      await putBackErasure(deps.db, erasure.patient_id, deps.clock()).catch(() => undefined);
     }
   }
   return completed;

@@ -19,7 +19,7 @@ import { addAuditEntry, committedEntry, newAuditEntry, type AuditEntry, type Aut
 import { communicationQuery } from './communication-history.ts';
 import { consentDoc } from './consents.ts';
 import { deleteAll, inTransaction, translated } from './firestore.ts';
-import { importDoc, importDocs, type ImportRecord, type RecordId } from './imports.ts';
+import { importDoc, type RecordId } from './imports.ts';
 import { knownContactDocs } from './known-contacts.ts';
 import { addConsequences, patientEntriesQuery } from './outbox.ts';
 import { claimedUntil } from './outbox-mails.ts';
@@ -35,6 +35,8 @@ export interface Erasure {
   /** Keys to find failed files that have none of the tokens; missing in a job of an earlier release. */
   readonly person_keys?: readonly PersonKey[];
   readonly requested_at: UtcTimestamp;
+  /** When its completion last failed in the scheduled run; until then when it was requested. */
+  readonly tried_at: UtcTimestamp;
   /** Number of the patient's last event, which `patient.deleted` follows. */
   readonly sequence: number;
   /** True once `patient.deleted` is in the outbox, or was published before. */
@@ -62,12 +64,6 @@ export interface Begun {
   /** Undefined when this request did not remove the patient. */
   readonly audit: AuditEntry | undefined;
 }
-
-/** A record of a file that the person sent. */
-export type PersonFile = ImportRecord & { readonly recordId: RecordId };
-
-/** The ids and keys by which the files of a person are found. */
-export type PersonTraces = Pick<Erasure, 'patient_id' | 'token_hashes' | 'person_keys'>;
 
 function erasureDocs(db: Firestore): CollectionReference {
   return db.collection('erasures');
@@ -120,6 +116,7 @@ export async function beginErasure(
       token_hashes: hashes,
       person_keys: keysOfPatient(salt, patient),
       requested_at: utcTimestamp(now),
+      tried_at: utcTimestamp(now),
       sequence,
       announced: isAnnounced,
       hold_until: lastClaim(waiting.docs) ?? null,
@@ -200,38 +197,6 @@ async function erasePages(query: Query): Promise<void> {
   }
 }
 
-/** Records of files that belong to the patient. */
-export function importsOfPatientQuery(db: Firestore, id: PatientId): Query {
-  return importDocs(db).where('patient_id', '==', id);
-}
-
-/** Records of files with the token. */
-export function importsOfTokenQuery(db: Firestore, hash: TokenHash): Query {
-  return importDocs(db).where('token_sha256', '==', hash);
-}
-
-/** Records of files with one of the person's keys. */
-export function importsOfPersonQuery(db: Firestore, keys: readonly PersonKey[]): Query {
-  return importDocs(db).where('person_keys', 'array-contains-any', keys);
-}
-
-/** Every file that the person ever sent: those that became the patient, duplicates, failed attempts. */
-export async function filesOf(
-  db: Firestore,
-  { patient_id, token_hashes, person_keys: keys = [] }: PersonTraces,
-): Promise<PersonFile[]> {
-  const queries = [
-    importsOfPatientQuery(db, patient_id),
-    ...token_hashes.map((hash) => importsOfTokenQuery(db, hash)),
-    ...(keys.length === 0 ? [] : [importsOfPersonQuery(db, keys)]),
-  ];
-  const found = await translated(() => Promise.all(queries.map((query) => query.get())));
-  const files = found
-    .flatMap((page) => page.docs)
-    .map((doc) => ({ ...(doc.data() as ImportRecord), recordId: doc.id as RecordId }));
-  return [...new Map(files.map((file) => [file.recordId, file])).values()];
-}
-
 /** Removes a file's record, once its objects are gone. */
 export async function eraseImportRecord(db: Firestore, recordId: RecordId): Promise<void> {
   await translated(() => importDoc(db, recordId).delete());
@@ -242,8 +207,18 @@ export async function closeErasure(db: Firestore, id: PatientId): Promise<void> 
   await translated(() => erasureDoc(db, id).delete());
 }
 
-/** Erasures that have begun and are not done. */
+/** Lets the other open erasures go first, after one has failed. @throws ServiceError `store.*` */
+export async function putBackErasure(db: Firestore, id: PatientId, now: Instant): Promise<void> {
+  await translated(() => erasureDoc(db, id).update({ tried_at: utcTimestamp(now) }));
+}
+
+/** Erasures that have begun and are not done; those that have waited longest for a try come first. */
+export function openErasuresQuery(db: Firestore, limit: number): Query {
+  return erasureDocs(db).orderBy('tried_at').limit(limit);
+}
+
+/** The erasures of {@link openErasuresQuery}. @throws ServiceError `store.unavailable` */
 export async function openErasures(db: Firestore, limit: number): Promise<Erasure[]> {
-  const page = await translated(() => erasureDocs(db).limit(limit).get());
+  const page = await translated(() => openErasuresQuery(db, limit).get());
   return page.docs.map((doc) => doc.data() as Erasure);
 }

@@ -8,13 +8,13 @@ import { utcTimestamp, type Instant } from '../platform/clock.ts';
 import type { Config } from '../platform/config.ts';
 import { readCommunication, type HistoryPosition } from './communication-history.ts';
 import { readConsent } from './consents.ts';
-import { filesOf, type PersonTraces } from './erasures.ts';
 import { translated } from './firestore.ts';
 import { patientKeysQuery } from './idempotency-keys.ts';
 import { KEPT_DAYS } from './kept-days.ts';
 import { counterOf, readCount } from './mail-counts.ts';
 import { patientEntriesQuery } from './outbox.ts';
 import { readPatient } from './patients.ts';
+import { filesOf, type PersonTraces } from './person-files.ts';
 import { keysOfPatient, readSalt } from './person-keys.ts';
 import { patientTokensQuery, type TokenHash } from './registration-tokens.ts';
 

@@ -1,6 +1,6 @@
 /** Erasing a person: no data is left, whatever they had sent and however often the erasure was interrupted. */
-import { beforeEach, describe, expect, it } from 'vitest';
-import type { PatientId } from '../../shared/patient/schema.ts';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { patientId, type PatientId } from '../../shared/patient/schema.ts';
 import { utcTimestamp } from '../../shared/platform/clock.ts';
 import { systemClock } from '../../shared/platform/system-clock.ts';
 import { connectBucket } from '../../shared/registration/bucket.ts';
@@ -216,6 +216,30 @@ describe('the scheduled check', () => {
     expect(await completeErasures(api.deps)).toBe(1);
     await expectNothingLeft();
     expect(await completeErasures(api.deps)).toBe(0);
+  });
+
+  it('completes it although 100 that were requested before fail each time', async () => {
+    const { id: waiting } = await api.create();
+    const failing = Array.from({ length: 100 }, (_, n) => 10_000_000 + n);
+    const batch = api.db.batch();
+    for (const patient_id of failing) {
+      const requested_at = '2026-11-01T09:00:00.000Z';
+      const job = { patient_id, requested_at, tried_at: requested_at, token_hashes: [], announced: true };
+      batch.create(api.db.doc(`erasures/${patient_id}`), job);
+    }
+    await batch.commit();
+    await beginErasure(api.db, patientId.parse(waiting), systemClock(), BY_ADMIN);
+    const client = await api.deps.bucket.client();
+    const file = client.file.bind(client);
+    vi.spyOn(client, 'file').mockImplementation((name, options) => {
+      if (name.startsWith('erasures/1000')) throw new Error('not written');
+      return file(name, options);
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+
+    expect(await completeErasures(api.deps)).toBe(0);
+    expect(await completeErasures(api.deps)).toBe(1);
+    expect((await api.db.doc(`erasures/${waiting}`).get()).exists).toBe(false);
   });
 });
 

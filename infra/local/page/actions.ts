@@ -5,7 +5,7 @@ import type { ImportBucket } from '../../../shared/registration/bucket.ts';
 import { createPublisher } from '../../../shared/kafka/publish.ts';
 import type { KafkaClient, OutgoingMessage } from '../../../shared/kafka/ports.ts';
 import type { Names } from '../../../shared/kafka/topics.ts';
-import { uploadDropped } from '../drop-folder.ts';
+import { uploadDropped } from '../dropped-file.ts';
 import { deliverOnce } from '../eventarc.ts';
 import { run } from '../process.ts';
 import type { Supervised } from '../supervisor.ts';
