@@ -49,7 +49,7 @@ export const bench: Bench = async (progress) => {
       token: issuer.tokens.admin,
     };
     const points: Point[] = [];
-    const addPoint = async (name: string, events: number, lists = 10) => {
+    const addPoint = async (name: string, events: number, lists = 3) => {
       const measured = await measure(service, lists);
       if (events > 0)
         await counted(`adding ${events} events`, events, (done) => addEvents(world.db, events, done));
