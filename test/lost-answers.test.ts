@@ -45,6 +45,8 @@ const covered: Readonly<Record<string, readonly [file: string, test: string] | s
     'functions/ops/ops.test.ts',
     'republishes a patient once when the answer to the commit was lost',
   ],
+  'shared/store/group-commit.ts commit': 'each write of a group has its own row',
+  'shared/store/imports.ts noteArchived': 'writes the same twice',
   'shared/store/firestore.ts deleteAll': 'what is deleted twice is deleted',
   'shared/store/idempotency-keys.ts discard': 'what is deleted twice is deleted',
   'shared/store/idempotency-keys.ts buryIdempotencyKeys': 'writes the same twice',
@@ -55,9 +57,9 @@ const covered: Readonly<Record<string, readonly [file: string, test: string] | s
   'shared/store/mail-counts.ts addCount': 'is a part of the registration',
 };
 
-/** A transaction, a batch, one without locks, or a single write with a precondition. */
+/** A transaction, a batch, one without locks, a part of a group commit, or a single write with a precondition. */
 const WRITE =
-  /(?<!function )\b(?:inTransaction|withoutLocks)[<(]|\.batch\(\)|(?:ref|[dD]oc|[dD]oc\(.*\))\.create\(|\blastUpdateTime(?::| \})/;
+  /(?<!function )\b(?:inTransaction|withoutLocks|commitTogether)[<(]|\.batch\(\)|(?:ref|[dD]oc|[dD]oc\(.*\))\.create\(|\blastUpdateTime(?::| \})/;
 
 /** `file function` of every such write. */
 async function writes(): Promise<string[]> {

@@ -45,14 +45,14 @@ export async function readObject(
     tokenHash: read?.tokenHash ?? null,
     pairs: read?.pairs ?? [],
   });
-  const tooLarge = {
+  const tooLarge = () => ({
     file: refused(new ServiceError('import.too_large')),
     firstUploadedAt: object.uploadedAt,
-  };
-  if (object.bytes > MAX_FILE_BYTES) return tooLarge;
+  });
+  if (object.bytes > MAX_FILE_BYTES) return tooLarge();
   const download = await downloadVersion(deps.bucket, object, MAX_FILE_BYTES);
   if (download === 'gone') return undefined;
-  if (download === 'too_large') return tooLarge;
+  if (download === 'too_large') return tooLarge();
   const { contentEncoding } = download;
   const bytes = await unpackContent(download.bytes, contentEncoding, MAX_FILE_BYTES).catch(asServiceError);
   if (bytes instanceof ServiceError) {

@@ -4,6 +4,7 @@
  */
 import {
   Firestore,
+  type DocumentData,
   type DocumentReference,
   type Query,
   type QuerySnapshot,
@@ -15,8 +16,11 @@ import pRetry from 'p-retry';
 import { within } from '../platform/deadline.ts';
 import { isServiceError, ServiceError } from '../platform/errors.ts';
 
-/** A transaction or a batch: writes that happen together or not at all. */
-export type Writer = Pick<Transaction, 'create' | 'delete'> | Pick<WriteBatch, 'create' | 'delete'>;
+/** A transaction, a batch or a part of a group commit: writes that happen together or not at all. */
+export interface Writer {
+  create(doc: DocumentReference, data: DocumentData): unknown;
+  delete(doc: DocumentReference): unknown;
+}
 
 /** Without keepalive pings, a connection that the network dropped silently seems alive for 15 minutes. */
 const KEEPALIVE = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 10_000 };

@@ -9,6 +9,7 @@ import type { Instant, UtcTimestamp } from '../platform/clock.ts';
 import { parseTimestamp, utcTimestamp } from '../platform/clock.ts';
 import type { ErrorCode, Violation } from '../platform/errors.ts';
 import { isPreconditionLost, translated } from './firestore.ts';
+import { commitTogether } from './group-commit.ts';
 import { expiryOf } from './kept-days.ts';
 import type { PersonKey } from './person-keys.ts';
 import type { TokenHash } from './registration-tokens.ts';
@@ -105,7 +106,7 @@ export function uploadVouchedFor(
  */
 export async function noteArchived(db: Firestore, id: RecordId, now: Instant): Promise<boolean> {
   try {
-    await translated(() => importDoc(db, id).update({ archived_at: utcTimestamp(now) }));
+    await commitTogether(db, (batch) => batch.update(importDoc(db, id), { archived_at: utcTimestamp(now) }));
     return true;
   } catch (error) {
     if (isPreconditionLost(error)) return false;

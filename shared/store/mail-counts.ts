@@ -10,10 +10,10 @@ import {
   type CollectionReference,
   type DocumentReference,
   type Firestore,
-  type WriteBatch,
 } from '@google-cloud/firestore';
 import type { Instant } from '../platform/clock.ts';
 import { translated } from './firestore.ts';
+import type { GroupWriter } from './group-commit.ts';
 
 const WINDOW_MS = 24 * 3600 * 1000;
 
@@ -61,7 +61,7 @@ export async function readCount(db: Firestore, id: CounterId, now: Instant): Pro
 }
 
 /** Counts one more mail. The whole write fails if the counter has changed since it was read. */
-export function addCount(db: Firestore, batch: WriteBatch, count: MailCount, now: Instant): void {
+export function addCount(db: Firestore, batch: GroupWriter, count: MailCount, now: Instant): void {
   const { id, sent, updateTime } = count;
   const document = {
     sent: [...sent, now.epochMilliseconds],

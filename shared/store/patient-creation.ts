@@ -10,6 +10,7 @@ import { parseTimestamp, type Instant } from '../platform/clock.ts';
 import { isServiceError, ServiceError } from '../platform/errors.ts';
 import { addAuditEntry, newAuditEntry, type AuditEntry, type Author } from './audit-trail.ts';
 import { isAlreadyExists, translated } from './firestore.ts';
+import { commitTogether } from './group-commit.ts';
 import { addIdempotencyKey, findEarlierRequest, type IdempotentRequest } from './idempotency-keys.ts';
 import type { AllocatePatientId } from './patient-ids.ts';
 import { addPatient, patientDoc, readPatient, type StoredPatient } from './patients.ts';
@@ -53,16 +54,17 @@ async function attempt(
   author: Author,
 ): Promise<Creation> {
   const created = registerPatient(await allocateId(), input, now);
-  const batch = db.batch();
-  const stored = addPatient(db, batch, created, now);
-  if (request !== undefined) {
-    const made = { patientId: stored.patient.id, version: stored.sequence };
-    addIdempotencyKey(db, batch, request, made, now);
-  }
-  const audit = newAuditEntry(author, stored.patient.id, Object.keys(input));
-  addAuditEntry(db, batch, audit);
+  const audit = newAuditEntry(author, created.patient.id, Object.keys(input));
+  const stored = { patient: created.patient, sequence: created.events.length };
   try {
-    await translated(() => batch.commit());
+    await commitTogether(db, (batch) => {
+      addPatient(db, batch, created, now);
+      if (request !== undefined) {
+        const made = { patientId: stored.patient.id, version: stored.sequence };
+        addIdempotencyKey(db, batch, request, made, now);
+      }
+      addAuditEntry(db, batch, audit);
+    });
     return { stored, audit };
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;

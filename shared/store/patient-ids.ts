@@ -11,6 +11,8 @@ import { markDoc, markIn, refuseFenced, type Mark } from './fence.ts';
 import { inTransaction, translated } from './firestore.ts';
 
 const BLOCK = 100;
+/** The next block is leased when only this many ids are left, so that nobody waits for it. */
+const AHEAD = 50;
 
 /** Allocates ids one by one. @throws ServiceError `store.*`, `storage.unavailable` */
 export type AllocatePatientId = () => Promise<PatientId>;
@@ -32,12 +34,17 @@ export function createPatientIds(
     free.push(...Array.from({ length: BLOCK }, (_, at) => patientId.parse(first + at)));
   };
 
+  const leaseOnce = () => (leasing ??= lease().finally(() => (leasing = undefined)));
+
   return async function allocate() {
     const id = free.shift();
-    if (id !== undefined) return id;
-    leasing ??= lease().finally(() => (leasing = undefined));
-    await leasing;
-    return allocate();
+    if (id === undefined) {
+      await leaseOnce();
+      return allocate();
+    }
+    // If this fails, the block is leased when it is needed, and the error reaches whoever needs it.
+    if (free.length === AHEAD) leaseOnce().catch(() => undefined);
+    return id;
   };
 }
 

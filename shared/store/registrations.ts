@@ -8,7 +8,8 @@ import type { ChangeResult } from '../patient/change.ts';
 import type { PaymentReference } from '../patient/schema.ts';
 import type { Instant } from '../platform/clock.ts';
 import { addConsent, type Consent } from './consents.ts';
-import { inTransaction, isAlreadyExists, isPreconditionLost, translated } from './firestore.ts';
+import { inTransaction, isAlreadyExists, isPreconditionLost } from './firestore.ts';
+import { commitTogether } from './group-commit.ts';
 import { importDoc, toImportDocument, type ImportRecord, type RecordId } from './imports.ts';
 import { addCount, type MailCount } from './mail-counts.ts';
 import { addMail } from './outbox.ts';
@@ -42,14 +43,14 @@ export async function storeRegistration(
   now: Instant,
 ): Promise<boolean> {
   const { created, tokenHash, consent, counts, record, fileUploadedAt } = registration;
-  const batch = db.batch();
-  batch.create(importDoc(db, recordId), toImportDocument(record, now));
-  addToken(db, batch, tokenHash, created.patient.id);
-  addConsent(db, batch, created.patient.id, consent);
-  addPatient(db, batch, created, now, fileUploadedAt);
-  for (const count of counts) addCount(db, batch, count, now);
   try {
-    await translated(() => batch.commit());
+    await commitTogether(db, (batch) => {
+      batch.create(importDoc(db, recordId), toImportDocument(record, now));
+      addToken(db, batch, tokenHash, created.patient.id);
+      addConsent(db, batch, created.patient.id, consent);
+      addPatient(db, batch, created, now, fileUploadedAt);
+      for (const count of counts) addCount(db, batch, count, now);
+    });
     return true;
   } catch (error) {
     if (isAlreadyExists(error) || isPreconditionLost(error)) return false;
