@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka } from 'kafkajs';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { closing, kafkaCorner, testLog } from '../../test/support/kafka.ts';
 import { withoutForeignText } from './client-log.ts';
-import { kafkaClient } from './kafkajs.ts';
+import { kafkaClient, MAX_WAIT_MS } from './kafkajs.ts';
 
 // The parts of kafkajs that are patched have no public name.
 const internals = createRequire(import.meta.url);
@@ -33,6 +33,45 @@ describe('an idle connection', () => {
     timers.mockRestore();
 
     expect(armed).toBeLessThan(10);
+  });
+});
+
+describe('a member whose partitions are all paused', () => {
+  // patches/kafkajs: without it a partition is fetched up to half a second after it was resumed.
+  it('fetches a partition as soon as it is resumed', async () => {
+    const topic = await kafka.topic('paused', 1);
+    const producer = closing(await kafka.client.producer());
+    await producer.send([{ topic, key: null, value: 'x' }]);
+    const { promise: assigned, resolve: onAssigned } = Promise.withResolvers<void>();
+    const { promise: arrived, resolve: onMessage } = Promise.withResolvers<void>();
+    const member = await kafka.client.join(topic, `${topic}-group`, {
+      assigned: () => onAssigned(),
+      fetched: (_, { messages }) => {
+        if (messages.length > 0) onMessage();
+        return true;
+      },
+      lost: () => undefined,
+      outOfRange: () => undefined,
+      polled: () => undefined,
+      ended: () => undefined,
+    });
+    onTestFinished(() => member.leave());
+    await assigned;
+    const { promise: asleep, resolve: onSleep } = Promise.withResolvers<void>();
+    const timer = globalThis.setTimeout;
+    // The member's next sleep has no end.
+    vi.spyOn(globalThis, 'setTimeout').mockImplementation((run: () => void, ms?: number) => {
+      if (ms !== MAX_WAIT_MS) return timer(run, ms);
+      onSleep();
+      return timer(() => undefined, 0);
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+    await asleep;
+
+    member.seek(0, 0n);
+    member.resume(0);
+
+    await arrived;
   });
 });
 

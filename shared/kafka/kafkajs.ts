@@ -20,8 +20,8 @@ import { metadataOf, topicIdIn } from './position.ts';
 import { OFFSET_OUT_OF_RANGE, readPartition, type RawPartition } from './raw-partition.ts';
 import { securityOf, type Credentials, type KafkaConfig, type Security } from './settings.ts';
 
-/** An idle member fetches this often, so a resumed partition is noticed after this time at the latest. */
-const MAX_WAIT_MS = 500;
+/** An idle member fetches this often. */
+export const MAX_WAIT_MS = 500;
 /** New partitions, and a topic recreated under the same name, are noticed after this time at the latest. */
 const METADATA_MAX_AGE_MS = 15_000;
 /** A killed member keeps its partitions for this long, unless another member joins. */
