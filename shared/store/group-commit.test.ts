@@ -2,7 +2,7 @@ import type { Firestore } from '@google-cloud/firestore';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loseNextAnswer, repeatNextCommit } from '../../test/support/lost-answer.ts';
 import { patientsWorld } from '../../test/support/patients-world.ts';
-import { isAlreadyExists } from './firestore.ts';
+import { isAlreadyExists, isPreconditionLost } from './firestore.ts';
 import { commitTogether } from './group-commit.ts';
 
 let db: Firestore;
@@ -63,5 +63,11 @@ describe('writes that are ready at once', () => {
     const results = await Promise.allSettled([create('a'), create('b')]);
     for (const result of results) expect(result).toMatchObject({ reason: { code: 'store.unavailable' } });
     expect(requests).toHaveBeenCalledTimes(1);
+  });
+
+  it('refuse an update of a document that does not exist', async () => {
+    const update = commitTogether(db, (batch) => batch.update(db.doc('things/gone'), { n: 1 }));
+    await expect(update).rejects.toSatisfy(isPreconditionLost);
+    expect(await stored()).toEqual([]);
   });
 });

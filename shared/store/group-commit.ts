@@ -15,7 +15,8 @@ import { translated, type Writer } from './firestore.ts';
 
 /** Takes the operations of one write. */
 export interface GroupWriter extends Writer {
-  update(doc: DocumentReference, data: DocumentData, precondition?: Precondition): unknown;
+  /** Fails the write when the document does not exist. */
+  update(doc: DocumentReference, data: DocumentData, ...precondition: [Precondition?]): unknown;
 }
 
 interface Waiting {
@@ -54,7 +55,8 @@ function recorded(fill: (writer: GroupWriter) => void): Pick<Waiting, 'paths' | 
   };
   fill({
     create: (doc, data) => add(doc, (batch) => batch.create(doc, data)),
-    update: (doc, data, precondition = {}) => add(doc, (batch) => batch.update(doc, data, precondition)),
+    // With an empty precondition the client would create a missing document.
+    update: (doc, data, ...precondition) => add(doc, (batch) => batch.update(doc, data, ...precondition)),
     delete: (doc) => add(doc, (batch) => batch.delete(doc)),
   });
   return { paths, operations };
