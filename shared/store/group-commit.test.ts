@@ -24,6 +24,12 @@ describe('writes that are ready at once', () => {
     expect(await stored()).toHaveLength(25);
   });
 
+  it('share no request that the emulator would never answer, because it is too large', async () => {
+    const requests = vi.spyOn(db, 'batch');
+    await Promise.all(Array.from({ length: 4 }, (_, n) => create(`t${n}`, { text: 'x'.repeat(200_000) })));
+    expect(requests).toHaveBeenCalledTimes(2);
+  });
+
   it('are not refused because of another', async () => {
     await create('taken');
     const results = await Promise.allSettled([create('a'), create('taken'), create('b')]);
@@ -33,7 +39,10 @@ describe('writes that are ready at once', () => {
   });
 
   it('are not refused because Firestore cannot take another', async () => {
-    const results = await Promise.allSettled([create('a'), create('big', { text: 'x'.repeat(2 ** 20) })]);
+    const results = await Promise.allSettled([
+      create('a'),
+      create('big', { map: { text: 'x'.repeat(2 ** 20) } }),
+    ]);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
   });
 

@@ -20,14 +20,20 @@ export interface GroupWriter extends Writer {
 }
 
 interface Waiting {
+  readonly characters: number;
   readonly paths: readonly string[];
   readonly operations: readonly ((batch: WriteBatch) => void)[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Writes per request. Ten of the largest patients are 6 MiB; Firestore allows 10 MiB. */
+/** Writes per request. */
 const AT_MOST = 10;
+/**
+ * Text of a request of several writes. Patients are stored with events of about their own size, so it stays below the
+ * 4 MiB that the emulator takes; Firestore takes 10 MiB.
+ */
+const AT_MOST_CHARACTERS = 512 * 1024;
 
 const ready = new WeakMap<Firestore, Waiting[]>();
 
@@ -46,7 +52,8 @@ export function commitTogether(db: Firestore, fill: (writer: GroupWriter) => voi
   return promise;
 }
 
-function recorded(fill: (writer: GroupWriter) => void): Pick<Waiting, 'paths' | 'operations'> {
+function recorded(fill: (writer: GroupWriter) => void): Pick<Waiting, 'characters' | 'paths' | 'operations'> {
+  let characters = 0;
   const paths: string[] = [];
   const operations: ((batch: WriteBatch) => void)[] = [];
   const add = (doc: DocumentReference, operation: (batch: WriteBatch) => void) => {
@@ -54,12 +61,23 @@ function recorded(fill: (writer: GroupWriter) => void): Pick<Waiting, 'paths' | 
     operations.push(operation);
   };
   fill({
-    create: (doc, data) => add(doc, (batch) => batch.create(doc, data)),
+    create: (doc, data) => {
+      characters += charactersOf(data);
+      add(doc, (batch) => batch.create(doc, data));
+    },
     // With an empty precondition the client would create a missing document.
     update: (doc, data, ...precondition) => add(doc, (batch) => batch.update(doc, data, ...precondition)),
     delete: (doc) => add(doc, (batch) => batch.delete(doc)),
   });
-  return { paths, operations };
+  return { characters, paths, operations };
+}
+
+/** Length of the texts of a document, without those in its maps and lists. An event is one text. */
+function charactersOf(data: DocumentData): number {
+  return Object.values(data).reduce<number>(
+    (sum, value) => sum + (typeof value === 'string' ? value.length : 0),
+    0,
+  );
 }
 
 /** Takes in what is ready until the event loop's next turn, and commits it. */
@@ -79,11 +97,15 @@ function begin(db: Firestore, first: Waiting): void {
 function groupsOf(waiting: readonly Waiting[]): Waiting[][] {
   const groups: Waiting[][] = [];
   let taken = new Set<string>();
+  let characters = 0;
   for (const one of waiting) {
     const last = groups.at(-1);
-    if (last === undefined || last.length === AT_MOST || one.paths.some((path) => taken.has(path))) {
+    characters += one.characters;
+    const isFull = last?.length === AT_MOST || characters > AT_MOST_CHARACTERS;
+    if (last === undefined || isFull || one.paths.some((path) => taken.has(path))) {
       groups.push([one]);
       taken = new Set(one.paths);
+      characters = one.characters;
     } else {
       last.push(one);
       for (const path of one.paths) taken.add(path);
