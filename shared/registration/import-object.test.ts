@@ -7,9 +7,9 @@ import { aRegistration, aToken, signedRegistration } from '../../test/support/bu
 import { documents, importWorld, objectNames } from '../../test/support/import-world.ts';
 import { FIELD_NAMES } from '../patient/schema.ts';
 import { berlinDateOf, utcTimestamp } from '../platform/clock.ts';
-import { recordIdOf } from '../store/imports.ts';
+import { recordIdOf, type ImportRecord } from '../store/imports.ts';
 import { hashToken, tokenDoc } from '../store/registration-tokens.ts';
-import { archivePath } from './archive.ts';
+import { archive, archivePath } from './archive.ts';
 import { copyVersion, deleteVersion, type FinalizedObject, type ImportBucket } from './bucket.ts';
 import { importObject } from './import-object.ts';
 import { releaseFence } from './restore-fence.ts';
@@ -351,6 +351,15 @@ it('removes a copy made after the erasure by an importer that died', async () =>
   const { deps, bucket, object } = await anOrphan();
   expect(await importObject(deps, object)).toBe('gone');
   expect(await objectNames(bucket)).toEqual([]);
+});
+
+it('removes its own copy when an erasure has deleted the record meanwhile, and does not bring the record back', async () => {
+  const object = await world.drop(aRegistration());
+  const recordId = recordOf(object);
+  const archive_path = archivePath('processed', recordId, object.uploadedAt);
+  await archive(world.deps, object, recordId, { outcome: 'imported', archive_path } as ImportRecord);
+  expect(await objectNames(world.bucket)).toEqual([]);
+  expect(await documents(world.db, 'imports')).toEqual([]);
 });
 
 it('keeps the copy of a registration whose record was lost in a restore', async () => {

@@ -1,5 +1,5 @@
 /**
- * The outbox: events and mails to send, written in the transaction that causes them
+ * The outbox: events and mails to send, a part of the write that causes them
  * (docs/architecture.md#the-outbox-and-the-relay). The id of an event's entry is the event id. outbox-events.ts and
  * outbox-mails.ts read the entries for the relay.
  */
@@ -32,7 +32,7 @@ function shardOf(key: PatientId | string): number {
  * @param lastSequence the patient's number before the change
  * @param more when they may be sent (undefined: at once), and for a registration when its file was uploaded, from which
  *   the relay measures the latency
- * @returns the patient's number after the change, to be stored in the same transaction
+ * @returns the patient's number after the change, to be stored in the same write
  */
 export function addConsequences(
   db: Firestore,

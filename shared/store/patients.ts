@@ -1,6 +1,6 @@
 /**
  * The patients: one document each, `patients/{id}`, with the contract's fields and `_meta`, which only this service
- * uses. A change and its events are one transaction, so no change is committed without its events.
+ * uses. A change and its events are one write, so no change is committed without its events.
  */
 import type {
   CollectionReference,
