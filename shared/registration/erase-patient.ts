@@ -91,14 +91,16 @@ async function complete({ db, bucket, clock }: ErasureDependencies, erasure: Era
   await announceErasure(db, id, clock());
   await eraseHistory(db, id);
   await buryIdempotencyKeys(db, id);
-  const files = await filesOf(db, erasure);
-  await deleteUnmoved(bucket, files);
-  for (const { recordId, archive_path } of files) {
-    if (archive_path !== null) {
-      await deleteObject(bucket, archive_path);
-      await deleteObject(bucket, errorDocumentPath(archive_path));
+  // Until none is found: an import may note in its record that it has moved the file, after the copy was looked for here.
+  for (let files = await filesOf(db, erasure); files.length > 0; files = await filesOf(db, erasure)) {
+    await deleteUnmoved(bucket, files);
+    for (const { recordId, archive_path, updateTime } of files) {
+      if (archive_path !== null) {
+        await deleteObject(bucket, archive_path);
+        await deleteObject(bucket, errorDocumentPath(archive_path));
+      }
+      await eraseImportRecord(db, recordId, updateTime);
     }
-    await eraseImportRecord(db, recordId);
   }
   await closeErasure(db, id);
 }

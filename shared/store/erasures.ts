@@ -18,7 +18,7 @@ import { ServiceError } from '../platform/errors.ts';
 import { addAuditEntry, committedEntry, newAuditEntry, type AuditEntry, type Author } from './audit-trail.ts';
 import { communicationQuery } from './communication-history.ts';
 import { consentDoc } from './consents.ts';
-import { deleteAll, inTransaction, translated } from './firestore.ts';
+import { deleteAll, inTransaction, isPreconditionLost, translated } from './firestore.ts';
 import { importDoc, type RecordId } from './imports.ts';
 import { knownContactDocs } from './known-contacts.ts';
 import { addConsequences, patientEntriesQuery } from './outbox.ts';
@@ -197,9 +197,21 @@ async function erasePages(query: Query): Promise<void> {
   }
 }
 
-/** Removes a file's record, once its objects are gone. */
-export async function eraseImportRecord(db: Firestore, recordId: RecordId): Promise<void> {
-  await translated(() => importDoc(db, recordId).delete());
+/**
+ * Removes a file's record, once its objects are gone. Does nothing when there is none.
+ * @param unlessChangedSince leaves the record as it is when it was changed after this time
+ */
+export async function eraseImportRecord(
+  db: Firestore,
+  recordId: RecordId,
+  unlessChangedSince?: Timestamp,
+): Promise<void> {
+  const precondition = unlessChangedSince === undefined ? {} : { lastUpdateTime: unlessChangedSince };
+  try {
+    await translated(() => importDoc(db, recordId).delete(precondition));
+  } catch (error) {
+    if (!isPreconditionLost(error)) throw error;
+  }
 }
 
 /** The last step: removes the job. */

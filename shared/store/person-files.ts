@@ -1,5 +1,5 @@
 /** Finds the records of all files that a person ever sent, for an erasure and for an export. */
-import type { Firestore, Query } from '@google-cloud/firestore';
+import type { Firestore, Query, Timestamp } from '@google-cloud/firestore';
 import type { PatientId } from '../patient/schema.ts';
 import type { Erasure } from './erasures.ts';
 import { translated } from './firestore.ts';
@@ -8,7 +8,11 @@ import type { PersonKey } from './person-keys.ts';
 import type { TokenHash } from './registration-tokens.ts';
 
 /** A record of a file that the person sent. */
-export type PersonFile = ImportRecord & { readonly recordId: RecordId };
+export type PersonFile = ImportRecord & {
+  readonly recordId: RecordId;
+  /** When the record was last changed. */
+  readonly updateTime: Timestamp;
+};
 
 /** The ids and keys by which the files of a person are found. */
 export type PersonTraces = Pick<Erasure, 'patient_id' | 'token_hashes' | 'person_keys'>;
@@ -41,6 +45,10 @@ export async function filesOf(
   const found = await translated(() => Promise.all(queries.map((query) => query.get())));
   const files = found
     .flatMap((page) => page.docs)
-    .map((doc) => ({ ...(doc.data() as ImportRecord), recordId: doc.id as RecordId }));
+    .map((doc) => ({
+      ...(doc.data() as ImportRecord),
+      recordId: doc.id as RecordId,
+      updateTime: doc.updateTime,
+    }));
   return [...new Map(files.map((file) => [file.recordId, file])).values()];
 }

@@ -9,7 +9,13 @@ import { completeErasures } from '../../shared/registration/erase-patient.ts';
 import { importObject } from '../../shared/registration/import-object.ts';
 import { addCommunication } from '../../shared/store/communication-history.ts';
 import { beginErasure } from '../../shared/store/erasures.ts';
-import { importDoc, recordIdOf, type ImportRecord } from '../../shared/store/imports.ts';
+import {
+  importDoc,
+  noteArchived,
+  recordIdOf,
+  type ImportRecord,
+  type RecordId,
+} from '../../shared/store/imports.ts';
 import { hashToken } from '../../shared/store/registration-tokens.ts';
 import { aBody, startApi, type Api } from '../support/api.ts';
 import { BY_ADMIN, aRegistration } from '../support/builders.ts';
@@ -206,6 +212,38 @@ describe('DELETE', () => {
     await importDoc(api.db, recordId).create(record);
     expect(await objectNames(world.bucket)).toContain(dropped.name);
     expect((await api.send('DELETE', `/api/patients/${id}`)).status).toBe(204);
+    await expectNothingLeft();
+  });
+});
+
+describe('an import that moves its file during the erasure', () => {
+  it('leaves no copy behind, although it was not there when the erasure looked for it', async () => {
+    const moved = (await documents(api.db, 'imports')).find(({ outcome }) => outcome === 'imported');
+    const { id: recordId, archive_path: path } = moved as { id: RecordId; archive_path: string };
+    const client = await api.deps.bucket.client();
+    const [content] = await client.file(path).download();
+    const file = client.file.bind(client);
+    let copies = 0;
+    vi.spyOn(client, 'file').mockImplementation((name, options) => {
+      const found = file(name, options);
+      if (name !== path) return found;
+      const remove = found.delete.bind(found);
+      return Object.assign(found, {
+        async delete() {
+          const answer = await remove();
+          if ((copies += 1) === 1) {
+            await file(path).save(content, { resumable: false });
+            expect(await noteArchived(api.db, recordId, systemClock())).toBe(true);
+          }
+          return answer;
+        },
+      });
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+
+    expect((await api.send('DELETE', `/api/patients/${id}`)).status).toBe(204);
+
+    expect(copies).toBe(2);
     await expectNothingLeft();
   });
 });
