@@ -49,6 +49,7 @@ const covered: Readonly<Record<string, readonly [file: string, test: string] | s
   'shared/store/imports.ts noteArchived': 'writes the same twice',
   'shared/store/firestore.ts deleteAll': 'what is deleted twice is deleted',
   'shared/store/idempotency-keys.ts discard': 'what is deleted twice is deleted',
+  'shared/store/erasures.ts eraseImportRecord': 'what is deleted twice is deleted; the erasure looks again',
   'shared/store/idempotency-keys.ts buryIdempotencyKeys': 'writes the same twice',
   'shared/store/expiry.ts removePage': 'what is deleted twice is deleted; the next run counts on',
   'shared/store/in-flight.ts inFlightMarkers': 'a marker that is gone is lowered',
