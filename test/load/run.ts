@@ -11,8 +11,8 @@ const names = (await readdir(import.meta.dirname))
   .map((file) => file.replace('.bench.ts', ''))
   .filter((name) => asked.length === 0 || asked.includes(name));
 
-// 50,000 patients with as many waiting events take the emulator more than 1 GiB.
-const engines = await startEngines('bench', '4g');
+// 50,000 patients with 100,000 waiting events take the emulator more than 4 GiB.
+const engines = await startEngines('bench', '8g');
 try {
   for (const name of names) {
     const { bench } = (await import(`./${name}.bench.ts`)) as { bench: Bench };

@@ -21,7 +21,7 @@ export interface Engines {
  * @param purpose prefix of their folder's name below .local/
  * @param heap what the Firestore emulator may use at most
  */
-export async function startEngines(purpose: string, heap: '1g' | '4g' = '1g'): Promise<Engines> {
+export async function startEngines(purpose: string, heap: '1g' | '8g' = '1g'): Promise<Engines> {
   await mkdir(LOCAL, { recursive: true });
   const dir = await mkdtemp(join(LOCAL, `${purpose}-`));
   const place = async (name: string) => ({

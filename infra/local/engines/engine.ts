@@ -16,7 +16,7 @@ export interface EngineOptions {
   /** False: start an engine even when the environment names an address. */
   readonly useGiven?: boolean;
   /** What the Firestore emulator may use at most, which keeps all data in memory; by default 1 GiB. */
-  readonly heap?: '1g' | '4g';
+  readonly heap?: '1g' | '8g';
 }
 
 /** An engine that the stack did not start: it is used as it is and never stopped. */
